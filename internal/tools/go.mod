@@ -1,4 +1,4 @@
-module tools
+module github.com/falimage/falimage-go/internal/tools
 
 go 1.26.0
 

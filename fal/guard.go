@@ -1,0 +1,26 @@
+package fal
+
+import "context"
+
+// Guard is asked before each request that may cost money, and told how it
+// ended. A budget is a guard: see package pricing. Set one for all requests in
+// [Client.Guard] or for one by [WithGuard]. It is called by many goroutines at
+// once.
+type Guard interface {
+	// Reserve is called after the request was validated and before anything
+	// is sent. Tags are those of the request, if any. An error refuses the
+	// request: it is returned as it is and nothing is sent.
+	Reserve(ctx context.Context, u Usage, tags map[string]string) (Reservation, error)
+}
+
+// Reservation is the money set aside for one request. Its methods are called
+// in the order below, each at most once. When it is unknown whether fal
+// accepted the request, none of them is: the money may have been spent.
+type Reservation interface {
+	// Accepted is called when fal took a job into its queue.
+	Accepted(requestID string)
+	// Settled is called when a result arrived, with what was billed for it.
+	Settled(Meta)
+	// Released is called when the request failed and was not charged.
+	Released(err error)
+}

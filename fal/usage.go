@@ -1,0 +1,41 @@
+package fal
+
+// Usage is what a request will be charged for, as far as the request itself
+// tells. Package pricing turns it into money. The zero Usage says nothing.
+type Usage struct {
+	// Endpoint is the id of the endpoint.
+	Endpoint string
+
+	// Outputs is the number of pictures asked for, layers included; at least
+	// 1. Zero means that the request does not tell what it will be charged
+	// for. Training counts as one output.
+	Outputs int
+
+	// Size is the size of each picture, the endpoint's default included. It
+	// is zero where the endpoint decides: then MatchInput, MinPixels and
+	// MaxPixels say what is known.
+	Size ImageSize
+
+	// MatchInput is the 1-based number of the picture in Inputs whose size
+	// the output takes, or 0. It counts only where Size is zero.
+	MatchInput int
+
+	// MinPixels and MaxPixels bound the area of each picture where Size is
+	// zero; 0 where no source gives a bound.
+	MinPixels, MaxPixels int
+
+	// Inputs are the pictures that are sent along, in the order of the
+	// request's fields. Masks and control pictures are among them.
+	Inputs []File
+
+	// Steps is the number of inference or training steps, the endpoint's
+	// default included; 0 where the endpoint has none.
+	Steps int
+
+	// LoRAs is the number of LoRA weights loaded.
+	LoRAs int
+
+	// Upscale is the factor by which sides grow, in thousandths: 2000 is
+	// twice as wide and high. 0 where the endpoint does not upscale.
+	Upscale int
+}

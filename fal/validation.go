@@ -1,0 +1,42 @@
+package fal
+
+import (
+	"strings"
+)
+
+// Problem is one thing that is wrong with a field of a request.
+type Problem struct {
+	// Field is the JSON path of the field, such as "image_urls[2]".
+	Field string
+	// Value is the value given, shortened where long; "" where it is missing.
+	Value string
+	// Message says what is wrong and what is accepted.
+	Message string
+}
+
+func (p Problem) String() string {
+	if p.Value == "" {
+		return p.Field + ": " + p.Message
+	}
+	return p.Field + ": " + p.Value + ": " + p.Message
+}
+
+// ValidationError reports every problem that was found in a request before
+// anything was sent. Nothing was charged.
+type ValidationError struct {
+	Endpoint string
+	Problems []Problem
+}
+
+func (e *ValidationError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Endpoint)
+	b.WriteString(": request refused before it was sent: ")
+	for i, p := range e.Problems {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(p.String())
+	}
+	return b.String()
+}

@@ -1,0 +1,219 @@
+package fal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Call is a request to any endpoint, with or without a type of its own: ID
+// names the endpoint and Input is encoded as JSON. Files ([File]) in Input are
+// uploaded where they stand in maps with string keys and in slices; Input is
+// never changed. Nothing is validated locally and no price is known.
+type Call[Out any] struct {
+	ID    Endpoint[Out]
+	Input any
+}
+
+// Endpoint returns the ID of the call.
+func (c Call[Out]) Endpoint() Endpoint[Out] { return c.ID }
+
+// MarshalJSON encodes Input.
+func (c Call[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(c.Input) }
+
+// MapFiles returns a copy of the call in which f replaced every file.
+func (c Call[Out]) MapFiles(f func(field string, file File) (File, error)) (Request[Out], error) {
+	input, err := mapAny("", c.Input, f)
+	if err != nil {
+		return nil, err
+	}
+	return Call[Out]{ID: c.ID, Input: input}, nil
+}
+
+// mapAny rebuilds the containers on the way to each file, so that the
+// caller's own maps and slices stay as they are.
+func mapAny(path string, v any, f func(string, File) (File, error)) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case File:
+		return f(path, v)
+	case []File:
+		out := slices.Clone(v)
+		for i := range out {
+			if out[i], err = f(index(path, i), out[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case []any:
+		out := slices.Clone(v)
+		for i := range out {
+			if out[i], err = mapAny(index(path, i), out[i], f); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		out := maps.Clone(v)
+		for key := range out {
+			if out[key], err = mapAny(join(path, key), out[key], f); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	default:
+		return v, nil
+	}
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// At returns a request that sends the same body to another endpoint: a second
+// name of the same model, or one that takes the same input. The checks stay
+// those of r.
+func At[Out any](r Request[Out], e Endpoint[Out]) Request[Out] {
+	return at[Out]{wrapper[Out]{r}, e}
+}
+
+// With returns a request whose JSON body also has the given fields: what a
+// newer server takes and the type does not know yet. A field that r sets
+// itself is replaced.
+func With[Out any](r Request[Out], extra map[string]any) Request[Out] {
+	return with[Out]{wrapper[Out]{r}, maps.Clone(extra)}
+}
+
+// Raw returns a request with the same endpoint and body as r whose result is
+// left undecoded.
+func Raw[Out any](r Request[Out]) Request[json.RawMessage] { return raw[Out]{r} }
+
+// wrapper passes on what the request inside it can do. Usage of a request
+// that does not tell is the zero Usage.
+type wrapper[Out any] struct{ inner Request[Out] }
+
+func (w wrapper[Out]) Endpoint() Endpoint[Out]      { return w.inner.Endpoint() }
+func (w wrapper[Out]) Validate() error              { return validate(w.inner) }
+func (w wrapper[Out]) Warnings() []Problem          { return warnings(w.inner) }
+func (w wrapper[Out]) Usage() Usage                 { return usage(w.inner) }
+func (w wrapper[Out]) MarshalJSON() ([]byte, error) { return encode(w.inner) }
+
+type at[Out any] struct {
+	wrapper[Out]
+	endpoint Endpoint[Out]
+}
+
+func (a at[Out]) Endpoint() Endpoint[Out] { return a.endpoint }
+
+func (a at[Out]) Usage() Usage {
+	u := a.wrapper.Usage()
+	u.Endpoint = string(a.endpoint)
+	return u
+}
+
+func (a at[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {
+	r, err := mapFiles(a.inner, f)
+	if err != nil {
+		return nil, err
+	}
+	return at[Out]{wrapper[Out]{r}, a.endpoint}, nil
+}
+
+type with[Out any] struct {
+	wrapper[Out]
+	extra map[string]any
+}
+
+func (w with[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {
+	r, err := mapFiles(w.inner, f)
+	if err != nil {
+		return nil, err
+	}
+	extra, err := mapAny("", w.extra, f)
+	if err != nil {
+		return nil, err
+	}
+	return with[Out]{wrapper[Out]{r}, extra.(map[string]any)}, nil
+}
+
+// MarshalJSON keeps the order of the inner request's fields and appends the
+// new ones in the order of their names.
+func (w with[Out]) MarshalJSON() ([]byte, error) {
+	body, err := encode(w.inner)
+	if err != nil || len(w.extra) == 0 {
+		return body, err
+	}
+	out := []byte{'{'}
+	field := func(key string, value []byte) error {
+		name, err := json.Marshal(key)
+		if err != nil {
+			return err
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, name...)
+		out = append(out, ':')
+		out = append(out, value...)
+		return nil
+	}
+
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, errors.New("fal: With needs a request whose body is a JSON object")
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		name, _ := key.(string)
+		if _, replaced := w.extra[name]; replaced {
+			continue
+		}
+		if err := field(name, value); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.extra)) {
+		value, err := json.Marshal(w.extra[key])
+		if err != nil {
+			return nil, fmt.Errorf("fal: field %q given to With: %w", key, err)
+		}
+		if err := field(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, '}'), nil
+}
+
+type raw[Out any] struct{ inner Request[Out] }
+
+func (r raw[Out]) Endpoint() Endpoint[json.RawMessage] {
+	return Endpoint[json.RawMessage](r.inner.Endpoint())
+}
+func (r raw[Out]) Validate() error              { return validate(r.inner) }
+func (r raw[Out]) Warnings() []Problem          { return warnings(r.inner) }
+func (r raw[Out]) Usage() Usage                 { return usage(r.inner) }
+func (r raw[Out]) MarshalJSON() ([]byte, error) { return encode(r.inner) }
+
+func (r raw[Out]) MapFiles(f func(string, File) (File, error)) (Request[json.RawMessage], error) {
+	inner, err := mapFiles(r.inner, f)
+	if err != nil {
+		return nil, err
+	}
+	return raw[Out]{inner}, nil
+}
