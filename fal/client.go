@@ -1,0 +1,116 @@
+package fal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/internal/transport"
+)
+
+// Client talks to fal. The zero value is ready to use and takes the API key
+// from the environment variable FAL_KEY. A client may be used by many
+// goroutines at once; it must not be copied or changed after its first use.
+type Client struct {
+	// Key is the API key; nil means FAL_KEY, or else FAL_KEY_ID and
+	// FAL_KEY_SECRET, from the environment.
+	Key Key
+
+	// HTTPClient does the exchanges; nil means one of our own. It is never
+	// changed. A Timeout set in it also cuts off long calls and streams.
+	HTTPClient *http.Client
+
+	// Logger gets a record at debug level for each exchange, and one at warn
+	// level for each doubt about a request; never a key, never a prompt.
+	// Nil means [slog.Default].
+	Logger *slog.Logger
+
+	// Retry says how often and how fast an exchange that failed is repeated.
+	// What is never repeated is a request that fal may have accepted.
+	Retry Retry
+
+	// Hosts are the servers to talk to; the zero value means fal's.
+	Hosts Hosts
+
+	// Guard is asked before each request that may cost money; nil means none.
+	Guard Guard
+
+	init      sync.Once
+	initErr   error
+	hosts     Hosts
+	transport *transport.Transport
+	logger    *slog.Logger
+	uploads   uploads
+}
+
+// Retry says how an exchange that failed is repeated. A zero field means its
+// default.
+type Retry struct {
+	// MaxAttempts is how often an exchange is tried in all. Default: 4 for
+	// requests that cost money, which are only repeated when fal certainly
+	// did not accept them, and 6 for others. 1 turns repeating off.
+	MaxAttempts int
+	// MinWait and MaxWait bound the time between two attempts, which doubles
+	// each time and is then drawn at random. Default: 250 ms and 8 s.
+	MinWait, MaxWait time.Duration
+	// MaxRetryAfter is how long a wait that the server asks for may be.
+	// Default: 30 s.
+	MaxRetryAfter time.Duration
+}
+
+// version is the version of this module as sent to fal.
+const version = "0.1.0"
+
+// readTimeout limits one exchange that does no work on the server.
+const readTimeout = 60 * time.Second
+
+// ready sets the client up at its first use.
+func (c *Client) ready(ctx context.Context) error {
+	if c == nil {
+		return errors.New("fal: the client is nil; use &fal.Client{}")
+	}
+	if ctx == nil {
+		return errors.New("fal: the context is nil; use context.Background()")
+	}
+	c.init.Do(c.setUp)
+	return c.initErr
+}
+
+func (c *Client) setUp() {
+	hosts, origins, err := c.Hosts.resolve()
+	if err != nil {
+		c.initErr = err
+		return
+	}
+	c.hosts = hosts
+	c.logger = c.Logger
+	if c.logger == nil {
+		c.logger = slog.Default()
+	}
+	c.transport = transport.New(transport.Config{
+		HTTPClient: c.HTTPClient,
+		Key:        c.Key.text,
+		Trusted:    origins,
+		Backup:     origins == nil,
+		Logger:     c.logger,
+		Retry:      transport.Policy(c.Retry),
+		UserAgent:  "falimage-go/" + version,
+	})
+}
+
+// get does an exchange that reads.
+func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response, error) {
+	return c.transport.Send(ctx, &transport.Request{
+		Class: transport.Read, Method: http.MethodGet, URL: url,
+		Auth: true, Endpoint: endpoint, Timeout: readTimeout,
+	})
+}
+
+// refused wraps an error that came before anything was sent or accepted.
+func refused(endpoint, what string, err error) error {
+	return fmt.Errorf("fal: %s: %s: %w", endpoint, what, err)
+}

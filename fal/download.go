@@ -1,0 +1,150 @@
+package fal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif"  // for Decode and File.Dimensions
+	_ "image/jpeg" // likewise
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "golang.org/x/image/webp" // likewise
+)
+
+const (
+	// maxDownload limits the size of one file. LoRAs are the largest.
+	maxDownload = 4 << 30
+	// maxPixels limits the pictures that Decode takes: 256 megapixels.
+	maxPixels = 256 << 20
+)
+
+// Download returns the content of a file in a result. The API key is never
+// sent along; addresses in private networks are refused, unless they are those
+// of the client's own Hosts. The caller closes it. Reading more than 4 GiB is
+// an error.
+func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, errors.New("fal: download: no file is given")
+	}
+	address, _ := m.media()
+	if strings.HasPrefix(address, "data:") {
+		_, content, err := decodeDataURL(address)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}
+	resp, err := c.transport.Download(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("fal: download: %w", err)
+	}
+	if resp.StatusCode != 200 {
+		body, _ := readAll(resp, maxErrorBody)
+		e := c.newError("download", "", resp, body)
+		if resp.StatusCode == 404 || resp.StatusCode == 410 {
+			e.Message += ": files are kept for a limited time"
+		}
+		return nil, e
+	}
+	if resp.ContentLength > maxDownload {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("fal: download: the file has %d bytes; at most %d are read", resp.ContentLength, int64(maxDownload))
+	}
+	return &limitedBody{resp.Body, maxDownload}, nil
+}
+
+// limitedBody fails when more is read than it allows.
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("fal: download: the file has more than the %d bytes that are read", int64(maxDownload))
+	}
+	return n, err
+}
+
+// Save downloads a file in a result to a path, replacing what is there. The
+// file appears only when it is complete. Its format is that of the result,
+// whatever the path ends in; see [Image.Extension].
+func (c *Client) Save(ctx context.Context, m Media, path string) (err error) {
+	r, err := c.Download(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.CreateTemp(filepath.Dir(path), ".falimage-*")
+	if err != nil {
+		return fmt.Errorf("fal: save: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = io.Copy(f, r)
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err != nil {
+		return fmt.Errorf("fal: save %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("fal: save: %w", err)
+	}
+	return nil
+}
+
+// Decode downloads a picture in a result and decodes it: PNG, JPEG, GIF and
+// WebP, of at most 256 megapixels.
+func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
+	r, err := c.Download(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	// The header is read first, so that a small file cannot claim a huge
+	// picture; then it is read again as a part of the whole.
+	var head bytes.Buffer
+	config, _, err := image.DecodeConfig(io.TeeReader(r, &head))
+	if err != nil {
+		return nil, fmt.Errorf("fal: decode: not a PNG, JPEG, GIF or WebP picture: %w", err)
+	}
+	if config.Width > maxPixels/max(config.Height, 1) {
+		return nil, fmt.Errorf("fal: decode: the picture is %dx%d; at most %d pixels are decoded", config.Width, config.Height, maxPixels)
+	}
+	picture, _, err := image.Decode(io.MultiReader(&head, r))
+	if err != nil {
+		return nil, fmt.Errorf("fal: decode: %w", err)
+	}
+	return picture, nil
+}
+
+// Extension returns the file name extension of the picture's format, with its
+// dot, as far as the result tells: ".jpg", ".png", ".webp", ".gif" or ".bin".
+func (i Image) Extension() string {
+	contentType := i.ContentType
+	if strings.HasPrefix(i.URL, "data:") {
+		contentType, _, _ = strings.Cut(strings.TrimPrefix(i.URL, "data:"), ",")
+	}
+	if ext := extension(contentType); ext != ".bin" {
+		return ext
+	}
+	address, _, _ := strings.Cut(i.URL, "?")
+	switch ext := strings.ToLower(filepath.Ext(address)); ext {
+	case ".png", ".webp", ".gif", ".jpg":
+		return ext
+	case ".jpeg":
+		return ".jpg"
+	}
+	return ".bin"
+}

@@ -1,0 +1,201 @@
+package fal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Error is what fal reports: a request that it refused, or a job that failed.
+// Compare it with the errors below by [errors.Is].
+type Error struct {
+	Endpoint  string
+	RequestID string // "" if fal gave none
+	// Status is the HTTP status. A failed job has that of the model.
+	Status int
+	// Type is fal's name for the error, such as "content_policy_violation" or
+	// "runner_disconnected"; "" if it gave none.
+	Type string
+	// Message says what happened and, where it is known, what to do.
+	Message string
+	// Fields are the problems with single fields of the request.
+	Fields []FieldError
+	// Retryable says that the same request may succeed if it is sent again.
+	// That may cost again unless Billing is NotBilled.
+	Retryable bool
+	// RetryAfter is how long fal asks to wait first; 0 if it did not say.
+	RetryAfter time.Duration
+	// Billing says whether the request was charged.
+	Billing Billing
+	// BillableUnits is the number of units that were billed, as fal sent it.
+	BillableUnits string
+}
+
+// Billing says whether a request that failed was charged.
+type Billing int
+
+// The states of billing. Fal does not charge for its own failures (5xx); an
+// input that the model refused after it had begun to work may be charged.
+const (
+	BillingUnknown Billing = iota
+	NotBilled
+	Billed
+)
+
+// FieldError is a problem that fal found with one field of a request.
+type FieldError struct {
+	Field   string         // JSON path, such as "image_urls[0]"
+	Type    string         // fal's name for the problem, such as "less_than_equal"
+	Message string         // fal's words
+	Value   string         // the value given, shortened; "" if fal did not send it
+	Limits  map[string]any // what is accepted, by name, such as "le"
+}
+
+func (f FieldError) String() string {
+	var b strings.Builder
+	if f.Field != "" {
+		b.WriteString(f.Field + ": ")
+	}
+	b.WriteString(f.Message)
+	if f.Value != "" {
+		b.WriteString(" (got " + f.Value + ")")
+	}
+	return b.String()
+}
+
+// What errors an Error can be.
+var (
+	ErrUnauthorized  = errors.New("fal: the API key was not accepted")
+	ErrLocked        = errors.New("fal: the account is locked")
+	ErrNotFound      = errors.New("fal: not found")
+	ErrRateLimited   = errors.New("fal: too many requests")
+	ErrContentPolicy = errors.New("fal: the content policy was violated")
+	ErrCancelled     = errors.New("fal: the job was cancelled")
+	ErrStartTimeout  = errors.New("fal: the request was not started in the time that WithStartTimeout gave it")
+)
+
+// Is reports whether the error is one of the above.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnauthorized:
+		return e.Status == http.StatusUnauthorized
+	case ErrLocked:
+		return e.Status == http.StatusForbidden && e.Type == typeLocked
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound
+	case ErrRateLimited:
+		return e.Status == http.StatusTooManyRequests
+	case ErrContentPolicy:
+		return e.Type == "content_policy_violation"
+	case ErrCancelled:
+		return e.Status == statusClientClosed
+	case ErrStartTimeout:
+		return e.Status == http.StatusGatewayTimeout && e.Type == typeUserTimeout
+	}
+	return false
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "fal: %s: ", e.Endpoint)
+	b.WriteString(e.Message)
+	fmt.Fprintf(&b, " (status %d", e.Status)
+	if e.Type != "" {
+		b.WriteString(", " + e.Type)
+	}
+	if e.RequestID != "" {
+		b.WriteString(", request " + e.RequestID)
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// SubmitUnknownError says that a request was sent but it is not known whether
+// fal accepted it: the answer was lost, cut off or unreadable. It is never
+// sent again by this package. The job may be running, and may be charged; look
+// for it in the request history before sending it once more.
+type SubmitUnknownError struct {
+	Endpoint string
+	// RequestID is the id of the job in the rare case that it is known: it
+	// can then be taken up by [Resume].
+	RequestID string
+	// Sent is when the request was sent.
+	Sent time.Time
+	// Status is the HTTP status of an answer that could not be understood; 0
+	// if there was none.
+	Status int
+	Err    error
+}
+
+func (e *SubmitUnknownError) Error() string {
+	id := ""
+	if e.RequestID != "" {
+		id = " (request " + e.RequestID + ")"
+	}
+	return fmt.Sprintf("fal: %s: it is unknown whether fal accepted the request sent at %s%s: %v",
+		e.Endpoint, e.Sent.UTC().Format(time.RFC3339), id, e.Err)
+}
+
+func (e *SubmitUnknownError) Unwrap() error { return e.Err }
+
+// JobError says that something went wrong after fal accepted a job, on this
+// side of the wire or in between: the job itself may well succeed. Take it up
+// again with [Resume].
+type JobError struct {
+	Endpoint  string
+	RequestID string
+	// Cancel is how the attempt to cancel the job went, where there was one.
+	Cancel CancelOutcome
+	Err    error
+}
+
+func (e *JobError) Error() string {
+	note := ""
+	if e.Cancel != "" {
+		note = ", cancel: " + strings.ToLower(strings.ReplaceAll(string(e.Cancel), "_", " "))
+	}
+	return fmt.Sprintf("fal: %s: %v (request %s%s)", e.Endpoint, e.Err, e.RequestID, note)
+}
+
+func (e *JobError) Unwrap() error { return e.Err }
+
+// DecodeError says that a result arrived that does not fit its Go type. The
+// result is all there in Body, and what did fit is in the result returned with
+// the error.
+type DecodeError struct {
+	Endpoint  string
+	RequestID string
+	Body      json.RawMessage
+	Err       error
+}
+
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("fal: %s: the result does not fit its type: %v (request %s)", e.Endpoint, e.Err, e.RequestID)
+}
+
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// RequestID returns the request id that an error of this package carries, or
+// "": what to give to [Resume], or to tell support.
+func RequestID(err error) string {
+	if e, ok := errors.AsType[*JobError](err); ok {
+		return e.RequestID
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RequestID
+	}
+	if e, ok := errors.AsType[*SubmitUnknownError](err); ok {
+		return e.RequestID
+	}
+	if e, ok := errors.AsType[*DecodeError](err); ok {
+		return e.RequestID
+	}
+	return ""
+}
+
+// quoteShort quotes a value for a message.
+func quoteShort(s string) string { return strconv.Quote(shorten(s)) }

@@ -1,0 +1,17 @@
+package fal
+
+// What tests of this package need to see of its inside.
+var (
+	ParseEndpoint   = parseEndpoint
+	NewError        = newError
+	DecodeDataURL   = decodeDataURL
+	ContentType     = contentType
+	ResolveHosts    = Hosts.resolve
+	KeyText         = Key.text
+	StreamErrorForm = streamError
+)
+
+const (
+	MinPoll    = minPoll
+	StreamIdle = streamIdle
+)

@@ -1,0 +1,228 @@
+package fal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"github.com/falimage/falimage-go/internal/transport"
+)
+
+const (
+	// Fal sends something on a status stream at least every 15 seconds. One
+	// that is silent for longer than this is taken for dead.
+	streamIdle = 20 * time.Second
+	// streamBegin is how long the beginning of a stream is waited for.
+	streamBegin = 10 * time.Second
+	// minPoll and maxPoll bound the time between two polls.
+	minPoll = 100 * time.Millisecond
+	maxPoll = 5 * time.Second
+	// maxOutage is how long a job is followed without an answer.
+	maxOutage = 2 * time.Minute
+	// maxEvent limits one event of a stream; pictures as data URLs are large.
+	maxEvent = 256 << 20
+)
+
+// Updates follows the job and yields its status at each change, the last time
+// when it is completed. It listens to fal's status stream and, where that
+// fails or falls silent, asks from time to time. An error comes once and last.
+func (j *Job[Out]) Updates(ctx context.Context) iter.Seq2[Status, error] {
+	return func(yield func(Status, error) bool) {
+		if err := j.j.ready(ctx); err != nil {
+			yield(Status{}, err)
+			return
+		}
+		if err := j.j.follow(ctx, func(s Status) bool { return yield(s, nil) }); err != nil && !errors.Is(err, errStopped) {
+			yield(Status{}, err)
+		}
+	}
+}
+
+// errStopped says that whoever followed the job has seen enough.
+var errStopped = errors.New("stopped")
+
+// wait follows the job to its end and returns the body of its result.
+func (j *job) wait(ctx context.Context, f func(Status)) ([]byte, http.Header, error) {
+	for {
+		j.mu.Lock()
+		done := j.done
+		j.mu.Unlock()
+		if !done {
+			err := j.follow(ctx, func(s Status) bool {
+				if f != nil {
+					f(s)
+				}
+				return true
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		body, header, ok, err := j.result(ctx)
+		if err != nil || ok {
+			return body, header, err
+		}
+		// Completed, and yet in progress: fal is running it once more.
+		j.mu.Lock()
+		j.done = false
+		j.mu.Unlock()
+		if err := sleep(ctx, minPoll); err != nil {
+			return nil, nil, j.lost(err)
+		}
+	}
+}
+
+// follow calls f for each change of the job's status until it is completed.
+func (j *job) follow(ctx context.Context, f func(Status) bool) error {
+	w := watcher{job: j, f: f, start: time.Now()}
+	w.answered = w.start
+	streams := true // until one did not even begin
+	for {
+		if streams {
+			began, err := w.stream(ctx)
+			if w.done || errors.Is(err, errStopped) {
+				return err
+			}
+			streams = began
+		}
+		// The stream may have ended because the job did.
+		err := w.poll(ctx)
+		if w.done || err != nil {
+			return err
+		}
+		if err := sleep(ctx, w.pollInterval()); err != nil {
+			return j.lost(err)
+		}
+	}
+}
+
+// watcher turns what streams and polls tell into single changes.
+type watcher struct {
+	job      *job
+	f        func(Status) bool
+	start    time.Time
+	answered time.Time // when fal last answered
+	last     Status
+	any      bool // last is set
+	logs     int  // log lines passed on so far
+	done     bool
+}
+
+// pollInterval grows with the time already waited.
+func (w *watcher) pollInterval() time.Duration {
+	return min(max(time.Since(w.start)/10, minPoll), maxPoll)
+}
+
+// next passes a status on if it tells anything new.
+func (w *watcher) next(s Status) error {
+	w.answered = time.Now()
+	w.done = s.State == Completed
+	w.logs += len(s.Logs)
+	changed := !w.any || s.State != w.last.State || s.QueuePosition != w.last.QueuePosition || len(s.Logs) > 0
+	w.last, w.any = s, true
+	if changed && !w.f(s) {
+		return errStopped
+	}
+	return nil
+}
+
+// poll asks once. Failures that may pass are not reported before maxOutage.
+func (w *watcher) poll(ctx context.Context) error {
+	s, err := w.job.status(ctx)
+	if err != nil {
+		if ctx.Err() == nil && passing(err) && time.Since(w.answered) < maxOutage {
+			return nil
+		}
+		return err
+	}
+	// A poll returns the whole log so far.
+	s.Logs = s.Logs[min(w.logs, len(s.Logs)):]
+	return w.next(s)
+}
+
+// passing reports whether asking again later may go well.
+func passing(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status >= 500 || e.Status == http.StatusTooManyRequests
+	}
+	_, ok := errors.AsType[*transport.Error](err)
+	return ok
+}
+
+// stream listens to the status stream until it ends. Began says that it gave
+// at least one status: it is then worth trying again. What ended it is found
+// out by the poll that follows; the only error is errStopped.
+func (w *watcher) stream(ctx context.Context) (began bool, err error) {
+	target := w.job.base + "/status/stream"
+	if w.job.logs {
+		target += "?logs=1"
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resp, err := w.job.c.transport.Send(ctx, &transport.Request{
+		Class: transport.Once, Method: http.MethodGet, URL: target, Header: eventStream,
+		Auth: true, Endpoint: w.job.endpoint, Timeout: streamBegin, Stream: true,
+	})
+	if err != nil {
+		return false, nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !isEventStream(resp) {
+		return false, nil
+	}
+	silence := time.AfterFunc(streamIdle, cancel)
+	defer silence.Stop()
+	body := &noisyReader{resp.Body, silence}
+	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+		if err != nil {
+			return began, nil
+		}
+		b, ok := decodeStatus([]byte(event.Data))
+		if !ok {
+			continue
+		}
+		began = true
+		if err := w.next(w.job.saw(&b)); err != nil || w.done {
+			return began, err
+		}
+	}
+	return began, nil
+}
+
+// noisyReader puts off the silence timer with each read.
+type noisyReader struct {
+	io.Reader
+	silence *time.Timer
+}
+
+func (r *noisyReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.silence.Reset(streamIdle)
+	}
+	return n, err
+}
+
+var eventStream = http.Header{"Accept": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
+
+func isEventStream(resp *http.Response) bool {
+	return strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+}
+
+// sleep waits, or returns the error of the context if that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

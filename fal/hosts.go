@@ -1,0 +1,74 @@
+package fal
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Hosts are the base URLs that a client talks to. An empty one is fal's own.
+// Change them to reach a local fal (package faltest) or a gateway of your own:
+// the API key is then sent to these hosts and to no others. A base URL may
+// have a path; it is https, or http on a loopback address.
+type Hosts struct {
+	Run   string // direct calls and streams; default https://fal.run
+	Queue string // the queue; default https://queue.fal.run
+	REST  string // uploads; default https://rest.fal.ai
+}
+
+// resolve fills in the defaults. Origins are the hosts that may get the key,
+// or nil if all are fal's own.
+func (h Hosts) resolve() (full Hosts, origins []string, err error) {
+	if h == (Hosts{}) {
+		return Hosts{Run: "https://fal.run", Queue: "https://queue.fal.run", REST: "https://rest.fal.ai"}, nil, nil
+	}
+	for _, host := range []struct {
+		field, fallback string
+		value           *string
+	}{
+		{"Run", "https://fal.run", &h.Run},
+		{"Queue", "https://queue.fal.run", &h.Queue},
+		{"REST", "https://rest.fal.ai", &h.REST},
+	} {
+		if *host.value == "" {
+			*host.value = host.fallback
+		}
+		u, err := url.Parse(*host.value)
+		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+			(u.Scheme != "https" && u.Scheme != "http") {
+			return h, nil, fmt.Errorf("fal: Client.Hosts.%s: %q is not a base URL such as https://queue.fal.run", host.field, *host.value)
+		}
+		*host.value = strings.TrimRight(*host.value, "/")
+		origins = append(origins, u.Scheme+"://"+u.Host)
+	}
+	return h, origins, nil
+}
+
+// parseEndpoint checks an endpoint id and returns it in the form used in URLs,
+// and the part of it, owner and alias, that the URLs of queued jobs have.
+func parseEndpoint(id string) (path, app string, err error) {
+	parts := strings.Split(id, "/")
+	if len(parts) == 1 {
+		// The oldest ids join owner and alias with a hyphen after a number.
+		owner, alias, ok := strings.Cut(id, "-")
+		if ok && owner != "" && strings.Trim(owner, "0123456789") == "" {
+			parts = []string{owner, alias}
+		}
+	}
+	least := 2
+	if parts[0] == "workflows" || parts[0] == "comfy" {
+		least = 3
+	}
+	ok := len(parts) >= least
+	for _, p := range parts {
+		ok = ok && p != "" && strings.Trim(p, ".") != "" && strings.IndexFunc(p, notIDRune) < 0
+	}
+	if !ok {
+		return "", "", fmt.Errorf("fal: endpoint: %q is not an id such as fal-ai/flux-2-pro", shorten(id))
+	}
+	return strings.Join(parts, "/"), strings.Join(parts[:least], "/"), nil
+}
+
+func notIDRune(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+}

@@ -1,0 +1,64 @@
+package fal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// Key gives the API key when it is needed. It prints as [redacted] however it
+// is printed, logged or encoded. Make one with [NewKey], or convert a function
+// of your own that fetches the key from where it is kept; it may be called by
+// many goroutines at once.
+type Key func() string
+
+// NewKey returns the key with the given text, "key_id:key_secret".
+func NewKey(text string) Key { return func() string { return text } }
+
+const redacted = "[redacted]"
+
+// String returns "[redacted]".
+func (k Key) String() string { return redacted }
+
+// Format prints "[redacted]" for every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue returns "[redacted]".
+func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// ErrNoKey says that there is no API key to use.
+var ErrNoKey = errors.New("fal: no API key: set FAL_KEY (or FAL_KEY_ID and FAL_KEY_SECRET) in the environment, or Client.Key")
+
+// text returns the key, from the environment if k is nil. White space around
+// it, such as the newline at the end of a file, is cut off. No error ever
+// holds a part of the key.
+func (k Key) text() (string, error) {
+	var text string
+	switch {
+	case k != nil:
+		text = k()
+	case os.Getenv("FAL_KEY") != "":
+		text = os.Getenv("FAL_KEY")
+	case os.Getenv("FAL_KEY_ID") != "" && os.Getenv("FAL_KEY_SECRET") != "":
+		text = strings.TrimSpace(os.Getenv("FAL_KEY_ID")) + ":" + strings.TrimSpace(os.Getenv("FAL_KEY_SECRET"))
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", ErrNoKey
+	}
+	id, secret, ok := strings.Cut(text, ":")
+	if !ok || id == "" || secret == "" {
+		return "", errors.New("fal: the API key is malformed: it has the form key_id:key_secret, with a colon between the two")
+	}
+	for _, c := range []byte(text) {
+		if c <= ' ' || c >= 0x7f {
+			return "", errors.New("fal: the API key is malformed: it holds white space or characters that are not ASCII")
+		}
+	}
+	return text, nil
+}

@@ -1,0 +1,91 @@
+package fal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+const secret = "0a1b2c3d-key-id:5ecre7-5ecre7-5ecre7"
+
+func TestKeyNeverPrints(t *testing.T) {
+	t.Parallel()
+	key := fal.NewKey(secret)
+	client := &fal.Client{Key: key}
+	type nested struct {
+		key    fal.Key
+		Client *fal.Client
+		m      map[string]fal.Key
+	}
+	n := nested{key, client, map[string]fal.Key{"k": key}}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T"} {
+		for _, v := range []any{key, &key, client, n, &n, []fal.Key{key}} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+	}
+	for _, v := range []any{key, map[string]any{"key": key}, []fal.Key{key}} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Errorf("json.Marshal(%v): %v", v, err)
+		}
+		out.Write(b)
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "key", key, "client", n)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "key", key, "group", slog.GroupValue(slog.Any("key", key)))
+	if strings.Contains(out.String(), "5ecre7") {
+		t.Errorf("the key was printed:\n%s", out.String())
+	}
+	if !strings.Contains(out.String(), "[redacted]") {
+		t.Error("nothing was redacted")
+	}
+}
+
+func TestKeyText(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		key  fal.Key
+		env  map[string]string
+		want string
+		err  string
+	}{
+		{name: "given", key: fal.NewKey(secret), env: map[string]string{"FAL_KEY": "other:key"}, want: secret},
+		{name: "trimmed", key: fal.NewKey(" " + secret + "\r\n"), want: secret},
+		{name: "environment", env: map[string]string{"FAL_KEY": secret + "\n", "FAL_KEY_ID": "x", "FAL_KEY_SECRET": "y"}, want: secret},
+		{name: "two variables", env: map[string]string{"FAL_KEY_ID": "id\n", "FAL_KEY_SECRET": "sec"}, want: "id:sec"},
+		{name: "half of two", env: map[string]string{"FAL_KEY_ID": "id"}, err: "set FAL_KEY"},
+		{name: "none", err: "set FAL_KEY"},
+		{name: "empty", key: fal.NewKey(" \n"), err: "set FAL_KEY"},
+		{name: "no colon", key: fal.NewKey("5ecre7"), err: "colon"},
+		{name: "no id", key: fal.NewKey(":5ecre7"), err: "colon"},
+		{name: "no secret", key: fal.NewKey("5ecre7:"), err: "colon"},
+		{name: "newline inside", key: fal.NewKey("id:5ecre7\n5ecre7"), err: "white space"},
+		{name: "not ASCII", key: fal.NewKey("id:5ecre7ü"), err: "ASCII"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, name := range []string{"FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"} {
+				t.Setenv(name, tt.env[name])
+			}
+			got, err := fal.KeyText(tt.key)
+			switch {
+			case tt.err == "":
+				if err != nil || got != tt.want {
+					t.Errorf("got %q, %v, want %q", got, err, tt.want)
+				}
+			case err == nil || !strings.Contains(err.Error(), tt.err):
+				t.Errorf("error = %v, want one with %q", err, tt.err)
+			case strings.Contains(err.Error(), "5ecre7"):
+				t.Errorf("the error shows the key: %v", err)
+			}
+			if strings.Contains(tt.err, "set FAL_KEY") && !errors.Is(err, fal.ErrNoKey) {
+				t.Errorf("%v is not ErrNoKey", err)
+			}
+		})
+	}
+}

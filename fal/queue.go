@@ -1,0 +1,337 @@
+package fal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/internal/transport"
+)
+
+// Submit puts a request into fal's queue and returns as soon as it is
+// accepted. If fal may have accepted it but that is not known, the error is a
+// [*SubmitUnknownError]; the request is then never sent again.
+//
+// If the context ends while the request is on its way, Submit waits a few
+// seconds more for the answer, so that an accepted job is not lost: the error
+// is then a [*JobError] with the request id.
+func Submit[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Option) (*Job[Out], error) {
+	p, err := prepare(ctx, c, r, opts, true)
+	if err != nil {
+		return nil, err
+	}
+	if p.opts.onUpdate != nil {
+		err := errors.New("fal: option WithUpdates applies to Subscribe only: use Job.Updates")
+		p.money.Released(err)
+		return nil, err
+	}
+	j, err := submit(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &Job[Out]{j}, nil
+}
+
+// Resume returns the job with the given request id, to be followed, waited for
+// or cancelled as if this program had submitted it. Nothing is sent until then.
+func Resume[Out any](c *Client, e Endpoint[Out], requestID string) *Job[Out] {
+	j := &job{c: c, endpoint: string(e), id: requestID, money: noReservation{}, start: time.Now()}
+	j.err = j.resume()
+	return &Job[Out]{j}
+}
+
+// Job is a request in fal's queue. Its methods may be called by many
+// goroutines at once.
+type Job[Out any] struct{ j *job }
+
+// ID returns the request id, by which [Resume] finds the job again.
+func (j *Job[Out]) ID() string { return j.j.id }
+
+// Endpoint returns the endpoint that the job was submitted to.
+func (j *Job[Out]) Endpoint() Endpoint[Out] { return Endpoint[Out](j.j.endpoint) }
+
+// Status asks once where the job stands.
+func (j *Job[Out]) Status(ctx context.Context) (Status, error) {
+	if err := j.j.ready(ctx); err != nil {
+		return Status{}, err
+	}
+	return j.j.status(ctx)
+}
+
+// Cancel asks fal to drop the job. A job that is running may still complete,
+// and be charged.
+func (j *Job[Out]) Cancel(ctx context.Context) (CancelOutcome, error) {
+	if err := j.j.ready(ctx); err != nil {
+		return "", err
+	}
+	return j.j.cancel(ctx)
+}
+
+// Wait waits until the job is completed and returns its result. The error is
+// an [*Error] if the job failed or was cancelled, a [*DecodeError] with the
+// result in it if that does not fit Out, and a [*JobError] if the wait ended
+// before the job did: the job then goes on, and Wait may be called again.
+func (j *Job[Out]) Wait(ctx context.Context) (*Out, error) {
+	if err := j.j.ready(ctx); err != nil {
+		return nil, err
+	}
+	return wait[Out](ctx, j.j, nil)
+}
+
+// wait follows the job to its end. F, if any, is told of each change.
+func wait[Out any](ctx context.Context, j *job, f func(Status)) (*Out, error) {
+	body, header, err := j.wait(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	meta := j.meta(header)
+	out, err := decode[Out](meta, body)
+	j.finish(meta, err)
+	return out, err
+}
+
+// CancelOutcome is what became of an attempt to cancel a job.
+type CancelOutcome string
+
+// The outcomes of an attempt to cancel a job.
+const (
+	Cancelled        CancelOutcome = "OK"                     // it was still in the queue and is gone
+	CancelRequested  CancelOutcome = "CANCELLATION_REQUESTED" // it is running and was asked to stop
+	AlreadyCompleted CancelOutcome = "ALREADY_COMPLETED"      // too late, the result is there
+	JobNotFound      CancelOutcome = "NOT_FOUND"              // fal does not know the job
+)
+
+// job is a Job without its type.
+type job struct {
+	c        *Client
+	endpoint string
+	id       string
+	base     string // URL of the job, which is that of its result
+	logs     bool
+	start    time.Time
+	err      error // what is wrong with a resumed job
+
+	mu        sync.Mutex
+	money     Reservation
+	done      bool          // it was seen completed
+	inference time.Duration // as the status told
+}
+
+// maxBody limits what is read of one answer. Results with data URLs in them
+// are large.
+const maxBody = 512 << 20
+
+// maxErrorBody limits what is read of an answer with an error.
+const maxErrorBody = 1 << 20
+
+// submit returns a job whenever one was accepted, even with an error.
+func submit(ctx context.Context, p *prepared) (*job, error) {
+	target := p.c.hosts.Queue + "/" + p.path
+	if len(p.opts.query) > 0 {
+		target += "?" + p.opts.query.Encode()
+	}
+	start := time.Now()
+	req := p.request(target)
+	req.Timeout = readTimeout
+	resp, err := p.post(ctx, req, start)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readAll(resp, maxErrorBody)
+	headerID := resp.Header.Get("X-Fal-Request-Id")
+	answer, ok := decodeSubmit(body)
+	if err != nil || !ok {
+		if err == nil {
+			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText(body)))
+		}
+		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: headerID, Sent: start, Status: resp.StatusCode, Err: err}
+	}
+	p.money.Accepted(answer.RequestID)
+	j := &job{
+		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + url.PathEscape(answer.RequestID),
+		logs: p.opts.logs, start: start, money: p.money,
+	}
+	if j.trusted(answer.ResponseURL) {
+		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
+	}
+	if err := ctx.Err(); err != nil {
+		return j, j.lost(err)
+	}
+	return j, nil
+}
+
+// decodeSubmit reads the answer to a submit. Only the id is indispensable.
+func decodeSubmit(data []byte) (b statusBody, ok bool) {
+	err := json.Unmarshal(data, &b)
+	if _, badType := err.(*json.UnmarshalTypeError); err != nil && !badType {
+		return b, false
+	}
+	return b, b.RequestID != ""
+}
+
+// resume finds the URLs of a job of which only the id is known.
+func (j *job) resume() error {
+	_, app, err := parseEndpoint(j.endpoint)
+	if err != nil {
+		return err
+	}
+	if j.id == "" || strings.ContainsFunc(j.id, notIDRune) {
+		return fmt.Errorf("fal: %s: %s is not a request id", j.endpoint, quoteShort(j.id))
+	}
+	j.base = app + "/requests/" + j.id // the host is known once the client is ready
+	return nil
+}
+
+func (j *job) ready(ctx context.Context) error {
+	if j.err != nil {
+		return j.err
+	}
+	if err := j.c.ready(ctx); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !strings.Contains(j.base, "://") {
+		j.base = j.c.hosts.Queue + "/" + j.base
+	}
+	return nil
+}
+
+// trusted reports whether the key may be sent to a URL that the server named,
+// and its path is that of this job.
+func (j *job) trusted(u string) bool {
+	parsed, err := url.Parse(u)
+	return err == nil && parsed.RawQuery == "" && j.c.transport.Trusts(parsed) &&
+		strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/response"), "/requests/"+j.id)
+}
+
+// lost wraps an error that came after the job was accepted.
+func (j *job) lost(err error) error {
+	if RequestID(err) != "" {
+		return err
+	}
+	return &JobError{Endpoint: j.endpoint, RequestID: j.id, Err: err}
+}
+
+func (j *job) status(ctx context.Context) (Status, error) {
+	target := j.base + "/status"
+	if j.logs {
+		target += "?logs=1"
+	}
+	resp, err := j.c.get(ctx, j.endpoint, target)
+	if err != nil {
+		return Status{}, j.lost(err)
+	}
+	body, err := readAll(resp, maxBody)
+	if err != nil {
+		return Status{}, j.lost(err)
+	}
+	if resp.StatusCode >= 300 {
+		return Status{}, j.c.newError(j.endpoint, j.id, resp, body)
+	}
+	b, ok := decodeStatus(body)
+	if !ok {
+		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText(body))))
+	}
+	return j.saw(&b), nil
+}
+
+// saw notes what a status tells about the job.
+func (j *job) saw(b *statusBody) Status {
+	s := b.status()
+	if s.State == Completed {
+		j.mu.Lock()
+		j.done, j.inference = true, s.InferenceTime
+		j.mu.Unlock()
+	}
+	return s
+}
+
+func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
+	resp, err := j.c.transport.Send(ctx, &transport.Request{
+		Class: transport.Read, Method: http.MethodPut, URL: j.base + "/cancel",
+		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout,
+	})
+	if err != nil {
+		return "", j.lost(err)
+	}
+	body, _ := readAll(resp, maxErrorBody)
+	b, _ := decodeStatus(body)
+	outcome := CancelOutcome(b.Status)
+	switch {
+	case resp.StatusCode == http.StatusOK && outcome == Cancelled:
+		return Cancelled, nil
+	case resp.StatusCode < 300:
+		return CancelRequested, nil
+	case outcome == AlreadyCompleted || outcome == JobNotFound:
+		return outcome, nil
+	}
+	return "", j.c.newError(j.endpoint, j.id, resp, body)
+}
+
+// result fetches the result. Ok is false while the job is not completed.
+func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok bool, err error) {
+	resp, err := j.c.get(ctx, j.endpoint, j.base)
+	if err != nil {
+		return nil, nil, false, j.lost(err)
+	}
+	body, err = readAll(resp, maxBody)
+	if err != nil {
+		return nil, nil, false, j.lost(err)
+	}
+	switch {
+	case resp.StatusCode < 300:
+		return body, resp.Header, true, nil
+	case resp.StatusCode == http.StatusBadRequest && strings.Contains(string(body), "still in progress"):
+		return nil, nil, false, nil
+	}
+	e := j.c.newError(j.endpoint, j.id, resp, body)
+	j.finish(Meta{}, e)
+	return nil, nil, false, e
+}
+
+// finish tells the guard once how the job ended.
+func (j *job) finish(meta Meta, err error) {
+	j.mu.Lock()
+	money := j.money
+	if e, ok := errors.AsType[*Error](err); !ok || e.Billing != BillingUnknown {
+		j.money = noReservation{}
+	}
+	j.mu.Unlock()
+	finish(money, meta, err)
+}
+
+// meta describes the call whose result came with the given header.
+func (j *job) meta(header http.Header) Meta {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return Meta{
+		Endpoint: j.endpoint, RequestID: j.id, BillableUnits: header.Get("X-Fal-Billable-Units"),
+		Elapsed: time.Since(j.start), InferenceTime: j.inference,
+	}
+}
+
+// readAll reads an answer to its end and closes it.
+func readAll(resp *http.Response, limit int64) ([]byte, error) {
+	defer resp.Body.Close()
+	if resp.ContentLength > limit {
+		return nil, fmt.Errorf("the answer has %d bytes; at most %d are read", resp.ContentLength, limit)
+	}
+	if resp.ContentLength > 0 && resp.ContentLength <= 1<<20 {
+		body := make([]byte, resp.ContentLength)
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("the answer has more than the %d bytes that are read", limit)
+	}
+	return body, err
+}

@@ -1,0 +1,86 @@
+package fal
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is where a job stands.
+type State string
+
+// The states of a job. There is none for failure: a job that failed or was
+// cancelled is completed too, and only its result tells.
+const (
+	InQueue    State = "IN_QUEUE"
+	InProgress State = "IN_PROGRESS"
+	Completed  State = "COMPLETED"
+)
+
+// Status is where a job stands at one moment. A state that this package does
+// not know is passed on as it came.
+type Status struct {
+	State State
+	// QueuePosition is the number of requests ahead in the queue.
+	QueuePosition int
+	// Logs are the log lines of the model, if they were asked for by
+	// [WithLogs]: all so far from [Job.Status], the new ones from
+	// [Job.Updates].
+	Logs []Log
+	// InferenceTime is the time the model took, once the job is completed; 0
+	// if fal did not say.
+	InferenceTime time.Duration
+	// Error and ErrorType say why a completed job failed. [Job.Wait] returns
+	// them in full, as an [Error].
+	Error, ErrorType string
+}
+
+// Log is a line that the model logged.
+type Log struct {
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp,omitzero"` // as fal sends it, in ISO 8601
+	Level     string `json:"level,omitzero"`     // such as "INFO" or "STDERR"
+	Source    string `json:"source,omitzero"`
+}
+
+// statusBody is a status as it is on the wire. Everything but the status may
+// be null or missing.
+type statusBody struct {
+	Status        State   `json:"status"`
+	RequestID     string  `json:"request_id"`
+	QueuePosition float64 `json:"queue_position"`
+	Logs          []Log   `json:"logs"`
+	Metrics       struct {
+		InferenceTime float64 `json:"inference_time"`
+	} `json:"metrics"`
+	Error     json.RawMessage `json:"error"`
+	ErrorType string          `json:"error_type"`
+
+	ResponseURL string `json:"response_url"`
+	StatusURL   string `json:"status_url"`
+	CancelURL   string `json:"cancel_url"`
+}
+
+// decodeStatus reads what it can: a field of an unexpected type is left out.
+func decodeStatus(data []byte) (statusBody, bool) {
+	var b statusBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		if _, badType := err.(*json.UnmarshalTypeError); !badType {
+			return b, false
+		}
+	}
+	return b, b.Status != ""
+}
+
+func (b *statusBody) status() Status {
+	s := Status{
+		State:         b.Status,
+		QueuePosition: int(b.QueuePosition),
+		Logs:          b.Logs,
+		InferenceTime: time.Duration(b.Metrics.InferenceTime * float64(time.Second)),
+		ErrorType:     b.ErrorType,
+	}
+	if len(b.Error) > 0 && json.Unmarshal(b.Error, &s.Error) != nil {
+		s.Error = shorten(string(b.Error))
+	}
+	return s
+}

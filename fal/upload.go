@@ -1,0 +1,326 @@
+package fal
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/internal/transport"
+)
+
+const (
+	// maxUpload is what one PUT takes.
+	maxUpload = 100 << 20
+	// parallelUploads is how many files of one request are sent at a time.
+	parallelUploads = 4
+	// uploadKept is how long an uploaded file is used again: well below the
+	// seven days for which fal keeps files at the least.
+	uploadKept = 24 * time.Hour
+	// uploadsKept is how many uploaded files a client remembers.
+	uploadsKept = 4096
+)
+
+// Upload uploads a file and returns it as one with a URL. A file that is a URL
+// already is returned as it is. The same content is uploaded once per client
+// and lifecycle. Files in requests are uploaded by themselves; Upload is for
+// doing it earlier. Of the options, [WithLifecycle] counts.
+func (c *Client) Upload(ctx context.Context, f File, opts ...Option) (File, error) {
+	if err := c.ready(ctx); err != nil {
+		return File{}, err
+	}
+	o, err := applyOptions(opts, true)
+	if err != nil {
+		return File{}, err
+	}
+	if err := f.Check(); err != nil {
+		return File{}, fmt.Errorf("fal: upload: %v: %w", f, err)
+	}
+	if f.local == nil {
+		return f, nil
+	}
+	return c.upload(ctx, f, o)
+}
+
+// uploadAll uploads the files of one request, a few at a time.
+func (c *Client) uploadAll(ctx context.Context, files []File, o *options) (map[File]File, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	remote := make(map[File]File, len(files))
+	slots := make(chan struct{}, parallelUploads)
+	var (
+		wait     sync.WaitGroup
+		mu       sync.Mutex
+		firstErr error
+	)
+	for _, f := range files {
+		if _, twice := remote[f]; twice {
+			continue
+		}
+		mu.Lock()
+		remote[f] = File{}
+		mu.Unlock()
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			u, err := c.upload(ctx, f, o)
+			mu.Lock()
+			defer mu.Unlock()
+			remote[f] = u
+			if err != nil && firstErr == nil {
+				firstErr = err
+				cancel()
+			}
+		})
+	}
+	wait.Wait()
+	return remote, firstErr
+}
+
+// uploads remembers what was uploaded, so that each content is sent once.
+type uploads struct {
+	mu   sync.Mutex
+	sent map[uploadKey]*upload
+}
+
+type uploadKey struct {
+	content   [sha256.Size]byte
+	lifecycle string
+}
+
+// upload is an upload under way, or done once ready is closed.
+type upload struct {
+	ready   chan struct{}
+	url     string
+	err     error
+	expires time.Time
+}
+
+// claim returns the upload with the key, and whether it is the caller's task
+// to do it.
+func (u *uploads) claim(key uploadKey, kept time.Duration) (entry *upload, mine bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	if entry, ok := u.sent[key]; ok && now.Before(entry.expires) {
+		return entry, false
+	}
+	if u.sent == nil {
+		u.sent = make(map[uploadKey]*upload)
+	}
+	if len(u.sent) >= uploadsKept {
+		clear(u.sent) // rare, and costs no more than some uploads
+	}
+	entry = &upload{ready: make(chan struct{}), expires: now.Add(kept)}
+	u.sent[key] = entry
+	return entry, true
+}
+
+// forget drops an upload that failed.
+func (u *uploads) forget(key uploadKey, entry *upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sent[key] == entry {
+		delete(u.sent, key)
+	}
+}
+
+func (c *Client) upload(ctx context.Context, f File, o *options) (File, error) {
+	content, err := f.summarize(ctx)
+	if err != nil {
+		return File{}, fmt.Errorf("upload %v: %w", f, err)
+	}
+	key := uploadKey{content: content.hash, lifecycle: o.header.Get("X-Fal-Object-Lifecycle-Preference")}
+	kept := uploadKept
+	if o.lifecycle != nil && o.lifecycle.ExpiresAfter > 0 {
+		kept = min(kept, o.lifecycle.ExpiresAfter/2)
+	}
+	for {
+		entry, mine := c.uploads.claim(key, kept)
+		if mine {
+			entry.url, entry.err = c.put(ctx, f, content, key.lifecycle)
+			if entry.err != nil {
+				c.uploads.forget(key, entry)
+			}
+			close(entry.ready)
+		}
+		select {
+		case <-entry.ready:
+		case <-ctx.Done():
+			return File{}, fmt.Errorf("upload %v: %w", f, ctx.Err())
+		}
+		if entry.err != nil && !mine && ctx.Err() == nil {
+			continue // somebody else's attempt failed, perhaps by his context
+		}
+		if entry.err != nil {
+			return File{}, fmt.Errorf("upload %v: %w", f, entry.err)
+		}
+		return URL(entry.url), nil
+	}
+}
+
+// summary is what must be known of a file before it is uploaded.
+type summary struct {
+	hash        [sha256.Size]byte
+	size        int64
+	contentType string
+	name        string
+}
+
+// summarize reads the file once.
+func (f File) summarize(ctx context.Context) (summary, error) {
+	r, err := f.Open()
+	if err != nil {
+		return summary{}, err
+	}
+	defer r.Close()
+	var head [512]byte
+	n, err := io.ReadFull(r, head[:])
+	switch {
+	case err == io.EOF:
+		return summary{}, errors.New("the file is empty")
+	case err != nil && err != io.ErrUnexpectedEOF:
+		return summary{}, err
+	}
+	h := sha256.New()
+	h.Write(head[:n])
+	rest, err := io.Copy(h, io.LimitReader(&contextReader{ctx, r}, maxUpload+1))
+	if err != nil {
+		return summary{}, err
+	}
+	s := summary{size: int64(n) + rest, name: f.local.name}
+	if s.size > maxUpload {
+		return summary{}, fmt.Errorf("the file is larger than the %d bytes that are uploaded in one piece; upload it elsewhere and pass its URL", maxUpload)
+	}
+	h.Sum(s.hash[:0])
+	s.contentType = contentType(s.name, head[:n])
+	if s.name == "" {
+		s.name = hex.EncodeToString(s.hash[:8]) + extension(s.contentType)
+	}
+	return s, nil
+}
+
+// contextReader stops reading when the context ends.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+// contentType tells what the first bytes are; the name decides where they
+// leave it open.
+func contentType(name string, head []byte) string {
+	sniffed := http.DetectContentType(head)
+	if sniffed == "application/octet-stream" || sniffed == "text/plain; charset=utf-8" {
+		return cmp.Or(mime.TypeByExtension(filepath.Ext(name)), sniffed)
+	}
+	return sniffed
+}
+
+// extension returns the file name extension for a media type, with its dot.
+func extension(contentType string) string {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	switch mediaType {
+	case "image/jpeg", "image/jpg":
+		return ".jpg"
+	case "image/png":
+		return ".png"
+	case "image/webp":
+		return ".webp"
+	case "image/gif":
+		return ".gif"
+	case "application/zip":
+		return ".zip"
+	}
+	return ".bin"
+}
+
+// put uploads in two steps: fal names an address, and the content goes there
+// without any credentials.
+func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (string, error) {
+	ask, err := json.Marshal(map[string]string{"content_type": s.contentType, "file_name": s.name})
+	if err != nil {
+		return "", err
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	if lifecycle != "" {
+		header.Set("X-Fal-Object-Lifecycle-Preference", lifecycle)
+		header.Set("X-Fal-Object-Lifecycle", lifecycle) // an older name of the same
+	}
+	resp, err := c.transport.Send(ctx, &transport.Request{
+		Class: transport.Upload, Method: http.MethodPost,
+		URL:    c.hosts.REST + "/storage/upload/initiate?storage_type=fal-cdn-v3",
+		Header: header, Body: ask, Auth: true, Timeout: readTimeout, Endpoint: "storage",
+	})
+	if err != nil {
+		return "", err
+	}
+	body, err := readAll(resp, maxErrorBody)
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode >= 300 {
+		return "", c.newError("storage", "", resp, body)
+	}
+	var address struct {
+		UploadURL string `json:"upload_url"`
+		FileURL   string `json:"file_url"`
+	}
+	if err := json.Unmarshal(body, &address); err != nil || address.UploadURL == "" || address.FileURL == "" {
+		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText(body)))
+	}
+	if err := c.checkUploadURL(address.UploadURL); err != nil {
+		return "", err
+	}
+	resp, err = c.transport.Send(ctx, &transport.Request{
+		Class: transport.Upload, Method: http.MethodPut, URL: address.UploadURL,
+		Header: http.Header{"Content-Type": {s.contentType}},
+		Open:   func() (io.ReadCloser, error) { return f.openUnchanged(s) }, Length: s.size, Endpoint: "storage",
+	})
+	if err != nil {
+		return "", err
+	}
+	body, err = readAll(resp, maxErrorBody)
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode >= 300 {
+		return "", c.newError("storage", "", resp, body)
+	}
+	return address.FileURL, nil
+}
+
+// checkUploadURL refuses addresses that content should not be sent to.
+func (c *Client) checkUploadURL(address string) error {
+	u, err := url.Parse(address)
+	if err == nil && u.User == nil && u.Host != "" && (u.Scheme == "https" || c.transport.Trusts(u)) {
+		return nil
+	}
+	return errors.New("fal named an address to upload to that is not https")
+}
+
+// openUnchanged opens a file again and makes sure that it is still what it was
+// when it was summarized.
+func (f File) openUnchanged(s summary) (io.ReadCloser, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &unchangedReader{r: r, want: s, hash: sha256.New()}, nil
+}

@@ -1,0 +1,153 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ErrPrivateAddress says that a download was refused because its address is
+// in a private network.
+var ErrPrivateAddress = errors.New("the address is in a private network")
+
+// checkDownload refuses what can be refused before any name is looked up.
+func (t *Transport) checkDownload(u *url.URL) error {
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("%w: the URL is not http or https", errRedirect)
+	}
+	if t.configured(u) {
+		return nil
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return checkPublic(addr)
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
+		return fmt.Errorf("%w: %s", ErrPrivateAddress, host)
+	}
+	return nil
+}
+
+// reserved are the networks that netip does not know to be private.
+var reserved = func() []netip.Prefix {
+	var list []netip.Prefix
+	for _, s := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10",
+	} {
+		list = append(list, netip.MustParsePrefix(s))
+	}
+	return list
+}()
+
+var (
+	nat64  = netip.MustParsePrefix("64:ff9b::/96")
+	sixTo4 = netip.MustParsePrefix("2002::/16")
+)
+
+// checkPublic refuses addresses that are not on the public internet,
+// also those that hide an IPv4 address in an IPv6 one.
+func checkPublic(addr netip.Addr) error {
+	addr = addr.Unmap().WithZone("")
+	b := addr.As16()
+	switch {
+	case nat64.Contains(addr):
+		return checkPublic(netip.AddrFrom4([4]byte(b[12:16])))
+	case sixTo4.Contains(addr):
+		return checkPublic(netip.AddrFrom4([4]byte(b[2:6])))
+	}
+	public := addr.IsGlobalUnicast() && !addr.IsPrivate()
+	for _, p := range reserved {
+		public = public && !p.Contains(addr)
+	}
+	if !public {
+		return fmt.Errorf("%w: %s", ErrPrivateAddress, addr)
+	}
+	return nil
+}
+
+// allowed checks an address that is about to be connected to, as host:port.
+func allowed(ctx context.Context, address string) error {
+	h := hopOf(ctx)
+	if h == nil || !h.guarded || h.proxied.Load() {
+		return nil
+	}
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %s", ErrPrivateAddress, address)
+	}
+	return checkPublic(addr.Addr())
+}
+
+// dialGuarded connects for downloads. Names have been looked up when Control
+// is called, so a name cannot point elsewhere after the check.
+func dialGuarded(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{
+		Timeout: 10 * time.Second,
+		ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+			return allowed(ctx, address)
+		},
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// dialBackup connects for all else; a backup host is given less time.
+func dialBackup(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	if h := hopOf(ctx); h != nil && h.backup {
+		dialer.Timeout = 5 * time.Second
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// guardTransport returns a copy of the user's transport that hangs up on
+// private addresses before anything is sent. Its own way of dialling is kept.
+func guardTransport(users *http.Transport) *http.Transport {
+	guarded := users.Clone()
+	guarded.Proxy = markProxy(users.Proxy)
+	guarded.DialContext = dialGuarded
+	if users.DialContext != nil {
+		guarded.DialContext = hangUp(users.DialContext)
+	}
+	if users.DialTLSContext != nil {
+		guarded.DialTLSContext = hangUp(users.DialTLSContext)
+	}
+	return guarded
+}
+
+func hangUp(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := allowed(ctx, conn.RemoteAddr().String()); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// markProxy notes when a connection goes to a proxy, which may well be
+// private; the address behind it is then its concern.
+func markProxy(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	if proxy == nil {
+		return nil
+	}
+	return func(req *http.Request) (*url.URL, error) {
+		u, err := proxy(req)
+		if h := hopOf(req.Context()); h != nil {
+			h.proxied.Store(u != nil)
+		}
+		return u, err
+	}
+}

@@ -1,0 +1,246 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Policy says how often and how fast a request is repeated. A zero field
+// means its default.
+type Policy struct {
+	MaxAttempts      int           // default 4 for Submit, 6 for others
+	MinWait, MaxWait time.Duration // default 250 ms and 8 s
+	MaxRetryAfter    time.Duration // default 30 s
+}
+
+func (p Policy) attempts(c Class) int {
+	switch {
+	case c == Once:
+		return 1
+	case p.MaxAttempts > 0:
+		return p.MaxAttempts
+	case c == Submit:
+		return 4
+	}
+	return 6
+}
+
+func or(d, fallback time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return fallback
+}
+
+// checkRetry decides whether an attempt is followed by another. For a Submit
+// it answers the question of money: can the server have accepted it?
+func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	x := exchangeOf(ctx)
+	again := false
+	switch {
+	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRedirect):
+		return false, nil
+	case x.request.Class == Submit && err != nil:
+		again = !x.maybe.Load()
+	case x.request.Class == Submit:
+		again = notAccepted(resp)
+		x.maybe.Store(!again)
+	case err != nil:
+		again = !permanent(err)
+	default:
+		again = passing(resp)
+	}
+	again = again && x.attempt < t.retry.attempts(x.request.Class) && t.budget.take()
+	if !again && err == nil {
+		t.budget.give()
+	}
+	return again, nil
+}
+
+// passing reports whether the failure an answer tells of may pass.
+func passing(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	case http.StatusGatewayTimeout:
+		// The caller's own start time-out is the model's final answer.
+		return resp.Header.Get("X-Fal-Request-Timeout-Type") != "user"
+	}
+	if resp.StatusCode < 500 {
+		return false
+	}
+	// A job's own failure is replayed on its result: that is no failure of
+	// the exchange.
+	return resp.Header.Get("X-Fal-Request-Id") == "" && !isFalJSON(resp)
+}
+
+// notAccepted reports whether an answer to a Submit says for certain that the
+// request was not accepted and may be repeated.
+func notAccepted(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusServiceUnavailable:
+		return resp.Header.Get("X-Fal-Request-Id") == "" && !isFalJSON(resp)
+	}
+	return false
+}
+
+// isFalJSON looks at the beginning of a body, and leaves it as it was.
+func isFalJSON(resp *http.Response) bool {
+	const most = 4 << 10
+	head, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	rest := io.Reader(resp.Body)
+	if err != nil {
+		rest = &failedReader{err}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
+	return looksLikeFal(head)
+}
+
+type failedReader struct{ err error }
+
+func (r *failedReader) Read([]byte) (int, error) { return 0, r.err }
+
+// looksLikeFal reports whether a body, perhaps cut off, is a JSON object with
+// one of the fields that fal's answers have.
+func looksLikeFal(head []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(head))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return false
+		}
+		switch key {
+		case "detail", "error_type", "error", "status", "request_id":
+			return true
+		}
+		var skip json.RawMessage
+		if dec.Decode(&skip) != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// unsent reports whether an error proves that no request was written: looking
+// up the name, connecting or the TLS handshake failed.
+func unsent(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	return strings.HasSuffix(err.Error(), "TLS handshake timeout") || untrustedCertificate(err)
+}
+
+func untrustedCertificate(err error) bool {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, host := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return unknown || host || invalid
+}
+
+// permanent reports whether an error will be the same the next time.
+func permanent(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	return untrustedCertificate(err)
+}
+
+// backoff waits as long as the server asks, within limits, or else a random
+// time below a bound that doubles.
+func (t *Transport) backoff(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {
+	least, most := or(t.retry.MinWait, 250*time.Millisecond), or(t.retry.MaxWait, 8*time.Second)
+	bound := most
+	if attempt < 30 { // beyond that the shift overflows
+		bound = min(least<<attempt, most)
+	}
+	wait := rand.N(max(bound, 1)) + 1
+	if asked, ok := retryAfter(resp); ok {
+		// The random part keeps those who were refused together apart.
+		wait = min(asked, or(t.retry.MaxRetryAfter, 30*time.Second)) + rand.N(max(least, 1))
+	}
+	return wait
+}
+
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	if resp == nil {
+		return 0, false
+	}
+	value := resp.Header.Get("Retry-After")
+	if value == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second, true
+	}
+	if _, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(value, "-") {
+		return time.Duration(1<<63 - 1), true // a number too large: clamped by the caller
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(time.Until(at), 0), true
+	}
+	return 0, false
+}
+
+// budget keeps a thousand goroutines from storming a server that is down: a
+// repetition costs what ten answers earn.
+type budget struct{ tokens atomic.Int64 }
+
+const (
+	budgetMax    = 1000 // 100 repetitions
+	budgetRepeat = 10
+)
+
+func newBudget() *budget {
+	b := new(budget)
+	b.tokens.Store(budgetMax)
+	return b
+}
+
+func (b *budget) take() bool {
+	for {
+		n := b.tokens.Load()
+		if n < budgetRepeat {
+			return false
+		}
+		if b.tokens.CompareAndSwap(n, n-budgetRepeat) {
+			return true
+		}
+	}
+}
+
+func (b *budget) give() {
+	if n := b.tokens.Load(); n < budgetMax {
+		b.tokens.CompareAndSwap(n, n+1) // one lost in a race does not matter
+	}
+}

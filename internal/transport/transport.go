@@ -1,0 +1,233 @@
+// Package transport is the one place of this module that speaks HTTP. It
+// decides what may be sent again, where the API key may go, and which
+// addresses may be downloaded from. It is built on go-retryablehttp.
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Class says what a request is, and so when it may be sent again.
+type Class int
+
+const (
+	// Read does no harm when repeated: after a failed connection, 408, 429
+	// and 5xx.
+	Read Class = iota
+	// Submit starts work that costs money. It is repeated only when it
+	// certainly was not accepted: it failed before it was written, or was
+	// refused with 429, or with 503 by a machine in front of fal.
+	Submit
+	// Upload sends content to a place made for it: repeated like Read.
+	Upload
+	// Once is never repeated.
+	Once
+)
+
+// Request is one request, which may take several attempts.
+type Request struct {
+	Class    Class
+	Method   string
+	URL      string
+	Endpoint string      // for the log
+	Header   http.Header // not changed
+	// Body is sent along. For what is too large to hold, Open gives it anew
+	// for each attempt, Length bytes long.
+	Body   []byte
+	Open   func() (io.ReadCloser, error)
+	Length int64
+	// Auth sends the API key along. If the host is not one that may have it,
+	// nothing is sent.
+	Auth bool
+	// Timeout limits each attempt, reading the body included; with Stream it
+	// limits the wait for the header alone. 0 does not limit.
+	Timeout time.Duration
+	Stream  bool
+	// Grace is how long the answer of a request that was already written is
+	// waited for after the context has ended.
+	Grace time.Duration
+}
+
+// Config is what a Transport is made of.
+type Config struct {
+	// HTTPClient is the user's, or nil. It is copied, never changed.
+	HTTPClient *http.Client
+	// Key returns the API key.
+	Key func() (string, error)
+	// Trusted are the origins ("https://host:port") that the user has set in
+	// place of fal's. Nil means fal's own hosts.
+	Trusted []string
+	// Backup allows fal's backup hosts.
+	Backup    bool
+	Logger    *slog.Logger
+	Retry     Policy
+	UserAgent string
+}
+
+// Transport sends requests. It is safe for use by many goroutines.
+type Transport struct {
+	config Config
+	retry  Policy
+	budget *budget
+	api    *retryablehttp.Client
+	files  *retryablehttp.Client // for downloads: guarded, without credentials
+}
+
+// New returns a Transport.
+func New(c Config) *Transport {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	t := &Transport{config: c, retry: c.Retry, budget: newBudget()}
+	user := http.Client{}
+	if c.HTTPClient != nil {
+		user = *c.HTTPClient
+	}
+	api, files := user.Transport, user.Transport
+	switch base := user.Transport.(type) {
+	case nil:
+		api, files = newHTTPTransport(dialBackup), newHTTPTransport(dialGuarded)
+	case *http.Transport:
+		files = guardTransport(base)
+	}
+	t.api = t.client(user, api)
+	t.files = t.client(user, files)
+	return t
+}
+
+// client wraps the user's HTTP client so that nothing of the library's or of
+// net/http's own habits is left.
+func (t *Transport) client(user http.Client, base http.RoundTripper) *retryablehttp.Client {
+	return &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     &roundTripper{t: t, base: base},
+			CheckRedirect: redirectPolicy(user.CheckRedirect),
+			Jar:           user.Jar,
+			Timeout:       user.Timeout,
+		},
+		RetryMax:     1 << 20, // attempts are counted by checkRetry
+		CheckRetry:   t.checkRetry,
+		Backoff:      t.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newHTTPTransport(dial dialFunc) *http.Transport {
+	return &http.Transport{
+		Proxy:               markProxy(http.ProxyFromEnvironment),
+		DialContext:         dial,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        256,
+		MaxIdleConnsPerHost: 64,
+		// Shorter than servers keep a connection, so that a request is seldom
+		// written to one that is just being closed.
+		IdleConnTimeout:       30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// Error is a request that got no answer.
+type Error struct {
+	Method   string
+	URL      string // without query and credentials
+	Attempts int
+	// MaybeSent says that the server may have received the request.
+	MaybeSent bool
+	Err       error
+}
+
+func (e *Error) Error() string {
+	times := ""
+	if e.Attempts > 1 {
+		times = fmt.Sprintf(" (%d attempts)", e.Attempts)
+	}
+	return fmt.Sprintf("%s %s%s: %v", e.Method, e.URL, times, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Send sends a request, as often as its class allows, and returns the last
+// answer, whatever its status. The error is an *Error.
+func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error) {
+	return t.send(ctx, t.api, r)
+}
+
+// Download gets a file from anywhere, without credentials. Addresses in
+// private networks are refused with ErrPrivateAddress, except on the origins
+// that the user has set.
+func (t *Transport) Download(ctx context.Context, address string) (*http.Response, error) {
+	return t.send(ctx, t.files, &Request{Class: Read, Method: http.MethodGet, URL: address, Endpoint: "download"})
+}
+
+func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *Request) (*http.Response, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		// The parser's error repeats the URL, which may be long or private.
+		return nil, &Error{Method: r.Method, URL: "?", Err: errors.New("the URL is malformed")}
+	}
+	fail := func(err error) error {
+		return &Error{Method: r.Method, URL: bare(u), Err: err}
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return nil, fail(errors.New("the URL is not an absolute http or https URL"))
+	}
+	x := &exchange{request: r, origin: u, guarded: client == t.files}
+	if r.Auth {
+		if !t.Trusts(u) {
+			return nil, fail(fmt.Errorf("the API key is not sent to %s", u.Host))
+		}
+		if x.key, err = t.config.Key(); err != nil {
+			return nil, fail(err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fail(err)
+	}
+	inner, release := x.withGrace(ctx)
+	req, err := retryablehttp.NewRequestWithContext(context.WithValue(inner, exchangeKey{}, x), r.Method, r.URL, nil)
+	if err != nil {
+		release()
+		return nil, fail(err)
+	}
+	if err := x.prepare(req, t.config.UserAgent); err != nil {
+		release()
+		return nil, fail(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		release()
+		if resp != nil {
+			_ = resp.Body.Close()
+		}
+		if ctxErr := ctx.Err(); ctxErr != nil {
+			err = ctxErr // of the caller's context rather than of ours
+		}
+		// The HTTP client's own error would repeat method and URL.
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return nil, &Error{Method: r.Method, URL: bare(u), Attempts: x.attempt, MaybeSent: x.maybe.Load(), Err: err}
+	}
+	if r.Grace > 0 {
+		resp.Body = &body{resp.Body, release}
+	}
+	return resp, nil
+}
+
+// bare returns a URL that can be shown: without credentials, query, fragment.
+func bare(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
