@@ -32,10 +32,14 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	}
 	body, readErr := readAll(resp, maxErrorBody)
 	e := p.c.newError(p.endpoint, "", resp, body)
-	if _, falsOwn := parseErrorBody(body); resp.StatusCode >= 500 && !falsOwn {
+	_, falsOwn := parseErrorBody(body)
+	if turnedAway := e.Status == http.StatusServiceUnavailable && e.RequestID == ""; e.Status >= 500 && !falsOwn && !turnedAway {
 		// The answer is not fal's: a machine in between may have passed the
-		// request on before it failed.
+		// request on before it failed. Only with 503 it says that it did not.
 		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
+	}
+	if e.Status >= 500 {
+		e.Billing = NotBilled
 	}
 	finish(p.money, Meta{}, e)
 	return nil, e

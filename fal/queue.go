@@ -139,7 +139,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	}
 	start := time.Now()
 	req := p.request(target)
-	req.Timeout = readTimeout
+	req.Timeout, req.Grace = readTimeout, grace
 	resp, err := p.post(ctx, req, start)
 	if err != nil {
 		return nil, err
