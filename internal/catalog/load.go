@@ -1,0 +1,184 @@
+package catalog
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+//go:embed data
+var files embed.FS
+
+// The files of data. Field definitions stand once in fields.json; an endpoint
+// lists the names of its fields with what is special to it.
+type (
+	fieldsFile struct {
+		Fields []Field
+		Enums  []EnumDef
+		Models []Model
+	}
+	endpointsFile struct {
+		AsOf      string
+		Endpoints []endpointJSON
+	}
+	endpointJSON struct {
+		ID, Name, File, Family, Task, Title, For, Verb, Notes, Licence string
+		OpenWeights, HostedOnly                                        bool
+		Aliases                                                        []string
+		PresetType                                                     string
+		Presets                                                        []presetJSON
+		Retired                                                        string
+		RetiredAliases                                                 []string
+		Fields                                                         []Field
+		Output                                                         string
+		Returns                                                        []OutputField
+		Limits                                                         Limits
+		Sources                                                        []string
+	}
+	presetJSON struct {
+		Value, Go, For string
+		Aliases        []string
+		Fields         []Field // instead of those of the same name
+		Limits         *Limits // its Files stand instead of those of the type
+	}
+)
+
+type loaded struct {
+	all       []*Endpoint
+	byID      map[string]*Endpoint
+	models    map[string]*Model
+	modelList []*Model
+	enums     []EnumDef
+	order     []string
+}
+
+// data parses the files once. They are part of the program and tested, so a
+// mistake in them is not a condition that a caller could handle.
+var data = sync.OnceValue(func() *loaded {
+	l, err := load()
+	if err != nil {
+		panic("catalog: the embedded data is broken: " + err.Error())
+	}
+	return l
+})
+
+func load() (*loaded, error) {
+	var defs fieldsFile
+	if err := read("data/fields.json", &defs); err != nil {
+		return nil, err
+	}
+	l := &loaded{byID: map[string]*Endpoint{}, models: map[string]*Model{}, enums: defs.Enums}
+	table := map[string]Field{}
+	for _, f := range defs.Fields {
+		table[f.Name] = f
+		l.order = append(l.order, f.Name)
+	}
+	for _, m := range defs.Models {
+		model := &m
+		l.models[m.Name] = model
+		l.modelList = append(l.modelList, model)
+	}
+	for _, pkg := range []string{"flux", "qwen"} {
+		var file endpointsFile
+		if err := read("data/"+pkg+".json", &file); err != nil {
+			return nil, err
+		}
+		for i := range file.Endpoints {
+			if err := l.add(pkg, file.AsOf, &file.Endpoints[i], table); err != nil {
+				return nil, fmt.Errorf("%s: %w", file.Endpoints[i].ID, err)
+			}
+		}
+	}
+	return l, nil
+}
+
+func read(name string, v any) error {
+	b, err := files.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// add expands an entry into the endpoints it stands for.
+func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string]Field) error {
+	base := Endpoint{
+		ID: j.ID, Name: j.Name, Package: pkg, File: j.File, Family: j.Family, Task: j.Task,
+		Title: j.Title, For: j.For, Verb: j.Verb, Notes: j.Notes, Licence: j.Licence,
+		OpenWeights: j.OpenWeights, HostedOnly: j.HostedOnly, Aliases: j.Aliases,
+		PresetType: j.PresetType, Output: j.Output, OutputFields: j.Returns, Limits: j.Limits,
+		Retired: j.Retired, RetiredAliases: j.RetiredAliases, AsOf: asOf, Sources: j.Sources,
+	}
+	for _, f := range j.Fields {
+		field, err := merge(f, table)
+		if err != nil {
+			return err
+		}
+		base.Fields = append(base.Fields, field)
+	}
+	if len(j.Presets) == 0 {
+		return l.register(&base)
+	}
+	for _, p := range j.Presets {
+		e := base
+		e.ID += "/" + p.Value
+		e.Preset = &Preset{Value: p.Value, Go: p.Go, For: p.For}
+		e.Aliases = p.Aliases
+		e.Fields = slices.Clone(base.Fields)
+		for _, f := range p.Fields {
+			i := slices.IndexFunc(e.Fields, func(g Field) bool { return g.Name == f.Name })
+			if i < 0 {
+				return fmt.Errorf("preset %s: no field %s to replace", p.Value, f.Name)
+			}
+			field, err := merge(f, table)
+			if err != nil {
+				return err
+			}
+			e.Fields[i] = field
+		}
+		if p.Limits != nil {
+			e.Limits.Files = p.Limits.Files
+		}
+		if err := l.register(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge completes what an endpoint says about a field with what is true of it
+// everywhere.
+func merge(special Field, table map[string]Field) (Field, error) {
+	def, ok := table[special.Name]
+	if !ok {
+		return Field{}, fmt.Errorf("field %s is not in fields.json", special.Name)
+	}
+	f := special
+	f.Go, f.Type, f.EnumType, f.Pointer, f.WhenNull = def.Go, def.Type, def.EnumType, def.Pointer, def.WhenNull
+	if f.Model == "" {
+		f.Model = def.Model
+	}
+	if f.Doc == "" {
+		f.Doc = def.Doc
+	}
+	return f, nil
+}
+
+func (l *loaded) register(e *Endpoint) error {
+	l.all = append(l.all, e)
+	for _, id := range append([]string{e.ID}, e.Aliases...) {
+		if l.byID[id] != nil {
+			return fmt.Errorf("id %s stands twice", id)
+		}
+		l.byID[id] = e
+	}
+	return nil
+}
