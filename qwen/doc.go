@@ -1,0 +1,3 @@
+// Package qwen has a request type for each model of the Qwen Image family on
+// fal. The types are plain values; send them with the functions of package fal.
+package qwen
