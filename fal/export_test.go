@@ -9,6 +9,7 @@ var (
 	ResolveHosts    = Hosts.resolve
 	KeyText         = Key.text
 	StreamErrorForm = streamError
+	Encode          = encode
 )
 
 const (

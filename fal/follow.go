@@ -165,9 +165,11 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	silence := time.AfterFunc(streamBegin, cancel)
+	defer silence.Stop()
 	resp, err := w.job.c.transport.Send(ctx, &transport.Request{
 		Class: transport.Once, Method: http.MethodGet, URL: target, Header: eventStream,
-		Auth: true, Endpoint: w.job.endpoint, Timeout: streamBegin, Stream: true,
+		Auth: true, Endpoint: w.job.endpoint, Stream: true,
 	})
 	if err != nil {
 		return false, nil
@@ -176,8 +178,7 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	if resp.StatusCode != http.StatusOK || !isEventStream(resp) {
 		return false, nil
 	}
-	silence := time.AfterFunc(streamIdle, cancel)
-	defer silence.Stop()
+	silence.Reset(streamIdle)
 	body := &noisyReader{resp.Body, silence}
 	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {

@@ -96,13 +96,15 @@ func (noReservation) Accepted(string) {}
 func (noReservation) Settled(Meta)    {}
 func (noReservation) Released(error)  {}
 
+var contentJSON = []string{"application/json"}
+
 // request returns the POST that starts the work.
 func (p *prepared) request(url string) *transport.Request {
 	header := p.opts.header
 	if header == nil {
 		header = make(http.Header, 1)
 	}
-	header["Content-Type"] = []string{"application/json"}
+	header["Content-Type"] = contentJSON
 	return &transport.Request{
 		Class: transport.Submit, Method: http.MethodPost, URL: url, Header: header,
 		Body: p.body, Auth: true, Endpoint: p.endpoint,

@@ -41,6 +41,11 @@ type Endpoint struct {
 	OpenWeights bool
 	// HostedOnly says that the weights are known not to be published.
 	HostedOnly bool
+	// Price is the price class of a picture of 1 megapixel: "$" under $0.01,
+	// "$$" under $0.04, "$$$" from there on; or what is charged for instead,
+	// "step" or "second"; "" where no source settles it. Prices themselves
+	// are in package pricing.
+	Price string
 	// Aliases are other ids of the same endpoint, which take the same fields.
 	Aliases []string
 	// PresetType is the Go type of the Preset field of the request, "" for

@@ -25,18 +25,18 @@ type (
 		Endpoints []endpointJSON
 	}
 	endpointJSON struct {
-		ID, Name, File, Family, Task, Title, For, Verb, Notes, Licence string
-		OpenWeights, HostedOnly                                        bool
-		Aliases                                                        []string
-		PresetType                                                     string
-		Presets                                                        []presetJSON
-		Retired                                                        string
-		RetiredAliases                                                 []string
-		Fields                                                         []Field
-		Output                                                         string
-		Returns                                                        []OutputField
-		Limits                                                         Limits
-		Sources                                                        []string
+		ID, Name, File, Family, Task, Title, For, Verb, Notes, Licence, Price string
+		OpenWeights, HostedOnly                                               bool
+		Aliases                                                               []string
+		PresetType                                                            string
+		Presets                                                               []presetJSON
+		Retired                                                               string
+		RetiredAliases                                                        []string
+		Fields                                                                []Field
+		Output                                                                string
+		Returns                                                               []OutputField
+		Limits                                                                Limits
+		Sources                                                               []string
 	}
 	presetJSON struct {
 		Value, Go, For string
@@ -112,7 +112,7 @@ func read(name string, v any) error {
 func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string]Field) error {
 	base := Endpoint{
 		ID: j.ID, Name: j.Name, Package: pkg, File: j.File, Family: j.Family, Task: j.Task,
-		Title: j.Title, For: j.For, Verb: j.Verb, Notes: j.Notes, Licence: j.Licence,
+		Title: j.Title, For: j.For, Verb: j.Verb, Notes: j.Notes, Licence: j.Licence, Price: j.Price,
 		OpenWeights: j.OpenWeights, HostedOnly: j.HostedOnly, Aliases: j.Aliases,
 		PresetType: j.PresetType, Output: j.Output, OutputFields: j.Returns, Limits: j.Limits,
 		Retired: j.Retired, RetiredAliases: j.RetiredAliases, AsOf: asOf, Sources: j.Sources,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -15,9 +16,11 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// exchange is what is known about a request while it is under way. It travels
-// in the request's context.
+// exchange is what is known about a request while it is under way. It is the
+// context of the HTTP request, so that the attempts find it.
 type exchange struct {
+	context.Context
+
 	request *Request
 	origin  *url.URL
 	key     string
@@ -28,9 +31,22 @@ type exchange struct {
 	// maybe says that the server may have received the request in a way that
 	// counts. It is written by net/http's goroutines too.
 	maybe atomic.Bool
+
+	// cancel ends the exchange; nil without Grace. timedOut says that it was
+	// the request's Timeout that did.
+	cancel   context.CancelFunc
+	timedOut atomic.Bool
 }
 
 type exchangeKey struct{}
+
+// Value makes the exchange known to the attempts.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
 
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
@@ -38,12 +54,11 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 // prepare fills in the header and body of the request.
-func (x *exchange) prepare(req *retryablehttp.Request, userAgent string) error {
-	for name, values := range x.request.Header {
-		req.Header[name] = values
-	}
-	if userAgent != "" {
-		req.Header["User-Agent"] = []string{userAgent}
+func (x *exchange) prepare(req *retryablehttp.Request, userAgent []string) error {
+	maps.Copy(req.Header, x.request.Header)
+	req.Header["User-Agent"] = userAgent
+	if x.key != "" {
+		req.Header["Authorization"] = []string{"Key " + x.key}
 	}
 	switch {
 	case x.request.Open != nil:
@@ -65,24 +80,39 @@ func (x *exchange) prepare(req *retryablehttp.Request, userAgent string) error {
 	return nil
 }
 
-// withGrace returns a context that outlives ctx by the request's grace while
+// withGrace lets the exchange outlive its context by the request's grace while
 // an answer may still come. Release frees it.
-func (x *exchange) withGrace(ctx context.Context) (inner context.Context, release func()) {
+func (x *exchange) withGrace() (release func()) {
 	if x.request.Grace <= 0 {
-		return ctx, func() {}
+		return func() {}
 	}
-	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
+	outer := x.Context
+	x.Context, x.cancel = context.WithCancel(context.WithoutCancel(outer))
+	stop := context.AfterFunc(outer, func() {
 		if !x.maybe.Load() {
-			cancel()
+			x.cancel()
 			return
 		}
-		time.AfterFunc(x.request.Grace, cancel)
+		time.AfterFunc(x.request.Grace, x.cancel)
 	})
-	return inner, func() {
+	return func() {
 		stop()
-		cancel()
+		x.cancel()
 	}
+}
+
+// limit ends an attempt after the request's Timeout. Done stops the clock and
+// frees what belongs to it. With a grace, where there are no attempts after
+// one that may have been accepted, the exchange as a whole is ended.
+func (x *exchange) limit(ctx context.Context) (limited context.Context, clock *time.Timer, done func()) {
+	cancel := x.cancel
+	if cancel != nil {
+		clock = time.AfterFunc(x.request.Timeout, func() { x.timedOut.Store(true); cancel() })
+		return ctx, clock, func() { clock.Stop() }
+	}
+	limited, cancel = context.WithCancel(ctx)
+	clock = time.AfterFunc(x.request.Timeout, cancel)
+	return limited, clock, func() { clock.Stop(); cancel() }
 }
 
 // trace notes when an attempt may have reached the server: from the moment it
@@ -128,30 +158,31 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, error) {
-	ctx, cancel := req.Context(), func() {}
+	ctx, done := req.Context(), func() {}
 	if x.guarded {
 		if err := rt.t.checkDownload(req.URL); err != nil {
 			return nil, err
 		}
 		ctx = context.WithValue(ctx, hopKey{}, &hop{guarded: !rt.t.configured(req.URL)})
 	}
-	if limit := x.request.Timeout; limit > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithCancel(ctx)
-		timer := time.AfterFunc(limit, stop)
-		cancel = func() { timer.Stop(); stop() }
+	if x.request.Timeout > 0 {
+		var clock *time.Timer
+		ctx, clock, done = x.limit(ctx)
 		if x.request.Stream {
-			defer timer.Stop() // a stream may take longer than its header
+			defer clock.Stop() // a stream may take longer than its header
 		}
 	}
 	if x.request.Class == Submit {
 		x.maybe.Store(true) // until a hook says otherwise
 		ctx = httptrace.WithClientTrace(ctx, x.trace())
 	}
-	out := req.WithContext(ctx)
-	if x.key != "" && sameOrigin(req.URL, x.origin) {
-		out.Header = req.Header.Clone()
-		out.Header["Authorization"] = []string{"Key " + x.key}
+	out := req
+	if ctx != req.Context() {
+		out = req.WithContext(ctx)
+	}
+	if !sameOrigin(req.URL, x.origin) {
+		out = req.Clone(ctx)
+		out.Header.Del("Authorization") // a redirect led elsewhere
 	}
 	resp, err := rt.base.RoundTrip(out)
 	if err != nil && unsent(err) {
@@ -161,15 +192,14 @@ func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, err
 		}
 	}
 	if err != nil {
-		cancel()
-		if ctx.Err() != nil && req.Context().Err() == nil {
+		done()
+		if x.timedOut.Load() || ctx.Err() != nil && req.Context().Err() == nil {
 			err = &timeoutError{x.request.Timeout}
 		}
 		return nil, err
 	}
-	resp.Request = req // not out, which has the key
 	if x.request.Timeout > 0 {
-		resp.Body = &body{resp.Body, cancel}
+		resp.Body = &body{resp.Body, done}
 	}
 	return resp, nil
 }

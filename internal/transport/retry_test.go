@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -332,7 +333,7 @@ func TestLogAndErrorsAreDiscreet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dump := resp.Request.Header.Get("Authorization")
+		dump := fmt.Sprintf("%+v", resp)
 		_, err = tr.Send(t.Context(), r)
 		if err == nil {
 			t.Fatal("the second request should fail")

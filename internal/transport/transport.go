@@ -80,8 +80,10 @@ type Transport struct {
 	config Config
 	retry  Policy
 	budget *budget
-	api    *retryablehttp.Client
-	files  *retryablehttp.Client // for downloads: guarded, without credentials
+	// userAgent is a header value, made once.
+	userAgent []string
+	api       *retryablehttp.Client
+	files     *retryablehttp.Client // for downloads: guarded, without credentials
 }
 
 // New returns a Transport.
@@ -89,7 +91,7 @@ func New(c Config) *Transport {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	t := &Transport{config: c, retry: c.Retry, budget: newBudget()}
+	t := &Transport{config: c, retry: c.Retry, budget: newBudget(), userAgent: []string{c.UserAgent}}
 	user := http.Client{}
 	if c.HTTPClient != nil {
 		user = *c.HTTPClient
@@ -186,7 +188,7 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return nil, fail(errors.New("the URL is not an absolute http or https URL"))
 	}
-	x := &exchange{request: r, origin: u, guarded: client == t.files}
+	x := &exchange{Context: ctx, request: r, origin: u, guarded: client == t.files}
 	if r.Auth {
 		if !t.Trusts(u) {
 			return nil, fail(fmt.Errorf("the API key is not sent to %s", u.Host))
@@ -198,13 +200,13 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 	if err := ctx.Err(); err != nil {
 		return nil, fail(err)
 	}
-	inner, release := x.withGrace(ctx)
-	req, err := retryablehttp.NewRequestWithContext(context.WithValue(inner, exchangeKey{}, x), r.Method, r.URL, nil)
+	release := x.withGrace()
+	req, err := retryablehttp.NewRequestWithContext(x, r.Method, r.URL, nil)
 	if err != nil {
 		release()
 		return nil, fail(err)
 	}
-	if err := x.prepare(req, t.config.UserAgent); err != nil {
+	if err := x.prepare(req, t.userAgent); err != nil {
 		release()
 		return nil, fail(err)
 	}
@@ -223,6 +225,7 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 		}
 		return nil, &Error{Method: r.Method, URL: bare(u), Attempts: x.attempt, MaybeSent: x.maybe.Load(), Err: err}
 	}
+	resp.Request = nil // it has the key
 	if r.Grace > 0 {
 		resp.Body = &body{resp.Body, release}
 	}
