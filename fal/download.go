@@ -9,6 +9,7 @@ import (
 	_ "image/gif"  // for Decode and File.Dimensions
 	_ "image/jpeg" // likewise
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,10 +47,10 @@ func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fal: download: %w", err)
 	}
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		body, _ := readAll(resp, maxErrorBody)
 		e := c.newError("download", "", resp, body)
-		if resp.StatusCode == 404 || resp.StatusCode == 410 {
+		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 			e.Message += ": files are kept for a limited time"
 		}
 		return nil, e
@@ -133,8 +134,8 @@ func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
 // dot, as far as the result tells: ".jpg", ".png", ".webp", ".gif" or ".bin".
 func (i Image) Extension() string {
 	contentType := i.ContentType
-	if strings.HasPrefix(i.URL, "data:") {
-		contentType, _, _ = strings.Cut(strings.TrimPrefix(i.URL, "data:"), ",")
+	if data, ok := strings.CutPrefix(i.URL, "data:"); ok {
+		contentType, _, _ = strings.Cut(data, ",")
 	}
 	if ext := extension(contentType); ext != ".bin" {
 		return ext

@@ -115,7 +115,7 @@ func TestErrorForms(t *testing.T) {
 				fal.ErrUnauthorized, fal.ErrLocked, fal.ErrNotFound, fal.ErrRateLimited,
 				fal.ErrContentPolicy, fal.ErrCancelled, fal.ErrStartTimeout,
 			} {
-				if errors.Is(got, sentinel) != (sentinel == tt.is) {
+				if errors.Is(got, sentinel) != (tt.is != nil && errors.Is(sentinel, tt.is)) {
 					t.Errorf("errors.Is(err, %q) = %v", sentinel, errors.Is(got, sentinel))
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -57,20 +58,6 @@ func (m *mock) answer(method, url string, status int, body string) {
 // calls returns how often a URL was asked for.
 func (m *mock) calls(method, url string) int {
 	return m.GetCallCountInfo()[method+" "+url]
-}
-
-// statuses answers status polls one after the other; the last one stays.
-func (m *mock) statuses(bodies ...string) {
-	i := 0
-	m.RegisterResponder(http.MethodGet, jobURL+"/status", func(*http.Request) (*http.Response, error) {
-		body := bodies[min(i, len(bodies)-1)]
-		i++
-		status := http.StatusAccepted
-		if strings.Contains(body, "COMPLETED") {
-			status = http.StatusOK
-		}
-		return httpmock.NewStringResponse(status, body), nil
-	})
 }
 
 // completesAfter answers polls as a job does that takes d.
@@ -184,7 +171,7 @@ func streamResponse(r *http.Request, events ...string) *http.Response {
 		<-r.Context().Done()
 		pw.CloseWithError(r.Context().Err())
 	}()
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: pr, Request: r}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: pr, Request: r}
 }
 
 func TestContextEnds(t *testing.T) {
@@ -303,7 +290,6 @@ func TestUpdates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMock()
 		line := func(n int) string { return fmt.Sprintf(`{"message":"line %d"}`, n) }
-		m.RegisterResponder(http.MethodGet, jobURL+"/status?logs=1", nil)
 		bodies := []string{
 			`{"status":"IN_QUEUE","queue_position":2,"logs":null}`,
 			`{"status":"IN_QUEUE","queue_position":2,"logs":null}`,
@@ -327,11 +313,11 @@ func TestUpdates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := fmt.Sprint(s.State, " ", s.QueuePosition)
+			words := []string{string(s.State), strconv.Itoa(s.QueuePosition)}
 			for _, l := range s.Logs {
-				text += " " + l.Message
+				words = append(words, l.Message)
 			}
-			got = append(got, text)
+			got = append(got, strings.Join(words, " "))
 		}
 		want := []string{"IN_QUEUE 2", "IN_QUEUE 1", "IN_PROGRESS 0 line 1", "IN_PROGRESS 0 line 2", "WARMING_UP 0", "COMPLETED 0 line 3"}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -355,7 +341,10 @@ func TestUpdatesBreak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range job.Updates(t.Context()) {
+		for _, err := range job.Updates(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 		streams.Wait()

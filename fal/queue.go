@@ -169,11 +169,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 
 // decodeSubmit reads the answer to a submit. Only the id is indispensable.
 func decodeSubmit(data []byte) (b statusBody, ok bool) {
-	err := json.Unmarshal(data, &b)
-	if _, badType := err.(*json.UnmarshalTypeError); err != nil && !badType {
-		return b, false
-	}
-	return b, b.RequestID != ""
+	return b, tolerant(json.Unmarshal(data, &b)) && b.RequestID != ""
 }
 
 // resume finds the URLs of a job of which only the id is known.

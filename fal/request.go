@@ -36,7 +36,7 @@ type (
 
 // Seed returns a pointer to n, for the Seed field of a request. To replay an
 // image, pass the seed of its result: &out.Seed.
-func Seed(n uint64) *uint64 { return &n }
+func Seed(n uint64) *uint64 { return new(n) }
 
 // encode returns the JSON body of a request.
 func encode(r any) ([]byte, error) {

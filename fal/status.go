@@ -2,6 +2,7 @@ package fal
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -63,12 +64,14 @@ type statusBody struct {
 // decodeStatus reads what it can: a field of an unexpected type is left out.
 func decodeStatus(data []byte) (statusBody, bool) {
 	var b statusBody
-	if err := json.Unmarshal(data, &b); err != nil {
-		if _, badType := err.(*json.UnmarshalTypeError); !badType {
-			return b, false
-		}
-	}
-	return b, b.Status != ""
+	return b, tolerant(json.Unmarshal(data, &b)) && b.Status != ""
+}
+
+// tolerant reports whether what was unmarshalled can be used: fields of an
+// unexpected type are left out, and all the others are there.
+func tolerant(err error) bool {
+	_, badType := errors.AsType[*json.UnmarshalTypeError](err)
+	return err == nil || badType
 }
 
 func (b *statusBody) status() Status {

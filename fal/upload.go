@@ -187,9 +187,9 @@ func (f File) summarize(ctx context.Context) (summary, error) {
 	var head [512]byte
 	n, err := io.ReadFull(r, head[:])
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return summary{}, errors.New("the file is empty")
-	case err != nil && err != io.ErrUnexpectedEOF:
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return summary{}, err
 	}
 	h := sha256.New()

@@ -138,11 +138,13 @@ func (w with[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], e
 	if err != nil {
 		return nil, err
 	}
-	extra, err := mapAny("", w.extra, f)
-	if err != nil {
-		return nil, err
+	extra := maps.Clone(w.extra)
+	for key, v := range extra {
+		if extra[key], err = mapAny(key, v, f); err != nil {
+			return nil, err
+		}
 	}
-	return with[Out]{wrapper[Out]{r}, extra.(map[string]any)}, nil
+	return with[Out]{wrapper[Out]{r}, extra}, nil
 }
 
 // MarshalJSON keeps the order of the inner request's fields and appends the

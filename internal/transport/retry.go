@@ -48,10 +48,10 @@ func or(d, fallback time.Duration) time.Duration {
 // it answers the question of money: can the server have accepted it?
 func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	x := exchangeOf(ctx)
-	again := false
+	var again bool
 	switch {
 	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRedirect):
-		return false, nil
+		again = false
 	case x.request.Class == Submit && err != nil:
 		again = !x.maybe.Load()
 	case x.request.Class == Submit:

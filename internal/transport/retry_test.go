@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -59,9 +60,7 @@ func serve(mock *httpmock.MockTransport, answers ...answer) *atomic.Int32 {
 			return nil, a.err
 		}
 		resp := httpmock.NewStringResponse(a.status, a.body)
-		for k, v := range a.header {
-			resp.Header[k] = v
-		}
+		maps.Copy(resp.Header, a.header)
 		return resp, nil
 	})
 	return &calls
@@ -125,7 +124,7 @@ func TestResendTable(t *testing.T) {
 					t.Errorf("%s, class %d: the user's idle connections were closed", tt.name, class)
 				}
 				if want > 1 {
-					if err != nil || resp.StatusCode != 200 {
+					if err != nil || resp.StatusCode != http.StatusOK {
 						t.Errorf("%s, class %d: %v, %v", tt.name, class, resp, err)
 					}
 					return
@@ -163,7 +162,7 @@ func TestGivingUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			body, err := io.ReadAll(resp.Body)
-			if resp.StatusCode != 429 || string(body) != `{"detail":"still too many"}` || err != nil {
+			if resp.StatusCode != http.StatusTooManyRequests || string(body) != `{"detail":"still too many"}` || err != nil {
 				t.Errorf("got %d %q, %v", resp.StatusCode, body, err)
 			}
 			if n := int(calls.Load()); n != attempts {
@@ -280,7 +279,7 @@ func TestTimeoutOfABody(t *testing.T) {
 					stop()
 					_ = pw.Close()
 				}()
-				return &http.Response{StatusCode: 200, Body: pr}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: pr}, nil
 			})
 			resp, err := newTransport(mock).Send(t.Context(), &transport.Request{Method: http.MethodGet, URL: target, Timeout: time.Minute, Stream: stream})
 			if err != nil {

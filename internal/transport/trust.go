@@ -68,7 +68,7 @@ func redirectPolicy(users func(*http.Request, []*http.Request) error) func(*http
 			return nil
 		}
 		err := users(req, via)
-		if err != nil && err != http.ErrUseLastResponse {
+		if err != nil && !errors.Is(err, http.ErrUseLastResponse) {
 			err = errors.Join(errRedirect, err)
 		}
 		return err

@@ -1,0 +1,54 @@
+package check
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// The methods below note what some source doubts and none forbids. The
+// generated Warnings methods are written with them.
+
+// SizeAdvice is what the model maker advises about sizes. Zero fields say
+// nothing.
+type SizeAdvice struct {
+	MinSide, MaxSide int // of width and height
+	MaxArea          int // larger pictures are scaled down
+	Multiple         int // of width and height
+}
+
+// AdviseSize doubts sizes against the advice.
+func (l *List) AdviseSize(field string, size fal.ImageSize, advice SizeAdvice) {
+	width, height, ok := size.Dimensions()
+	if !ok {
+		return
+	}
+	least, most := advice.MinSide, cmp.Or(advice.MaxSide, math.MaxInt)
+	if min(width, height) < least || max(width, height) > most {
+		l.Add(field, string(size), "the model maker documents sides of "+between(least, most)+" pixels")
+	}
+	if advice.MaxArea > 0 && width*height > advice.MaxArea {
+		l.Add(field, string(size), "larger than "+strconv.Itoa(advice.MaxArea/Megapixel)+" megapixels: the picture will be scaled down")
+	}
+	if m := advice.Multiple; m > 0 && (width%m != 0 || height%m != 0) {
+		l.Add(field, string(size), "sides that are no multiples of "+strconv.Itoa(m)+" may be rounded")
+	}
+}
+
+// AdviseCount doubts fewer than least or more than most items (0: any number),
+// for the reason why.
+func (l *List) AdviseCount(field string, n, least, most int, why string) {
+	if n > 0 && (n < least || most > 0 && n > most) {
+		l.Add(field, strconv.Itoa(n)+" items", why)
+	}
+}
+
+// AdviseLength doubts text of more than most characters, for the reason why.
+func (l *List) AdviseLength(field, value string, most int, why string) {
+	if len(value) > most && utf8.RuneCountInString(value) > most {
+		l.Add(field, strconv.Itoa(utf8.RuneCountInString(value))+" characters", why)
+	}
+}
