@@ -1,0 +1,109 @@
+// Package schema describes the models of packages flux and qwen for tools that
+// learn which model to call only at run time: gateways, forms, command lines,
+// agents. The functions flux.Models and qwen.Models return the descriptions,
+// flux.Decode and qwen.Decode turn JSON into requests.
+package schema
+
+// Model describes one endpoint.
+type Model struct {
+	// ID is the id of the endpoint, such as "fal-ai/flux-2-pro".
+	ID string
+	// Aliases are other ids of the same endpoint.
+	Aliases []string
+	// Package and Type name its Go type, such as "flux" and "Pro2".
+	Package, Type string
+	// Preset is the value of the Preset field where several endpoints share
+	// the Go type, else "".
+	Preset string
+	// Title is the model's name as people write it, such as "FLUX.2 [pro]".
+	Title string
+	// Family is the model family, such as "FLUX.2" or "Qwen Image Edit".
+	Family string
+	// Task is what it does: text-to-image, image-to-image, edit, inpaint,
+	// redux, control, reference, layers, upscale, gallery, train, realtime,
+	// try-on, outpaint or erase.
+	Task string
+	// For says in a few words what it is good for.
+	For string
+	// PriceClass is that of a picture of 1 megapixel: "$" is under $0.01,
+	// "$$" under $0.04, "$$$" from there on; or what is charged for instead,
+	// "step" or "second"; "" where no source settles the price.
+	PriceClass string
+	// Licence is the licence of the weights, "" if there are none to be had
+	// or no source tells.
+	Licence string
+	// OpenWeights says that the weights are published.
+	OpenWeights bool
+	// PossiblyRetired says that newer lists of models leave it out.
+	PossiblyRetired bool
+	// Result is the kind of result: images, layers, training, upscaled or
+	// frames.
+	Result string
+	// Fields are the fields of the request.
+	Fields []Field
+	// AsOf is the day of these facts, such as "2026-11-23".
+	AsOf string
+	// New returns an empty request of the Go type, such as flux.Pro2{}.
+	New func() any
+}
+
+// Type is what a field holds in JSON.
+type Type string
+
+// The types of fields.
+const (
+	String  Type = "string"
+	Integer Type = "integer"
+	Number  Type = "number"
+	Boolean Type = "boolean"
+	Enum    Type = "enum"   // a string, one of Field.Enum
+	Seed    Type = "seed"   // an unsigned 64-bit integer
+	Size    Type = "size"   // one of Field.Enum, or an object with width and height
+	File    Type = "file"   // a string holding a URL
+	Files   Type = "files"  // an array of URLs
+	Object  Type = "object" // an object with Field.Fields
+	List    Type = "list"   // an array of such objects
+)
+
+// Field describes a field of a request, or of an object inside a request.
+type Field struct {
+	Name string // in JSON, such as "image_size"
+	Go   string // in Go, such as "ImageSize"
+	Type Type
+	// Doc says in sentences what the field is, what it takes, and what
+	// happens if it is left out.
+	Doc string
+
+	Required bool
+	Nullable bool // null is accepted and means the same as leaving it out
+	// Default is what is used if the field is left out: a string, float64 or
+	// bool; nil where there is none.
+	Default any
+
+	Min, Max   *float64 // inclusive bounds of a number
+	Above      *float64 // exclusive lower bound of a number
+	MultipleOf float64  // 0 for any
+
+	MinLength, MaxLength int // of a string, in characters; 0 for any
+	MinItems, MaxItems   int // of an array; 0 for any
+
+	Enum []string // the values an enum takes, or the presets of a size
+	Open bool     // an enum that takes other strings too
+	// PerLayer says that a number may be given as an object from layer names
+	// to numbers instead.
+	PerLayer bool
+	// OneOrMany says that files may be given as one string or as an array.
+	OneOrMany bool
+
+	Fields []Field // those of an object
+}
+
+// Field returns the field of the given name.
+func (m Model) Field(name string) (Field, bool) {
+	for _, f := range m.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}

@@ -1,0 +1,129 @@
+package fal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/qwen"
+)
+
+func TestWrappersPassOn(t *testing.T) {
+	t.Parallel()
+	good := flux.Pro2{Prompt: "a mug", ImageSize: fal.SquareHD}
+	bad := flux.Pro2{}
+	for name, wrap := range map[string]func(fal.Request[fal.Images]) any{
+		"At":   func(r fal.Request[fal.Images]) any { return fal.At(r, "fal-ai/other") },
+		"With": func(r fal.Request[fal.Images]) any { return fal.With(r, map[string]any{"x": 1}) },
+		"Raw":  func(r fal.Request[fal.Images]) any { return fal.Raw(r) },
+		"all":  func(r fal.Request[fal.Images]) any { return fal.Raw(fal.With(fal.At(r, "fal-ai/other"), nil)) },
+	} {
+		validate := func(r any) error {
+			v, ok := r.(interface{ Validate() error })
+			if !ok {
+				t.Fatalf("%s: no Validate", name)
+			}
+			return v.Validate()
+		}
+		if err := validate(wrap(good)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var invalid *fal.ValidationError
+		if err := validate(wrap(bad)); !errors.As(err, &invalid) {
+			t.Errorf("%s: Validate() = %v", name, err)
+		}
+		u, ok := wrap(good).(interface{ Usage() fal.Usage })
+		if !ok || u.Usage().Size != fal.SquareHD || u.Usage().Outputs != 1 {
+			t.Errorf("%s: no usage", name)
+		}
+	}
+	at := fal.At(good, "fal-ai/other")
+	if at.Endpoint() != "fal-ai/other" {
+		t.Errorf("endpoint = %s", at.Endpoint())
+	}
+	if u, ok := at.(interface{ Usage() fal.Usage }); !ok || u.Usage().Endpoint != "fal-ai/other" {
+		t.Error("the usage is that of another endpoint")
+	}
+}
+
+func TestWithBody(t *testing.T) {
+	t.Parallel()
+	inner := fal.At(flux.Pro2{Prompt: `say "hi"`, Seed: fal.Seed(18446744073709551615)}, "fal-ai/other")
+	for _, tt := range []struct {
+		extra map[string]any
+		want  string
+	}{
+		{nil, `{"prompt":"say \"hi\"","seed":18446744073709551615}`},
+		{map[string]any{"b": []int{1}, "a": nil}, `{"prompt":"say \"hi\"","seed":18446744073709551615,"a":null,"b":[1]}`},
+		{map[string]any{"seed": 1, "prompt": "x"}, `{"prompt":"x","seed":1}`},
+	} {
+		got, err := json.Marshal(fal.With(inner, tt.extra))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("With(%v) = %s, %v, want %s", tt.extra, got, err, tt.want)
+		}
+	}
+	if _, err := json.Marshal(fal.With(fal.Call[any]{ID: "a/b", Input: []int{1}}, map[string]any{"x": 1})); err == nil {
+		t.Error("fields were added to a list")
+	}
+	if _, err := json.Marshal(fal.With(inner, map[string]any{"x": func() {}})); err == nil || !strings.Contains(err.Error(), `"x"`) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestCallMapsFiles(t *testing.T) {
+	t.Parallel()
+	local := fal.Bytes([]byte("x"))
+	input := map[string]any{
+		"image": local,
+		"list":  []fal.File{local, fal.URL("https://x/1")},
+		"deep":  []any{map[string]any{"mask": local}, 7},
+		"text":  "kept",
+	}
+	var fields []string
+	mapped, err := fal.Call[fal.Images]{ID: "a/b", Input: input}.MapFiles(func(field string, f fal.File) (fal.File, error) {
+		fields = append(fields, field)
+		if _, isURL := f.URL(); !isURL {
+			f = fal.URL("https://up/" + field)
+		}
+		return f, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(mapped)
+	want := `{"deep":[{"mask":"https://up/deep[0].mask"},7],"image":"https://up/image","list":["https://up/list[0]","https://x/1"],"text":"kept"}`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+	if len(fields) != 4 {
+		t.Errorf("mapped %v", fields)
+	}
+	if input["image"] != local {
+		t.Error("the caller's map was changed")
+	}
+	if _, err := json.Marshal(fal.Call[fal.Images]{ID: "a/b", Input: input}); err == nil {
+		t.Error("a local file was encoded")
+	}
+}
+
+// Requests are values: they compare, convert and share a slice.
+func TestRequestsAreValues(t *testing.T) {
+	t.Parallel()
+	a := flux.Pro2{Prompt: "x", ImageSize: fal.Size(10, 10)}
+	if a != (flux.Pro2{Prompt: "x", ImageSize: fal.Size(10, 10)}) {
+		t.Error("equal requests differ")
+	}
+	requests := []fal.Request[fal.Images]{a, qwen.Image{Prompt: "y"}, fal.At(a, "x/y")}
+	var ids []fal.Endpoint[fal.Images]
+	for _, r := range requests {
+		ids = append(ids, r.Endpoint())
+	}
+	if diff := cmp.Diff([]fal.Endpoint[fal.Images]{"fal-ai/flux-2-pro", "fal-ai/qwen-image", "x/y"}, ids); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/falimage/falimage-go/internal/catalog"
+)
+
+// models prints the types of the objects inside requests.
+func (p *printer) models(pkg string) {
+	for _, m := range catalog.Models() {
+		if slices.Contains(m.Packages, pkg) {
+			p.model(m)
+		}
+	}
+}
+
+func (p *printer) model(m *catalog.Model) {
+	p.comment(0, m.Name+" "+m.Doc)
+	p.line("type %s struct {", m.Name)
+	for _, f := range m.Fields {
+		p.comment(1, keepDefault(f.Sentence(nil)))
+		p.field(&f, f.Required)
+	}
+	p.line("}\n")
+
+	p.line("func (v %s) check() (l check.List) {", m.Name)
+	for _, f := range m.Fields {
+		p.check("v.", &f, nil, f.Required)
+	}
+	p.line("return l\n}\n")
+
+	if isObject(m.Name) {
+		p.isZero(m)
+	}
+	p.marshal("v", m.Name, "MarshalJSON returns the object as it stands in a request.", m.Fields)
+	if hasFiles(m.Name) {
+		body := &printer{}
+		for _, f := range m.Fields {
+			body.mapField("v", "field", &f)
+		}
+		p.line("func (v %s) mapFiles(field string, f body.FileFunc) (%s, error) {", m.Name, m.Name)
+		p.line("var err error\n%sreturn v, nil\n}\n", body.String())
+	}
+	if hasPictures(m.Name) {
+		p.pictures(m)
+	}
+}
+
+// isObject reports whether some request has the model as an object of its
+// own, not only in lists.
+func isObject(model string) bool {
+	for _, e := range catalog.All() {
+		for _, f := range e.Fields {
+			if f.Type == catalog.Object && f.Model == model {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isZero prints the method by which an object is left out.
+func (p *printer) isZero(m *catalog.Model) {
+	var parts []string
+	for _, f := range m.Fields {
+		if f.Type == catalog.Files {
+			parts = append(parts, "len(v."+f.Go+") == 0")
+		} else {
+			parts = append(parts, "!v."+f.Go)
+		}
+	}
+	p.line("// IsZero reports whether nothing is set, so that the object is left out.")
+	p.line("func (v %s) IsZero() bool { return %s }\n", m.Name, strings.Join(parts, " && "))
+}
+
+// pictures prints the method that returns the pictures of a model.
+func (p *printer) pictures(m *catalog.Model) {
+	var single []string
+	many := &printer{}
+	list := ""
+	for _, f := range m.Fields {
+		switch {
+		case f.Type == catalog.Files:
+			list = "v." + f.Go
+		case isPicture(&f):
+			single = append(single, "v."+f.Go)
+		case f.Type == catalog.List && hasPictures(f.Model):
+			many.line("for _, c := range v.%s {\nall = append(all, c.pictures()...)\n}", f.Go)
+		}
+	}
+	p.line("func (v %s) pictures() []fal.File {", m.Name)
+	switch {
+	case list != "":
+		p.line("return %s", list)
+	case many.Len() > 0:
+		p.line("var all []fal.File\n%sreturn all", many.String())
+	default:
+		p.line("return body.Given(%s)", strings.Join(single, ", "))
+	}
+	p.line("}\n")
+}
+
+// enums prints the types of enums.
+func (p *printer) enums(pkg string) {
+	for _, e := range catalog.Enums() {
+		if !slices.Contains(e.Packages, pkg) {
+			continue
+		}
+		doc := e.Doc
+		if special, ok := e.Docs[pkg]; ok {
+			doc = special
+		}
+		p.comment(0, e.Name+" "+doc)
+		p.line("type %s string\n", e.Name)
+		p.comment(0, e.ConstsDoc)
+		p.line("const (")
+		for _, v := range e.Values {
+			p.line("%s %s = %q", v[1], e.Name, v[0])
+		}
+		p.line(")\n")
+	}
+}
+
+// introspection prints the functions for tools that know models only at run
+// time.
+func (p *printer) introspection(pkg string, all []*request) {
+	p.comment(0, "Models describes every endpoint of this package: its fields, ranges and defaults, and how to make a request.")
+	p.line("func Models() []schema.Model { return introspect.Models(%q, newRequest) }\n", pkg)
+	p.comment(0, "Decode reads the JSON body of a request to the endpoint with the given id into the type of that endpoint, "+
+		"such as "+all[0].Name+", and validates it. Other names of an endpoint work too. What comes back can be told apart by its result, as a "+
+		"fal.Request[fal.Images] for example.")
+	p.line("//")
+	p.comment(0, "Decode is strict: unknown fields, wrong types and everything that Validate would refuse make it fail, with one "+
+		"*fal.ValidationError that lists every problem. Files can be given by URL only.")
+	p.line("func Decode(id string, body []byte) (any, error) { return introspect.Decode(%q, newRequest, id, body) }\n", pkg)
+	p.comment(0, "newRequest returns a pointer to a new request to an endpoint, or nil if there is no such endpoint.")
+	p.line("func newRequest(id string) any {\nswitch id {")
+	for _, r := range all {
+		for _, e := range r.endpoints {
+			p.line("case %s:", quoted(append([]string{e.ID}, e.Aliases...)))
+			if e.Preset != nil {
+				p.line("return &%s{Preset: %s}", r.Name, e.Preset.Go)
+			} else {
+				p.line("return new(%s)", r.Name)
+			}
+		}
+	}
+	p.line("}\nreturn nil\n}")
+}

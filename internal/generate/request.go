@@ -1,0 +1,214 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/falimage/falimage-go/internal/catalog"
+)
+
+// verbs say what a type does, by task.
+var verbs = map[string]string{
+	"text-to-image":  "makes pictures with",
+	"image-to-image": "reworks a picture with",
+	"edit":           "edits pictures with",
+	"inpaint":        "repaints the masked part of a picture with",
+	"redux":          "makes variations of a picture with",
+	"control":        "makes pictures that follow a control picture with",
+	"layers":         "takes a picture apart with",
+	"upscale":        "enlarges a picture with the",
+	"train":          "trains a LoRA for",
+	"try-on":         "dresses a person with",
+	"outpaint":       "extends a picture beyond its edges with",
+	"erase":          "removes the masked part of a picture with",
+}
+
+// request prints a request type with its methods.
+func (p *printer) request(r *request) {
+	p.requestType(r)
+	p.endpoint(r)
+	p.validate(r)
+	p.warnings(r)
+	p.usage(r)
+	p.marshal("r", r.Name, "MarshalJSON returns the body of the request.", r.Fields)
+	p.mapFiles(r)
+	if r.Preset != nil {
+		p.presets(r)
+	}
+}
+
+// about is the sentence that says what a type is for.
+func about(r *request) string {
+	verb := r.Verb
+	if verb == "" {
+		verb = verbs[r.Task]
+	}
+	text := verb + " " + r.Title + ": " + r.For + "."
+	if r.Notes != "" {
+		text += " " + r.Notes
+	}
+	switch {
+	case r.Licence == "FLUX non-commercial":
+		text += " Open weights, for non-commercial use."
+	case r.OpenWeights:
+		text += " Open weights, " + r.Licence + "."
+	}
+	if r.Retired != "" {
+		text += " It may be retired: newer lists of models leave it out."
+	}
+	return text
+}
+
+func (p *printer) requestType(r *request) {
+	p.comment(0, r.Name+" "+about(r))
+	p.line("//")
+	if r.Preset != nil {
+		p.line("// Endpoint: %s/ and the preset", r.stem())
+	} else {
+		p.line("// Endpoint: %s", r.ID)
+	}
+	for _, alias := range aliases(r) {
+		p.line("// Other name, by [fal.At]: %s", alias)
+	}
+	p.line("type %s struct {", r.Name)
+	if r.Preset != nil {
+		p.comment(1, "Preset is what to do. Required.")
+		p.line("Preset %s `json:\"-\"`", r.PresetType)
+	}
+	for _, f := range r.Fields {
+		p.comment(1, keepDefault(sentence(r, &f)))
+		p.field(&f, required(r, &f))
+	}
+	p.line("}\n")
+}
+
+// aliases returns the other names of the endpoint, or of all presets at once.
+func aliases(r *request) []string {
+	if r.Preset == nil {
+		return r.Aliases
+	}
+	var stems []string
+	for _, a := range r.Aliases {
+		stems = append(stems, strings.TrimSuffix(a, r.Preset.Value)+" and the preset")
+	}
+	return stems
+}
+
+// sentence is the comment of a field. Where the presets of a type differ, it
+// says which need the field.
+func sentence(r *request, f *catalog.Field) string {
+	if !differs(r, f) {
+		return f.Sentence(r.Endpoint)
+	}
+	bare := *f
+	bare.Default, bare.Required = nil, false
+	text := bare.Sentence(r.Endpoint)
+	if needed := requiredBy(r, f); len(needed) > 0 {
+		return text + " Required by " + strings.Join(needed, " and ") + "; the other presets have one of their own."
+	}
+	return text + " Default: one for each preset."
+}
+
+// differs reports whether the presets of a type treat a field differently.
+func differs(r *request, f *catalog.Field) bool {
+	return slices.ContainsFunc(r.endpoints, func(e *catalog.Endpoint) bool {
+		g, _ := e.Field(f.Name)
+		return g.Required != f.Required || g.Default != f.Default
+	})
+}
+
+// required reports whether every endpoint of the type needs the field.
+func required(r *request, f *catalog.Field) bool {
+	return f.Required && len(requiredBy(r, f)) == len(r.endpoints)
+}
+
+// requiredBy returns the constants of the presets that need the field.
+func requiredBy(r *request, f *catalog.Field) []string {
+	var names []string
+	for _, e := range r.endpoints {
+		if g, _ := e.Field(f.Name); g.Required {
+			if e.Preset == nil {
+				return []string{""}
+			}
+			names = append(names, e.Preset.Go)
+		}
+	}
+	return names
+}
+
+// field prints a struct field.
+func (p *printer) field(f *catalog.Field, required bool) {
+	tag := f.Name
+	if !required {
+		tag += ",omitzero"
+	}
+	p.line("%s %s `json:\"%s\"`", f.Go, goType(f), tag)
+	if f.PerLayer {
+		p.comment(1, "LayerScales is a scale for each layer, by its name, instead of "+f.Go+".")
+		p.line("LayerScales map[string]float64 `json:\"-\"`")
+	}
+}
+
+// goType is the Go type of a field.
+func goType(f *catalog.Field) string {
+	pointer := ""
+	if f.Pointer {
+		pointer = "*"
+	}
+	switch f.Type {
+	case catalog.Integer:
+		return pointer + "int"
+	case catalog.Number:
+		return pointer + "float64"
+	case catalog.Boolean:
+		return pointer + "bool"
+	case catalog.Enum:
+		return f.EnumType
+	case catalog.Seed:
+		return pointer + "uint64"
+	case catalog.Size:
+		return "fal.ImageSize"
+	case catalog.File:
+		return "fal.File"
+	case catalog.Files:
+		return "[]fal.File"
+	case catalog.Object:
+		return f.Model
+	case catalog.List:
+		return "[]" + f.Model
+	default:
+		return "string"
+	}
+}
+
+func (p *printer) endpoint(r *request) {
+	out := r.output()
+	if r.Preset != nil {
+		p.comment(0, `Endpoint returns "`+r.stem()+`/" and the preset.`)
+		p.line("func (r %s) Endpoint() fal.Endpoint[%s] {", r.Name, out)
+		p.line("return %q + fal.Endpoint[%s](r.Preset)", r.stem()+"/", out)
+		p.line("}\n")
+		return
+	}
+	p.line("// Endpoint returns %q.", r.ID)
+	p.line("func (%s) Endpoint() fal.Endpoint[%s] { return %q }\n", r.Name, out, r.ID)
+}
+
+// presets prints the type of the preset field.
+func (p *printer) presets(r *request) {
+	p.comment(0, r.PresetType+" is a preset of ["+r.Name+"], the last part of the endpoint's id.")
+	p.line("type %s string\n", r.PresetType)
+	p.line("// The presets of [%s].", r.Name)
+	p.line("const (")
+	for _, e := range r.endpoints {
+		text := e.Preset.Go + " gives " + e.Preset.For + "."
+		if f, ok := e.Field("prompt"); ok {
+			if d, ok := f.Default.(string); ok && d != "" {
+				text += " Its default prompt is \"" + d + "\"."
+			}
+		}
+		p.comment(1, text)
+		p.line("%s %s = %q", e.Preset.Go, r.PresetType, e.Preset.Value)
+	}
+	p.line(")\n")
+}
