@@ -80,7 +80,6 @@ func (r Gallery2Angles) Validate() error {
 func (r Gallery2Angles) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 1, "only one picture is used")
-
 	return l.Problems()
 }
 

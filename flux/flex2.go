@@ -57,7 +57,6 @@ func (r Flex2) Validate() error {
 func (r Flex2) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
-
 	return l.Problems()
 }
 
@@ -87,7 +86,8 @@ func (r Flex2) MarshalJSON() ([]byte, error) {
 }
 
 // Flex2Edit edits pictures with FLUX.2 [flex]: edits with lettering, and steps
-// and guidance to set.
+// and guidance to set. The prompt calls the pictures @image1, @image2 and so
+// on, in the order of ImageURLs.
 //
 // Endpoint: fal-ai/flux-2-flex/edit
 type Flex2Edit struct {
@@ -139,7 +139,6 @@ func (r Flex2Edit) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "fal announced 10 references and the model maker documents 8")
-
 	return l.Problems()
 }
 

@@ -101,20 +101,20 @@ type GalleryStyle string
 
 // The presets of [Gallery2].
 const (
-	// GalleryBallpointPenSketch gives a sketch in ballpoint pen; the trigger
+	// GalleryBallpointPenSketch is for sketches in ballpoint pen; the trigger
 	// word is b4llp01nt.
 	GalleryBallpointPenSketch GalleryStyle = "ballpoint-pen-sketch"
-	// GalleryDigitalComicArt gives a digital comic; the trigger word is
+	// GalleryDigitalComicArt is for digital comics; the trigger word is
 	// d1g1t4l.
 	GalleryDigitalComicArt GalleryStyle = "digital-comic-art"
-	// GalleryHDRStyle gives wide dynamic range; the trigger word is added by
-	// the service.
+	// GalleryHDRStyle is for pictures of wide dynamic range; the trigger word
+	// is added by the service.
 	GalleryHDRStyle GalleryStyle = "hdr-style"
-	// GalleryRealism gives realistic detail.
+	// GalleryRealism is for realistic detail.
 	GalleryRealism GalleryStyle = "realism"
-	// GallerySatelliteViewStyle gives a view from a satellite.
+	// GallerySatelliteViewStyle is for views from a satellite.
 	GallerySatelliteViewStyle GalleryStyle = "satellite-view-style"
-	// GallerySepiaVintage gives an old photograph in sepia.
+	// GallerySepiaVintage is for old photographs in sepia.
 	GallerySepiaVintage GalleryStyle = "sepia-vintage"
 )
 
@@ -193,7 +193,6 @@ func (r Gallery2Edit) Warnings() []fal.Problem {
 	case GalleryVirtualTryOn:
 		l.AdviseCount("image_urls", len(r.ImageURLs), 2, 2, "the person and the garment are two pictures")
 	}
-
 	return l.Problems()
 }
 
@@ -242,16 +241,16 @@ type GalleryPreset string
 
 // The presets of [Gallery2Edit].
 const (
-	// GalleryAddBackground gives a new background; prompts begin with "Add
+	// GalleryAddBackground is for new backgrounds; prompts begin with "Add
 	// Background". Its default prompt is "Add Background forest".
 	GalleryAddBackground GalleryPreset = "add-background"
-	// GalleryApartmentStaging gives furniture for an empty room; prompts say
+	// GalleryApartmentStaging is for furnishing empty rooms; prompts say
 	// "furnish this room".
 	GalleryApartmentStaging GalleryPreset = "apartment-staging"
-	// GalleryFaceToFullPortrait gives a full portrait around a face. Its
+	// GalleryFaceToFullPortrait is for full portraits around a face. Its
 	// default prompt is "Face to full portrait".
 	GalleryFaceToFullPortrait GalleryPreset = "face-to-full-portrait"
-	// GalleryVirtualTryOn gives a person in a garment: two pictures, person
-	// first.
+	// GalleryVirtualTryOn is for dressing a person in a garment: two pictures,
+	// person first.
 	GalleryVirtualTryOn GalleryPreset = "virtual-tryon"
 )

@@ -144,7 +144,6 @@ func (r KontextMaxMulti) Validate() error {
 func (r KontextMaxMulti) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 4, "the model maker documents up to 4 pictures and fal gives no number")
-
 	return l.Problems()
 }
 

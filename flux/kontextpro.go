@@ -142,7 +142,6 @@ func (r KontextProMulti) Validate() error {
 func (r KontextProMulti) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 4, "the model maker documents up to 4 pictures and fal gives no number")
-
 	return l.Problems()
 }
 

@@ -49,7 +49,6 @@ func (r Max2) Validate() error {
 func (r Max2) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
-
 	return l.Problems()
 }
 
@@ -76,7 +75,8 @@ func (r Max2) MarshalJSON() ([]byte, error) {
 }
 
 // Max2Edit edits pictures with FLUX.2 [max]: edits of the highest quality of
-// the family.
+// the family. The prompt calls the pictures @image1, @image2 and so on, in the
+// order of ImageURLs.
 //
 // Endpoint: fal-ai/flux-2-max/edit
 type Max2Edit struct {
@@ -119,7 +119,6 @@ func (r Max2Edit) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "the model maker documents 8 references, users report 10, fal gives no number")
-
 	return l.Problems()
 }
 

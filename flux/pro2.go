@@ -51,7 +51,6 @@ func (r Pro2) Validate() error {
 func (r Pro2) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
-
 	return l.Problems()
 }
 
@@ -78,7 +77,8 @@ func (r Pro2) MarshalJSON() ([]byte, error) {
 }
 
 // Pro2Edit edits pictures with FLUX.2 [pro]: up to 9 pictures edited and
-// combined in production quality.
+// combined in production quality. The prompt calls the pictures @image1,
+// @image2 and so on, in the order of ImageURLs.
 //
 // Endpoint: fal-ai/flux-2-pro/edit
 type Pro2Edit struct {
@@ -122,7 +122,6 @@ func (r Pro2Edit) Validate() error {
 func (r Pro2Edit) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
-
 	return l.Problems()
 }
 

@@ -83,7 +83,6 @@ func (r Edit2511Angles) Validate() error {
 func (r Edit2511Angles) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 1, "only the first picture is turned")
-
 	return l.Problems()
 }
 
@@ -205,7 +204,6 @@ func (r Edit2509Angles) Validate() error {
 func (r Edit2509Angles) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 1, "only one picture is used")
-
 	return l.Problems()
 }
 

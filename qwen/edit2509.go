@@ -67,7 +67,6 @@ func (r Edit2509) Validate() error {
 func (r Edit2509) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 3, "the model cards document 1 to 3 pictures and fal gives no number")
-
 	return l.Problems()
 }
 
@@ -172,7 +171,6 @@ func (r Edit2509LoRA) Validate() error {
 func (r Edit2509LoRA) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 3, "the model cards document 1 to 3 pictures and fal gives no number")
-
 	return l.Problems()
 }
 

@@ -87,7 +87,6 @@ func (r Edit2509Gallery) Warnings() []fal.Problem {
 	case GalleryShirtDesign:
 		l.AdviseCount("image_urls", len(r.ImageURLs), 2, 2, "the person and the design are two pictures")
 	}
-
 	return l.Problems()
 }
 
@@ -137,29 +136,30 @@ type GalleryPreset string
 
 // The presets of [Edit2509Gallery].
 const (
-	// GalleryAddBackground gives a scene in place of a white background. Its
+	// GalleryAddBackground is for scenes in place of a white background. Its
 	// default prompt is "Remove white background and add a realistic scene
 	// behind the object".
 	GalleryAddBackground GalleryPreset = "add-background"
-	// GalleryFaceToFullPortrait gives a full portrait around a face. Its
+	// GalleryFaceToFullPortrait is for full portraits around a face. Its
 	// default prompt is "Photography. A portrait of the person in professional
 	// attire with natural lighting".
 	GalleryFaceToFullPortrait GalleryPreset = "face-to-full-portrait"
-	// GalleryGroupPhoto gives people from two or more pictures together. Its
-	// default prompt is "Two people standing next to each other outside with a
-	// landscape background".
+	// GalleryGroupPhoto is for group photos of people from two or more
+	// pictures. Its default prompt is "Two people standing next to each other
+	// outside with a landscape background".
 	GalleryGroupPhoto GalleryPreset = "group-photo"
-	// GalleryIntegrateProduct gives a product blended into its background. Its
-	// default prompt is "Blend and integrate the product into the background".
+	// GalleryIntegrateProduct is for blending a product into its background.
+	// Its default prompt is "Blend and integrate the product into the
+	// background".
 	GalleryIntegrateProduct GalleryPreset = "integrate-product"
-	// GalleryNextScene gives the next scene of a story; prompts begin with
-	// "Next Scene:". Its default prompt is "Next Scene: The camera moves
-	// forward revealing more of the scene".
+	// GalleryNextScene is for next scenes of a story; prompts begin with "Next
+	// Scene:". Its default prompt is "Next Scene: The camera moves forward
+	// revealing more of the scene".
 	GalleryNextScene GalleryPreset = "next-scene"
-	// GalleryRemoveElement gives a named element gone. Its default prompt is
-	// "Remove the specified element from the scene".
+	// GalleryRemoveElement is for removing a named element. Its default prompt
+	// is "Remove the specified element from the scene".
 	GalleryRemoveElement GalleryPreset = "remove-element"
-	// GalleryShirtDesign gives a design printed on a shirt: two pictures,
+	// GalleryShirtDesign is for printing a design on a shirt: two pictures,
 	// person first. Its default prompt is "Put this design on their shirt".
 	GalleryShirtDesign GalleryPreset = "shirt-design"
 )
@@ -227,7 +227,6 @@ func (r Edit2509Lighting) Validate() error {
 func (r Edit2509Lighting) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 1, "only one picture is used")
-
 	return l.Problems()
 }
 
@@ -275,8 +274,8 @@ type GalleryLight string
 
 // The presets of [Edit2509Lighting].
 const (
-	// GalleryLightingRestoration gives natural light restored.
+	// GalleryLightingRestoration is for restoring natural light.
 	GalleryLightingRestoration GalleryLight = "lighting-restoration"
-	// GalleryRemoveLighting gives harsh light and shadows removed.
+	// GalleryRemoveLighting is for removing harsh light and shadows.
 	GalleryRemoveLighting GalleryLight = "remove-lighting"
 )

@@ -134,7 +134,6 @@ func (r Image2Edit) Validate() error {
 func (r Image2Edit) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseLength("prompt", r.Prompt, 800, "the description of the endpoint says 800 characters, its schema sets no limit")
-
 	return l.Problems()
 }
 

@@ -131,7 +131,6 @@ func (r MaxEdit) Validate() error {
 func (r MaxEdit) Warnings() []fal.Problem {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 512, MaxSide: 2048})
-
 	return l.Problems()
 }
 

@@ -55,15 +55,24 @@ type loaded struct {
 	order     []string
 }
 
+// A sync.OnceValue would be shorter, but its initialisation would keep the
+// data in every program that imports package flux.
+var (
+	once   sync.Once
+	parsed *loaded
+)
+
 // data parses the files once. They are part of the program and tested, so a
 // mistake in them is not a condition that a caller could handle.
-var data = sync.OnceValue(func() *loaded {
-	l, err := load()
-	if err != nil {
-		panic("catalog: the embedded data is broken: " + err.Error())
-	}
-	return l
-})
+func data() *loaded {
+	once.Do(func() {
+		var err error
+		if parsed, err = load(); err != nil {
+			panic("catalog: the embedded data is broken: " + err.Error())
+		}
+	})
+	return parsed
+}
 
 func load() (*loaded, error) {
 	var defs fieldsFile

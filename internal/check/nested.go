@@ -1,8 +1,11 @@
 package check
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/falimage/falimage-go/fal"
 )
@@ -57,8 +60,8 @@ func (l *List) Layers(field string, one *float64, layers map[string]float64) {
 	if one != nil && len(layers) > 0 {
 		l.Add(field, number(*one), "cannot be set together with a scale for each layer")
 	}
-	for name, scale := range layers {
-		l.Finite(field+"."+name, &scale)
+	for _, name := range slices.Sorted(maps.Keys(layers)) {
+		l.Finite(field+"."+name, new(layers[name]))
 	}
 }
 
@@ -69,9 +72,12 @@ func (l *List) Seed(field string, seed *uint64, most uint64) {
 	}
 }
 
-// DataURL refuses a file that is not given as a data URL.
+// DataURL refuses a good file that is not given as a data URL.
 func (l *List) DataURL(field string, file fal.File) {
-	if u, ok := file.URL(); !file.IsZero() && (!ok || len(u) < 5 || u[:5] != "data:") {
+	if file.IsZero() || file.Check() != nil {
+		return
+	}
+	if u, ok := file.URL(); !ok || !strings.HasPrefix(u, "data:") {
 		l.Add(field, file.String(), "must be a data URL, as fal.URL(\"data:image/jpeg;base64,...\"): uploaded files are refused here")
 	}
 }

@@ -201,7 +201,7 @@ func (p *printer) presets(r *request) {
 	p.line("// The presets of [%s].", r.Name)
 	p.line("const (")
 	for _, e := range r.endpoints {
-		text := e.Preset.Go + " gives " + e.Preset.For + "."
+		text := e.Preset.Go + " is for " + e.Preset.For + "."
 		if f, ok := e.Field("prompt"); ok {
 			if d, ok := f.Default.(string); ok && d != "" {
 				text += " Its default prompt is \"" + d + "\"."

@@ -219,8 +219,7 @@ func (p *printer) warnings(r *request) {
 	p.line("// Warnings returns what is doubtful about the request but not refused.")
 	p.line("func (r %s) Warnings() []fal.Problem {", r.Name)
 	p.line("var l check.List")
-	p.line("%s", body.String())
-	p.line("return l.Problems()")
+	p.line("%sreturn l.Problems()", body.String())
 	p.line("}\n")
 }
 

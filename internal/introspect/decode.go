@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/schema"
@@ -27,7 +28,7 @@ func Decode(pkg string, newRequest func(id string) any, id string, body []byte) 
 	}
 	d := &decoder{}
 	value := reflect.ValueOf(request).Elem()
-	d.object("", body, fields(e, e.Fields), value)
+	d.object("", body, described(e), value)
 	decoded := value.Interface()
 	d.validate(decoded)
 	if err := d.problems.Err(id); err != nil {
@@ -37,6 +38,20 @@ func Decode(pkg string, newRequest func(id string) any, id string, body []byte) 
 		return at(decoded, id)
 	}
 	return decoded, nil
+}
+
+// descriptions are the fields of endpoints, by endpoint, once described.
+var descriptions sync.Map
+
+func described(e *catalog.Endpoint) []schema.Field {
+	if known, ok := descriptions.Load(e); ok {
+		if list, ok := known.([]schema.Field); ok {
+			return list
+		}
+	}
+	list := fields(e, e.Fields)
+	descriptions.Store(e, list)
+	return list
 }
 
 // at sends a request to another name of its endpoint.

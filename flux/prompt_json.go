@@ -1,0 +1,389 @@
+package flux
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Prompt returns the prompt as JSON on one line, for the Prompt field of any
+// FLUX.2 request. An extra value that JSON cannot hold, such as a channel, is
+// written as text; Validate names it.
+func (p StructuredPrompt) Prompt() string { return string(p.fields().lenient()) }
+
+// PromptIndent returns the prompt as JSON over several lines, indented by two
+// spaces. The models read both forms; this one is for people too.
+func (p StructuredPrompt) PromptIndent() string {
+	var b bytes.Buffer
+	// The error is nil: lenient writes JSON.
+	_ = json.Indent(&b, p.fields().lenient(), "", "  ")
+	return b.String()
+}
+
+// MarshalJSON returns the prompt as a JSON object, in the order of the fields.
+// The error names an extra value that JSON cannot hold.
+func (p StructuredPrompt) MarshalJSON() ([]byte, error) { return p.fields().MarshalJSON() }
+
+// UnmarshalJSON reads a prompt in any published form, and null as an empty
+// prompt. What was in p before is replaced. A key that stands twice in one
+// object is an error, since one of its values would be lost.
+func (p *StructuredPrompt) UnmarshalJSON(data []byte) error {
+	fields, err := parseFields(data)
+	if err != nil {
+		return fmt.Errorf("flux: structured prompt: %w", err)
+	}
+	*p = StructuredPrompt{}
+	p.Extra = fill(p.slots(), fields)
+	return nil
+}
+
+// MarshalJSON returns the fields as a JSON object, in their order.
+func (f PromptFields) MarshalJSON() ([]byte, error) {
+	b, err := f.appendJSON(nil)
+	if err != nil {
+		return nil, fmt.Errorf("flux: structured prompt: %w", err)
+	}
+	return b, nil
+}
+
+// UnmarshalJSON reads a JSON object, and null as no fields. A key that stands
+// twice in one object is an error.
+func (f *PromptFields) UnmarshalJSON(data []byte) error {
+	fields, err := parseFields(data)
+	if err != nil {
+		return fmt.Errorf("flux: prompt fields: %w", err)
+	}
+	*f = fields
+	return nil
+}
+
+// fields returns the prompt as one object, in the order to write it.
+func (p StructuredPrompt) fields() PromptFields { return gather(p.slots(), p.Extra) }
+
+// gather returns the slots that are set, then the extra fields. An extra field
+// with the key of a slot that is not set takes the place of that slot.
+func gather(slots []slot, extra PromptFields) PromptFields {
+	known := make(map[string]bool, len(slots))
+	var all PromptFields
+	for _, s := range slots {
+		known[s.key] = true
+		if !isEmpty(s.to) {
+			all = append(all, PromptField{Key: s.key, Value: plain(s.to)})
+		} else if v, ok := extra.Get(s.key); ok {
+			all = append(all, PromptField{Key: s.key, Value: v})
+		}
+	}
+	for _, field := range extra {
+		if !known[field.Key] {
+			all = append(all, field)
+		}
+	}
+	return all
+}
+
+// isEmpty reports whether a slot holds nothing, and so is left out.
+func isEmpty(to any) bool {
+	switch v := to.(type) {
+	case *string:
+		return *v == ""
+	case *int:
+		return *v == 0
+	case *float64:
+		return *v == 0
+	case *[]string:
+		return len(*v) == 0
+	case *[]Color:
+		return len(*v) == 0
+	case *[]PromptSubject:
+		return len(*v) == 0
+	case *PromptCamera:
+		return len(gather(v.slots(), v.Extra)) == 0
+	}
+	return true
+}
+
+// plain returns what a slot holds in terms of JSON.
+func plain(to any) any {
+	switch v := to.(type) {
+	case *string:
+		return *v
+	case *int:
+		return *v
+	case *float64:
+		return *v
+	case *[]string:
+		return list(*v, func(s *string) any { return *s })
+	case *[]Color:
+		return list(*v, func(c *Color) any { return string(*c) })
+	case *[]PromptSubject:
+		return list(*v, func(s *PromptSubject) any { return gather(s.slots(), s.Extra) })
+	case *PromptCamera:
+		return gather(v.slots(), v.Extra)
+	}
+	return nil
+}
+
+func list[T any](items []T, f func(*T) any) []any {
+	out := make([]any, len(items))
+	for i := range items {
+		out[i] = f(&items[i])
+	}
+	return out
+}
+
+// fill puts into the slots what has their form and returns the rest.
+func fill(slots []slot, fields PromptFields) (rest PromptFields) {
+	byKey := make(map[string]any, len(slots))
+	for _, s := range slots {
+		byKey[s.key] = s.to
+	}
+	for _, field := range fields {
+		if to, ok := byKey[field.Key]; ok && take(to, field.Value) {
+			continue
+		}
+		rest = append(rest, field)
+	}
+	return rest
+}
+
+// take puts a value into a slot. It returns false, with the slot as it was,
+// where the value has another form and must be kept elsewhere. Null, and empty
+// values of the slot's form, are taken for nothing.
+func take(to, value any) bool {
+	if value == nil {
+		return true
+	}
+	switch to := to.(type) {
+	case *string:
+		return takeAs(to, value, text[string])
+	case *int:
+		return takeAs(to, value, whole)
+	case *float64:
+		return takeAs(to, value, number)
+	case *[]string:
+		return takeList(to, value, text[string])
+	case *[]Color:
+		return takeList(to, value, text[Color])
+	case *[]PromptSubject:
+		return takeList(to, value, subject)
+	case *PromptCamera:
+		return takeAs(to, value, camera)
+	}
+	return false
+}
+
+func takeAs[T any](to *T, value any, as func(any) (T, bool)) bool {
+	v, ok := as(value)
+	if ok {
+		*to = v
+	}
+	return ok
+}
+
+func takeList[T any](to *[]T, value any, as func(any) (T, bool)) bool {
+	values, ok := value.([]any)
+	if !ok {
+		return false
+	}
+	var items []T
+	for _, value := range values {
+		item, ok := as(value)
+		if !ok {
+			return false
+		}
+		items = append(items, item)
+	}
+	*to = items
+	return true
+}
+
+func text[T ~string](value any) (T, bool) {
+	s, ok := value.(string)
+	return T(s), ok
+}
+
+// number returns a number that a float64 holds exactly: one that is written
+// with few digits and without an exponent.
+func number(value any) (float64, bool) {
+	n, ok := value.(json.Number)
+	if !ok || len(n) > 15 || bytes.ContainsAny([]byte(n), "eE") {
+		return 0, false
+	}
+	f, err := n.Float64()
+	return f, err == nil
+}
+
+func whole(value any) (int, bool) {
+	f, ok := number(value)
+	if !ok || f != math.Trunc(f) {
+		return 0, false
+	}
+	return int(f), true
+}
+
+func subject(value any) (PromptSubject, bool) {
+	fields, ok := value.(PromptFields)
+	var s PromptSubject
+	s.Extra = fill(s.slots(), fields)
+	return s, ok
+}
+
+func camera(value any) (PromptCamera, bool) {
+	fields, ok := value.(PromptFields)
+	var c PromptCamera
+	c.Extra = fill(c.slots(), fields)
+	return c, ok
+}
+
+// parseFields reads an object, or null as none.
+func parseFields(data []byte) (PromptFields, error) {
+	// The whole text is checked first, so that the reading below meets no bad
+	// syntax and no nesting too deep for the stack.
+	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	value, err := parseValue(d)
+	if err != nil {
+		return nil, err
+	}
+	switch value := value.(type) {
+	case nil:
+		return nil, nil
+	case PromptFields:
+		return value, nil
+	default:
+		return nil, errors.New("must be a JSON object")
+	}
+}
+
+// parseValue reads the next value; objects become PromptFields, in order.
+func parseValue(d *json.Decoder) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('['):
+		values := []any{}
+		for d.More() {
+			value, err := parseValue(d)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, value)
+		}
+		_, err := d.Token() // the bracket that closes
+		return values, err
+	case json.Delim('{'):
+		fields := PromptFields{}
+		seen := make(map[string]bool)
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			field := PromptField{Key: fmt.Sprint(key)}
+			if seen[field.Key] {
+				return nil, fmt.Errorf("the key %q stands twice in one object", field.Key)
+			}
+			seen[field.Key] = true
+			if field.Value, err = parseValue(d); err != nil {
+				return nil, err
+			}
+			fields = append(fields, field)
+		}
+		_, err := d.Token() // the brace that closes
+		return fields, err
+	default:
+		return token, nil
+	}
+}
+
+// lenient returns the fields as JSON; what JSON cannot hold becomes text.
+func (f PromptFields) lenient() []byte {
+	if b, err := f.appendJSON(nil); err == nil {
+		return b
+	}
+	// Some value cannot be written. Which one is found by trying each.
+	b, _ := f.asText().appendJSON(nil)
+	return b
+}
+
+// asText returns a copy in which every value that JSON cannot hold is text.
+func (f PromptFields) asText() PromptFields {
+	out := make(PromptFields, len(f))
+	for i, field := range f {
+		out[i] = PromptField{Key: field.Key, Value: asText(field.Value)}
+	}
+	return out
+}
+
+func asText(value any) any {
+	if _, err := appendValue(nil, value); err == nil {
+		return value
+	}
+	switch v := value.(type) {
+	case PromptFields:
+		return v.asText()
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = asText(v[i])
+		}
+		return out
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+// appendJSON appends the fields as a JSON object.
+func (f PromptFields) appendJSON(dst []byte) ([]byte, error) {
+	dst = append(dst, '{')
+	for i, field := range f {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst, _ = appendValue(dst, field.Key) // text is always written
+		dst = append(dst, ':')
+		var err error
+		if dst, err = appendValue(dst, field.Value); err != nil {
+			return dst, fmt.Errorf("%s: %w", field.Key, err)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// appendValue appends any value. Unlike json.Marshal it writes <, > and & as
+// they are: a model reads this text, and "R\u0026D" is not what was meant.
+func appendValue(dst []byte, value any) ([]byte, error) {
+	switch v := value.(type) {
+	case PromptFields:
+		return v.appendJSON(dst)
+	case []any:
+		dst = append(dst, '[')
+		for i, item := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			var err error
+			if dst, err = appendValue(dst, item); err != nil {
+				return dst, fmt.Errorf("[%d]: %w", i, err)
+			}
+		}
+		return append(dst, ']'), nil
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10), nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return dst, err
+	}
+	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...), nil
+}

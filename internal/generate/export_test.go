@@ -1,0 +1,4 @@
+package main
+
+// Files is what the command would write.
+var Files = files

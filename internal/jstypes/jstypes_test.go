@@ -1,0 +1,144 @@
+package jstypes_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/internal/catalog"
+	"github.com/falimage/falimage-go/internal/jstypes"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	const text = `export type Base = {
+    /**
+     * The prompt.
+     */
+    prompt: string;
+    size?: ImageSize | "square";
+    format?: "jpeg" | "png";
+};
+export type Other = Base;
+export type EndpointTypeMap = {
+    "fal-ai/one": {
+        input: Base;
+        output: Out;
+    };
+    "fal-ai/two": {
+        input: Other;
+        output: Out;
+    };
+};
+`
+	got, err := jstypes.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := []jstypes.Field{
+		{Name: "prompt", Required: true}, {Name: "size"}, {Name: "format", Values: []string{"jpeg", "png"}},
+	}
+	if diff := cmp.Diff(map[string][]jstypes.Field{"fal-ai/one": fields, "fal-ai/two": fields}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// difference is a known one between the published types and the catalogue,
+// with the reason why the catalogue is right.
+type difference struct {
+	ID   string `json:"id"`
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// TestJavaScriptTypes compares the catalogue with the types that fal publishes
+// for JavaScript, in version 1.10.1 of @fal-ai/client. Where they differ, the
+// reason stands in testdata/differences.json.
+func TestJavaScriptTypes(t *testing.T) {
+	t.Parallel()
+	name := os.Getenv("FALIMAGE_JS_TYPES")
+	if name == "" {
+		name = filepath.Join("..", "nodeproof", "node_modules", "@fal-ai", "client", "src", "types", "endpoints.d.ts")
+	}
+	file, err := os.Open(name)
+	if os.IsNotExist(err) && os.Getenv("FALIMAGE_REQUIRE_NODE") == "" {
+		t.Skip("left out: @fal-ai/client is not installed; .ci/run installs it, and FALIMAGE_JS_TYPES can name its endpoints.d.ts")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	published, err := jstypes.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range catalog.All() {
+		for _, id := range append([]string{e.ID}, e.Aliases...) {
+			fields, ok := published[id]
+			if !ok {
+				got = append(got, id+": not published")
+				continue
+			}
+			got = append(got, compare(id, fields, e.Fields)...)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(known(t), got); diff != "" {
+		t.Errorf("differences between the catalogue and the published types (-known +found):\n%s", diff)
+	}
+}
+
+// known returns the known differences. Each must have a reason.
+func known(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "differences.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []difference
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, d := range list {
+		if d.Why == "" {
+			t.Errorf("%s: %s: no reason is given", d.ID, d.What)
+		}
+		lines = append(lines, d.ID+": "+d.What)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// compare lists the differences in field names, in what is required and in
+// the values of enums.
+func compare(id string, published []jstypes.Field, ours []catalog.Field) []string {
+	var differences []string
+	note := func(text string) { differences = append(differences, id+": "+text) }
+	for _, p := range published {
+		i := slices.IndexFunc(ours, func(f catalog.Field) bool { return f.Name == p.Name })
+		if i < 0 {
+			note(p.Name + " is published only")
+			continue
+		}
+		f := ours[i]
+		if p.Required != f.Required {
+			note(p.Name + " is required in one of them only")
+		}
+		if a, b := slices.Sorted(slices.Values(p.Values)), slices.Sorted(slices.Values(f.Enum)); f.Type == catalog.Enum && !f.Open && !slices.Equal(a, b) {
+			note(p.Name + " has other values")
+		}
+	}
+	for _, f := range ours {
+		if !slices.ContainsFunc(published, func(p jstypes.Field) bool { return p.Name == f.Name }) {
+			note(f.Name + " is ours only")
+		}
+	}
+	return differences
+}

@@ -1,0 +1,220 @@
+// Package refs finds the pictures that a FLUX.2 prompt refers to, and compares
+// them with the files of the request. A prompt that refers to them rightly
+// costs no allocation.
+//
+// A reference is "@image" in any letter case with a number after it, 1 for the
+// first file: "@image1", "@Image12". It stands alone: letters, digits or an
+// underscore directly before or after make it something else ("me@image1.com",
+// "@image1st", "@images"). Letters of scripts without upper and lower case may
+// touch it, because Chinese, Japanese or Thai put no space there. In prompts
+// that hold JSON, an escape sequence such as \n may stand before it.
+package refs
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/falimage/falimage-go/internal/check"
+)
+
+// Check notes every reference of the prompt that has no file. Files is the
+// number of files given. Each number is noted once, in the order of the prompt.
+func Check(l *check.List, field, prompt string, files int) {
+	var noted []int
+	for at := 0; ; {
+		n, start, end := next(prompt, at)
+		if end == 0 {
+			return
+		}
+		at = end
+		if n >= 1 && n <= files || slices.Contains(noted, n) {
+			continue
+		}
+		noted = append(noted, n)
+		l.Add(field, strconv.Quote(prompt[start:end]), missing(n, files))
+	}
+}
+
+func missing(n, files int) string {
+	switch {
+	case n == 0:
+		return "the first file is @image1"
+	case files <= 0:
+		return "refers to a file, and none is given"
+	case files == 1:
+		return "refers to file " + strconv.Itoa(n) + "; 1 is given"
+	default:
+		return "refers to file " + strconv.Itoa(n) + "; " + strconv.Itoa(files) + " are given"
+	}
+}
+
+// Unmentioned returns the numbers, from 1, of the files that the prompt does
+// not mention. The older wording "image 2" counts as a mention too. A file that
+// is the only one needs no mention.
+func Unmentioned(prompt string, files int) []int {
+	if files < 2 {
+		return nil
+	}
+	var few [16]bool // more than any endpoint takes
+	seen := few[:]
+	if files > len(seen) {
+		seen = make([]bool, files)
+	}
+	mark := func(n int) {
+		if n >= 1 && n <= files {
+			seen[n-1] = true
+		}
+	}
+	for at := 0; ; {
+		n, _, end := next(prompt, at)
+		if end == 0 {
+			break
+		}
+		mark(n)
+		at = end
+	}
+	for at := 0; ; {
+		n, end := nextWord(prompt, at)
+		if end == 0 {
+			break
+		}
+		mark(n)
+		at = end
+	}
+	var missed []int
+	for i, ok := range seen[:files] {
+		if !ok {
+			missed = append(missed, i+1)
+		}
+	}
+	return missed
+}
+
+// Advise notes every file that the prompt does not mention; see [Unmentioned].
+// The path of the files is filesField.
+func Advise(l *check.List, filesField, prompt string, files int) {
+	for _, n := range Unmentioned(prompt, files) {
+		l.Add(check.At(filesField, n-1), "", "the prompt never mentions @image"+strconv.Itoa(n))
+	}
+}
+
+// next finds the first reference at or after from, which is 0 or the end of
+// another reference: its number and where it starts and ends. The end is 0
+// where there is none.
+func next(s string, from int) (n, start, end int) {
+	for i := from; i < len(s); i++ {
+		if s[i] != '@' || !isImage(s, i+1) {
+			continue
+		}
+		// A reference may touch the one before it.
+		if follows := from > 0 && i == from; !follows && joinedBefore(s, i) {
+			continue
+		}
+		n, end := number(s, i+1+len("image"))
+		if end > 0 && !joinedAfter(s, end) {
+			return n, i, end
+		}
+	}
+	return 0, 0, 0
+}
+
+// nextWord finds the first wording such as "image 2" or "Image #2".
+func nextWord(s string, from int) (n, end int) {
+	for i := from; i < len(s); i++ {
+		if !isImage(s, i) || joinedBefore(s, i) {
+			continue
+		}
+		at := i + len("image")
+		if at < len(s) && s[at] == ' ' {
+			at++
+		}
+		if at < len(s) && s[at] == '#' {
+			at++
+		}
+		n, end := number(s, at)
+		if end > 0 && !joinedAfter(s, end) {
+			return n, end
+		}
+	}
+	return 0, 0
+}
+
+// isImage reports whether s has "image" at i, in any letter case.
+func isImage(s string, i int) bool {
+	const word = "image"
+	if len(s)-i < len(word) {
+		return false
+	}
+	for k := range len(word) {
+		if s[i+k]|0x20 != word[k] { // the bit that makes ASCII letters small
+			return false
+		}
+	}
+	return true
+}
+
+// number reads the digits at i. Numbers too large for an int are the largest
+// int. The end is 0 where there are no digits.
+func number(s string, i int) (n, end int) {
+	for ; i < len(s) && isDigit(s[i]); i++ {
+		if digit := int(s[i] - '0'); n > (math.MaxInt-digit)/10 {
+			n = math.MaxInt
+		} else {
+			n = n*10 + digit
+		}
+		end = i + 1
+	}
+	return n, end
+}
+
+// joinedBefore reports whether what ends at i makes one word with what starts
+// there.
+func joinedBefore(s string, i int) bool {
+	if r, ok := escapeBefore(s, i); ok {
+		return joins(r)
+	}
+	r, _ := utf8.DecodeLastRuneInString(s[:i])
+	return joins(r)
+}
+
+func joinedAfter(s string, i int) bool {
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return joins(r)
+}
+
+// joins reports whether r continues a word of a script that separates words.
+func joins(r rune) bool {
+	return r == '_' || unicode.IsDigit(r) || unicode.IsUpper(r) || unicode.IsLower(r)
+}
+
+// escapeBefore returns the character of the JSON escape sequence that ends at
+// i, if one does: \n, \t and the like, or \u and four digits.
+func escapeBefore(s string, i int) (rune, bool) {
+	switch {
+	case i >= 2 && startsEscape(s, i-2):
+		switch s[i-1] {
+		case 'n', 't', 'r', 'b', 'f':
+			return ' ', true
+		}
+	case i >= 6 && s[i-5] == 'u' && startsEscape(s, i-6):
+		if code, err := strconv.ParseUint(s[i-4:i], 16, 16); err == nil {
+			return rune(code), true
+		}
+	}
+	return 0, false
+}
+
+// startsEscape reports whether s has a backslash at i that is not itself
+// escaped.
+func startsEscape(s string, i int) bool {
+	n := 0
+	for ; i >= 0 && s[i] == '\\'; i-- {
+		n++
+	}
+	return n%2 == 1
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

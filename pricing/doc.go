@@ -1,0 +1,56 @@
+// Package pricing tells what a request will cost before it is sent, and what
+// it did cost afterwards, in exact money.
+//
+//	quote, err := pricing.Estimate(req) // $0.045: first MP $0.03, 1 extra MP at $0.015
+//	bill, err := pricing.Settle(quote, out.Meta)
+//
+// There is no floating-point number in this package. Money is a [USD], a whole
+// number of billionths of a dollar; adding and multiplying it tells of
+// overflow.
+//
+// # Rules
+//
+// Each endpoint has its own [Rule]: per megapixel, per megapixel with a dearer
+// first one, per image, per request, per training step or per second of
+// computing. A megapixel (MP) is 1,048,576 pixels, and every image is rounded
+// up to whole megapixels on its own, to at least one. The rules, where they
+// come from and how sure they are is data, embedded in this package; see
+// [Table] for how to read, override and refresh it.
+//
+// # Ranges
+//
+// Where a size is not known, because the model decides it or it is that of a
+// picture behind a URL, a [Quote] spans from what the smallest allowed size
+// costs to what the largest costs. The expected amount then takes a picture
+// that comes from elsewhere to have 4 MP, as photographs do, and a picture
+// whose size the model chooses to have 1 MP, as the models' presets do, within
+// the limits of the endpoint. [Measure] looks up the sizes of remote pictures. Where sources disagree on a
+// price and none of them settles it, the quote spans the prices. What cannot
+// be priced at all is [ErrUnknown], never nothing and never zero.
+//
+// # Units
+//
+// Fal reports what it billed as a number of units. A unit is what the unit
+// price of the rule buys:
+//
+//	per megapixel         one megapixel of output, or of input where inputs count
+//	per tiered megapixel  as much as the first megapixel of an output costs
+//	per image             one image
+//	per request           one request
+//	per step              one training step
+//	per compute second    one second
+//
+// So a FLUX.2 [pro] picture of 2 MP is 1.5 units: the second megapixel costs
+// half of the first. No source confirms this reading of units for the tiered
+// rule; [Settle] says so where a bill would fit the other reading, in which a
+// unit is a megapixel. Surcharges, minimum charges and multipliers count in
+// the same unit: a charge is always units times the unit price. Fal's units
+// have 8 decimal places at most, so an amount that does not divide evenly is
+// settled to the nearest billionth of a dollar.
+//
+// # Budgets and records
+//
+// A [Budget] is a [fal.Guard]: it reserves the maximum of each request before
+// it is sent and refuses what could go over a limit. A [Ledger] keeps a record
+// of every request in a file that survives crashes.
+package pricing

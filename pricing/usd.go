@@ -1,0 +1,101 @@
+package pricing
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// USD is an amount of money in billionths of a US dollar, exact. It compares
+// with == and <, can be the key of a map and, like a time.Duration, is best
+// written as a multiple of a constant: 25 * pricing.Dollar. The zero value is
+// no money. It can hold some 9.2 billion dollars, and debts of as much.
+type USD int64
+
+// Amounts to write others with.
+const (
+	Cent   USD = 10_000_000
+	Dollar USD = 100 * Cent
+)
+
+// ParseUSD reads an amount such as "0.045", "$0.045" or "-$2". More than nine
+// decimal places, unless they are zero, are an error, as are exponents and
+// separators between thousands.
+func ParseUSD(s string) (USD, error) {
+	digits, negative := strings.CutPrefix(s, "-")
+	digits = strings.TrimPrefix(digits, "$")
+	if strings.HasPrefix(digits, "-") {
+		return 0, fmt.Errorf("pricing: amount %q: must be like 0.045 or $0.045", shorten(s))
+	}
+	if negative {
+		digits = "-" + digits
+	}
+	n, err := parseDecimal(digits)
+	if err != nil {
+		return 0, fmt.Errorf("pricing: amount %w", err)
+	}
+	return USD(n), nil
+}
+
+// String returns the amount with all its digits and at least two decimal
+// places, such as "$0.045", "$30.00" or "-$0.015".
+func (a USD) String() string {
+	var buf [32]byte
+	text := appendDecimal(buf[:0], int64(a), 2)
+	if a < 0 {
+		return "-$" + string(text[1:])
+	}
+	return "$" + string(text)
+}
+
+// MarshalText returns the amount as a decimal number, such as "0.045": also
+// the form of an amount in JSON, where it is a string.
+func (a USD) MarshalText() ([]byte, error) { return appendDecimal(nil, int64(a), 2), nil }
+
+// UnmarshalText reads what [ParseUSD] reads.
+func (a *USD) UnmarshalText(text []byte) error {
+	v, err := ParseUSD(string(text))
+	if err != nil {
+		return err
+	}
+	*a = v
+	return nil
+}
+
+// Add returns a + b, or [ErrOverflow].
+func (a USD) Add(b USD) (USD, error) {
+	sum := a + b
+	if (sum > a) != (b > 0) && b != 0 {
+		return 0, ErrOverflow
+	}
+	return sum, nil
+}
+
+// Sub returns a - b, or [ErrOverflow].
+func (a USD) Sub(b USD) (USD, error) {
+	difference := a - b
+	if (difference < a) != (b > 0) && b != 0 {
+		return 0, ErrOverflow
+	}
+	return difference, nil
+}
+
+// Mul returns a times n, or [ErrOverflow].
+func (a USD) Mul(n int64) (USD, error) {
+	if a == 0 || n == 0 {
+		return 0, nil
+	}
+	product := int64(a) * n
+	if product/n != int64(a) || (n == -1 && a == math.MinInt64) {
+		return 0, ErrOverflow
+	}
+	return USD(product), nil
+}
+
+// Scale returns a times numerator / denominator, rounded up to the next
+// billionth of a dollar. All three must not be negative, and the denominator
+// not zero.
+func (a USD) Scale(numerator, denominator int64) (USD, error) {
+	n, err := mulDiv(int64(a), numerator, denominator, roundUp)
+	return USD(n), err
+}

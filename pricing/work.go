@@ -1,0 +1,199 @@
+package pricing
+
+import (
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// MegapixelArea is the number of pixels in a megapixel, as fal counts.
+const MegapixelArea = 1024 * 1024
+
+const (
+	// maxSide is the longest side that fal's image sizes take, and so the
+	// bound of what is not bounded otherwise.
+	maxSide = 14142
+	// likelyInput is the expected area of a picture that comes from elsewhere.
+	likelyInput = 4 * MegapixelArea
+	// likelyOutput is the expected area where the model chooses the size.
+	likelyOutput = MegapixelArea
+	// likelySteps is the expected length of a training where the endpoint
+	// chooses it: the default of most trainers.
+	likelySteps = 1000
+	// largestMinSteps is the largest minimum of steps of any trainer.
+	largestMinSteps = 1000
+)
+
+// which is one of the three cases that are priced.
+type which int
+
+const (
+	least which = iota
+	likely
+	most
+)
+
+// span is a number in the three cases.
+type span [3]int64
+
+func exactly(n int64) span { return span{n, n, n} }
+
+func (s span) exact() bool { return s[least] == s[most] }
+
+// clamp keeps each case within low and high; 0 means no bound.
+func (s span) clamp(low, high int64) span {
+	for i := range s {
+		if high > 0 {
+			s[i] = min(s[i], high)
+		}
+		s[i] = max(s[i], low)
+	}
+	return s
+}
+
+// work is what a request is charged for, in the three cases.
+type work struct {
+	outputs    int64
+	size       span   // of each output, in megapixels
+	inputs     []span // of each input, in megapixels; nil if they do not matter
+	inputCount int64
+	loras      int64
+	steps      span
+	references span
+}
+
+// exact reports whether the three cases are the same.
+func (w *work) exact() bool {
+	for _, in := range w.inputs {
+		if !in.exact() {
+			return false
+		}
+	}
+	return w.size.exact() && w.steps.exact() && w.references.exact() && w.loras == 0
+}
+
+// measurer tells the size of a picture.
+type measurer func(fal.File) (width, height int, err error)
+
+// set fills in what the request is charged for under a rule. It looks only at
+// what the rule needs, so that a quote does not open files for nothing.
+func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
+	if u.Outputs < 0 || u.LoRAs < 0 || u.Steps < 0 || u.Upscale < 0 {
+		return errors.New("the request has a negative number of outputs, LoRAs, steps or upscaling")
+	}
+	w.outputs, w.inputCount, w.loras = int64(u.Outputs), int64(len(u.Inputs)), 0
+	switch r := rule.(type) {
+	case PerMegapixel:
+		if (r.LoRA != LoRASurcharge{}) {
+			w.loras = int64(u.LoRAs)
+		}
+		if r.Inputs == InputsRoundedUp {
+			err = w.setInputs(u.Inputs, size)
+		}
+		if err == nil {
+			err = w.setSize(u, size)
+		}
+	case PerTieredMegapixel:
+		err = w.setInputs(u.Inputs, size)
+		if err == nil {
+			err = w.setSize(u, size)
+		}
+	case PerStep:
+		w.steps = exactly(int64(u.Steps))
+		if u.Steps == 0 {
+			if r.MaxSteps == 0 {
+				return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell its number of steps"}
+			}
+			w.steps = span{1, likelySteps, r.MaxSteps}
+		}
+		if r.MinStepsUnknown {
+			w.steps[most] = max(w.steps[most], largestMinSteps)
+		}
+		if (r.References != [4]Units{}) {
+			w.references = span{1, 1, 4} // requests do not tell
+		}
+	}
+	return err
+}
+
+// setSize finds the size of the outputs.
+func (w *work) setSize(u *fal.Usage, size measurer) error {
+	if width, height, ok := u.Size.Dimensions(); ok {
+		area, err := areaOf(width, height)
+		w.size = exactly(megapixels(area))
+		return err
+	}
+	area := span{1, likelyOutput, maxSide * maxSide}
+	if u.MatchInput >= 1 && u.MatchInput <= len(u.Inputs) {
+		var err error
+		if area, err = areaOfFile(u.Inputs[u.MatchInput-1], size); err != nil {
+			return fmt.Errorf("input %d: %w", u.MatchInput, err)
+		}
+		if area, err = upscale(area, int64(u.Upscale)); err != nil {
+			return err
+		}
+	}
+	area = area.clamp(int64(max(u.MinPixels, 1)), int64(u.MaxPixels))
+	for i, a := range area {
+		w.size[i] = megapixels(a)
+	}
+	return nil
+}
+
+// upscale returns an area whose sides grow by a factor in thousandths.
+func upscale(area span, factor int64) (span, error) {
+	if factor == 0 {
+		return area, nil
+	}
+	square, err := mul(factor, factor)
+	for i := range area {
+		if err == nil {
+			area[i], err = mulDiv(area[i], square, 1_000_000, roundUp)
+		}
+	}
+	return area, err
+}
+
+// setInputs finds the sizes of the inputs.
+func (w *work) setInputs(files []fal.File, size measurer) error {
+	if len(files) == 0 {
+		return nil
+	}
+	w.inputs = make([]span, len(files))
+	for i, f := range files {
+		area, err := areaOfFile(f, size)
+		if err != nil {
+			return fmt.Errorf("input %d: %w", i+1, err)
+		}
+		for c, a := range area {
+			w.inputs[i][c] = megapixels(a)
+		}
+	}
+	return nil
+}
+
+// areaOfFile returns the number of pixels of a picture. Pictures behind URLs
+// and in formats that are not known here may have any size.
+func areaOfFile(f fal.File, size measurer) (span, error) {
+	width, height, err := size(f)
+	if errors.Is(err, fal.ErrRemote) || errors.Is(err, image.ErrFormat) {
+		return span{1, likelyInput, maxSide * maxSide}, nil
+	}
+	if err != nil {
+		return span{}, err
+	}
+	area, err := areaOf(width, height)
+	return exactly(area), err
+}
+
+func areaOf(width, height int) (int64, error) {
+	if width < 1 || height < 1 {
+		return 0, fmt.Errorf("a size of %dx%d: both sides must be at least 1", width, height)
+	}
+	return mul(int64(width), int64(height))
+}
+
+// megapixels rounds an area up to whole megapixels.
+func megapixels(area int64) int64 { return (area-1)/MegapixelArea + 1 }
