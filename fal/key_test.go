@@ -24,25 +24,11 @@ func TestKeyNeverPrints(t *testing.T) {
 		m      map[string]fal.Key
 	}
 	n := nested{key, client, map[string]fal.Key{"k": key}}
-	var out bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T"} {
-		for _, v := range []any{key, &key, client, n, &n, []fal.Key{key}} {
-			fmt.Fprintf(&out, verb+"\n", v)
-		}
+	out := prints(key, &key, client, n, &n, []fal.Key{key}, map[string]any{"key": key})
+	if strings.Contains(out, "5ecre7") {
+		t.Errorf("the key was printed:\n%s", out)
 	}
-	for _, v := range []any{key, map[string]any{"key": key}, []fal.Key{key}} {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Errorf("json.Marshal(%v): %v", v, err)
-		}
-		out.Write(b)
-	}
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "key", key, "client", n)
-	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "key", key, "group", slog.GroupValue(slog.Any("key", key)))
-	if strings.Contains(out.String(), "5ecre7") {
-		t.Errorf("the key was printed:\n%s", out.String())
-	}
-	if !strings.Contains(out.String(), "[redacted]") {
+	if !strings.Contains(out, "[redacted]") {
 		t.Error("nothing was redacted")
 	}
 }
@@ -88,4 +74,20 @@ func TestKeyText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// prints prints values in every way there is.
+func prints(values ...any) string {
+	var out bytes.Buffer
+	for _, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		if b, err := json.Marshal(v); err == nil {
+			out.Write(b)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "value", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
+	}
+	return out.String()
 }

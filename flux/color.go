@@ -94,15 +94,22 @@ func Gradient(from, to Color) string {
 
 // Validate returns an error unless c is a code, a code with a name, or a name.
 func (c Color) Validate() error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("flux: %w", err)
+	}
+	return nil
+}
+
+func (c Color) check() error {
 	code, name := c.split()
 	if code == "" {
 		if strings.TrimSpace(name) == "" {
-			return errors.New("flux: colour: is empty")
+			return errors.New("a colour is empty")
 		}
 		return nil
 	}
 	if err := checkCode(code); err != nil {
-		return fmt.Errorf("flux: colour %q: %w", string(c), err)
+		return fmt.Errorf("colour %q: %w", string(c), err)
 	}
 	return nil
 }

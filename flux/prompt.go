@@ -138,7 +138,7 @@ type slot struct {
 
 // The slots of each type, in the order in which they are written.
 
-func (p *StructuredPrompt) slots() []slot {
+func promptSlots(p *StructuredPrompt) []slot {
 	return []slot{
 		{"scene", &p.Scene},
 		{"subjects", &p.Subjects},
@@ -154,7 +154,7 @@ func (p *StructuredPrompt) slots() []slot {
 	}
 }
 
-func (s *PromptSubject) slots() []slot {
+func subjectSlots(s *PromptSubject) []slot {
 	return []slot{
 		{"type", &s.Type},
 		{"description", &s.Description},
@@ -168,7 +168,7 @@ func (s *PromptSubject) slots() []slot {
 	}
 }
 
-func (c *PromptCamera) slots() []slot {
+func cameraSlots(c *PromptCamera) []slot {
 	return []slot{
 		{"angle", &c.Angle},
 		{"distance", &c.Distance},
@@ -187,14 +187,14 @@ func (c *PromptCamera) slots() []slot {
 // cannot hold. It costs nothing and may be left out: the models refuse none of
 // these, they only paint something else.
 func (p StructuredPrompt) Validate() error {
-	return errors.Join(problems("", p.slots(), p.Extra)...)
+	return errors.Join(problems("", promptSlots(&p), p.Extra)...)
 }
 
 // problems returns what is wrong with the fields below a path.
 func problems(path string, slots []slot, extra PromptFields) []error {
 	var all []error
-	add := func(key string, format string, args ...any) {
-		all = append(all, fmt.Errorf("flux: prompt: "+path+key+": "+format, args...))
+	add := func(key string, err error) {
+		all = append(all, fmt.Errorf("flux: prompt: %s%s: %w", path, key, err))
 	}
 	set := make(map[string]bool)
 	for _, s := range slots {
@@ -204,34 +204,34 @@ func problems(path string, slots []slot, extra PromptFields) []error {
 		switch v := s.to.(type) {
 		case *[]Color:
 			for i, c := range *v {
-				if err := c.Validate(); err != nil {
-					add(fmt.Sprintf("%s[%d]", s.key, i), "%w", err)
+				if err := c.check(); err != nil {
+					add(fmt.Sprintf("%s[%d]", s.key, i), err)
 				}
 			}
 		case *int:
 			if *v < 0 {
-				add(s.key, "%d: must not be negative", *v)
+				add(s.key, fmt.Errorf("%d: must not be negative", *v))
 			}
 		case *float64:
 			if *v < 0 || math.IsNaN(*v) || math.IsInf(*v, 0) {
-				add(s.key, "%v: must be a number of millimetres", *v)
+				add(s.key, fmt.Errorf("%v: must be a number of millimetres", *v))
 			}
 		case *[]PromptSubject:
 			for i := range *v {
 				subject := &(*v)[i]
-				all = append(all, problems(fmt.Sprintf("%s%s[%d].", path, s.key, i), subject.slots(), subject.Extra)...)
+				all = append(all, problems(fmt.Sprintf("%s%s[%d].", path, s.key, i), subjectSlots(subject), subject.Extra)...)
 			}
 		case *PromptCamera:
-			all = append(all, problems(path+s.key+".", v.slots(), v.Extra)...)
+			all = append(all, problems(path+s.key+".", cameraSlots(v), v.Extra)...)
 		}
 	}
 	for _, field := range extra {
 		if set[field.Key] {
-			add(field.Key, "is set twice")
+			add(field.Key, errors.New("is set twice"))
 		}
 		set[field.Key] = true
 		if _, err := appendValue(nil, field.Value); err != nil {
-			add(field.Key, "%w", err)
+			add(field.Key, err)
 		}
 	}
 	return all

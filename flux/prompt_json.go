@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 )
 
@@ -36,7 +35,7 @@ func (p *StructuredPrompt) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("flux: structured prompt: %w", err)
 	}
 	*p = StructuredPrompt{}
-	p.Extra = fill(p.slots(), fields)
+	p.Extra = fill(promptSlots(p), fields)
 	return nil
 }
 
@@ -61,7 +60,7 @@ func (f *PromptFields) UnmarshalJSON(data []byte) error {
 }
 
 // fields returns the prompt as one object, in the order to write it.
-func (p StructuredPrompt) fields() PromptFields { return gather(p.slots(), p.Extra) }
+func (p StructuredPrompt) fields() PromptFields { return gather(promptSlots(&p), p.Extra) }
 
 // gather returns the slots that are set, then the extra fields. An extra field
 // with the key of a slot that is not set takes the place of that slot.
@@ -100,7 +99,7 @@ func isEmpty(to any) bool {
 	case *[]PromptSubject:
 		return len(*v) == 0
 	case *PromptCamera:
-		return len(gather(v.slots(), v.Extra)) == 0
+		return len(gather(cameraSlots(v), v.Extra)) == 0
 	}
 	return true
 }
@@ -119,9 +118,9 @@ func plain(to any) any {
 	case *[]Color:
 		return list(*v, func(c *Color) any { return string(*c) })
 	case *[]PromptSubject:
-		return list(*v, func(s *PromptSubject) any { return gather(s.slots(), s.Extra) })
+		return list(*v, func(s *PromptSubject) any { return gather(subjectSlots(s), s.Extra) })
 	case *PromptCamera:
-		return gather(v.slots(), v.Extra)
+		return gather(cameraSlots(v), v.Extra)
 	}
 	return nil
 }
@@ -218,23 +217,21 @@ func number(value any) (float64, bool) {
 
 func whole(value any) (int, bool) {
 	f, ok := number(value)
-	if !ok || f != math.Trunc(f) {
-		return 0, false
-	}
-	return int(f), true
+	n := int(f)
+	return n, ok && float64(n) == f
 }
 
 func subject(value any) (PromptSubject, bool) {
 	fields, ok := value.(PromptFields)
 	var s PromptSubject
-	s.Extra = fill(s.slots(), fields)
+	s.Extra = fill(subjectSlots(&s), fields)
 	return s, ok
 }
 
 func camera(value any) (PromptCamera, bool) {
 	fields, ok := value.(PromptFields)
 	var c PromptCamera
-	c.Extra = fill(c.slots(), fields)
+	c.Extra = fill(cameraSlots(&c), fields)
 	return c, ok
 }
 

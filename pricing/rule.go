@@ -166,7 +166,7 @@ func (r PerStep) validate() error {
 	if r.MinSteps < 0 || r.MaxSteps < 0 || r.MinCharge < 0 {
 		return errors.New("minimum and maximum of steps and charge must not be negative")
 	}
-	if (r.References != [4]Units{}) {
+	if r.References != [4]Units{} {
 		least := One
 		for i, m := range r.References {
 			if m < least {

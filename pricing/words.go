@@ -61,7 +61,7 @@ func (r PerStep) String() string {
 	if r.MinCharge > 0 {
 		fmt.Fprintf(&b, ", at least %v", r.MinCharge)
 	}
-	if (r.References != [4]Units{}) {
+	if r.References != [4]Units{} {
 		b.WriteString(", times")
 		for i, m := range r.References {
 			fmt.Fprintf(&b, " %v for %d,", m, i+1)

@@ -111,7 +111,7 @@ func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 		if r.MinStepsUnknown {
 			w.steps[most] = max(w.steps[most], largestMinSteps)
 		}
-		if (r.References != [4]Units{}) {
+		if r.References != [4]Units{} {
 			w.references = span{1, 1, 4} // requests do not tell
 		}
 	}

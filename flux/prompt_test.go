@@ -1,0 +1,321 @@
+package flux_test
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/flux"
+)
+
+// full has every field set.
+var full = flux.StructuredPrompt{
+	Scene: "a product photograph in a studio",
+	Subjects: []flux.PromptSubject{
+		{
+			Type:               "coffee mug",
+			Description:        "matte black ceramic",
+			Pose:               "upright",
+			Action:             "steaming",
+			Position:           "foreground",
+			Colors:             []flux.Color{"#1A1A1A"},
+			ColorPalette:       []flux.Color{"matte black", "#FFD700 (gold)"},
+			ColorMatch:         "exact",
+			DetailPreservation: "high",
+			Extra:              flux.PromptFields{{Key: "id", Value: "mug"}, {Key: "details", Value: "thin rim"}},
+		},
+		{Description: "a succulent", Position: "left of the mug"},
+	},
+	Style:        "editorial",
+	ColorPalette: []flux.Color{"#2ECC71", "linen white"},
+	Colors:       []flux.Color{"#ABCDEF"},
+	Lighting:     "soft window light",
+	Mood:         "calm",
+	Background:   "polished concrete",
+	Composition:  "rule of thirds",
+	Camera: flux.PromptCamera{
+		Angle:        "high angle",
+		Distance:     "close-up",
+		Lens:         "macro",
+		LensMM:       85,
+		FNumber:      "f/5.6",
+		ISO:          200,
+		Focus:        "the handle",
+		DepthOfField: "shallow",
+		Extra:        flux.PromptFields{{Key: "model", Value: "X100"}},
+	},
+	Effects: []string{"film grain", "R&D <glow>"},
+	Extra:   flux.PromptFields{{Key: "aspect_ratio", Value: "16:9"}, {Key: "technical", Value: flux.PromptFields{{Key: "z", Value: "1"}, {Key: "a", Value: true}}}},
+}
+
+const fullJSON = `{"scene":"a product photograph in a studio",` +
+	`"subjects":[{"type":"coffee mug","description":"matte black ceramic","pose":"upright","action":"steaming","position":"foreground",` +
+	`"colors":["#1A1A1A"],"color_palette":["matte black","#FFD700 (gold)"],"color_match":"exact","detail_preservation":"high","id":"mug","details":"thin rim"},` +
+	`{"description":"a succulent","position":"left of the mug"}],` +
+	`"style":"editorial","color_palette":["#2ECC71","linen white"],"colors":["#ABCDEF"],` +
+	`"lighting":"soft window light","mood":"calm","background":"polished concrete","composition":"rule of thirds",` +
+	`"camera":{"angle":"high angle","distance":"close-up","lens":"macro","lens-mm":85,"f-number":"f/5.6","ISO":200,"focus":"the handle","depth_of_field":"shallow","model":"X100"},` +
+	`"effects":["film grain","R&D <glow>"],"aspect_ratio":"16:9","technical":{"z":"1","a":true}}`
+
+func TestStructuredPromptFull(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(fullJSON, full.Prompt()); diff != "" {
+		t.Errorf("Prompt (-want +got):\n%s", diff)
+	}
+	var got flux.StructuredPrompt
+	if err := json.Unmarshal([]byte(full.Prompt()), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full, got); diff != "" {
+		t.Errorf("after a round trip (-want +got):\n%s", diff)
+	}
+	indented := full.PromptIndent()
+	if !strings.HasPrefix(indented, "{\n  \"scene\": \"a product") || !strings.Contains(indented, "\n      \"type\": \"coffee mug\",\n") {
+		t.Errorf("PromptIndent:\n%s", indented)
+	}
+	// The encoder of a request escapes the text once more, so & < > must be
+	// as they are only in the text itself.
+	b, err := json.Marshal(full)
+	if err != nil || !strings.Contains(string(b), `R\u0026D`) {
+		t.Errorf("json.Marshal = %s, %v", b, err)
+	}
+	if err := full.Validate(); err != nil {
+		t.Errorf("Validate: %v", err)
+	}
+}
+
+// TestStructuredPromptForms reads the forms that guides publish, and others
+// that must survive: want is what is written again, "" for the same.
+func TestStructuredPromptForms(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, in, want string }{
+		{"empty", `{}`, ``},
+		{"null", `null`, `{}`},
+		{"empty values", `{"scene":"","subjects":[],"camera":{},"effects":null,"camera2":{},"note":"","none":null}`, `{"camera2":{},"note":"","none":null}`},
+		{"order", `{"mood":"calm","x":1,"scene":"s","w":2}`, `{"scene":"s","mood":"calm","x":1,"w":2}`},
+		{"scene object", `{"mood":"m","scene":{"setting":"kitchen","time":"dawn","mood":"calm"}}`, `{"scene":{"setting":"kitchen","time":"dawn","mood":"calm"},"mood":"m"}`},
+		{"style object", `{"style":{"medium":"oil","technique":"impasto","reference":"none"}}`, ``},
+		{"composition object", `{"composition":{"layout":"grid","focal_point":"cup","depth_layers":["a","b"]}}`, ``},
+		{"camera text", `{"camera":"35mm, eye level"}`, ``},
+		{"colors list", `{"colors":["#FF0000 (red)","#00FF00"]}`, ``},
+		{"colors map", `{"colors":{"primary":"#FF0000 (red)","accent":"#00ff00"}}`, ``},
+		{"colors mixed", `{"color_palette":["#FF0000",{"name":"red"}]}`, ``},
+		{"subjects text", `{"subjects":["a cat"]}`, ``},
+		{"subjects object", `{"subjects":{"description":"a cat"}}`, ``},
+		{"empty subject", `{"subjects":[{},{"description":"a cat"}]}`, ``},
+		{"null subject", `{"subjects":[null]}`, ``},
+		{"subject colours", `{"subjects":[{"colors":"#FF0000","color_palette":["black"]}]}`, ``},
+		{"camera numbers", `{"camera":{"lens-mm":85,"f-number":"f/5.6","ISO":200}}`, ``},
+		{"camera other numbers", `{"camera":{"lens-mm":"85","f-number":5.6,"ISO":"200"}}`, ``},
+		{"fraction", `{"camera":{"lens-mm":7.5,"ISO":0.5}}`, ``},
+		{"whole fraction", `{"camera":{"lens-mm":85.0,"ISO":200.0}}`, `{"camera":{"lens-mm":85,"ISO":200}}`},
+		{"zero", `{"camera":{"lens-mm":0,"ISO":-0}}`, `{}`},
+		{"long numbers", `{"camera":{"lens-mm":85.12345678901234567890,"ISO":123456789012345678901234567890}}`, ``},
+		{"exponents", `{"camera":{"lens-mm":1e999999,"ISO":2e2}}`, ``},
+		{"letter case of keys", `{"Scene":"x","camera":{"iso":100,"f_number":"f/2"}}`, `{"camera":{"iso":100,"f_number":"f/2"},"Scene":"x"}`},
+		{"infographic", `{"style":"flat","type":"infographic","title":"T","sections":[{"heading":"h","content":"c","visual":"v"}],"color_scheme":"warm"}`, ``},
+		{"technical", `{"technical":{"camera":"c","lighting":"l","composition":"o"}}`, ``},
+		{"unknown order", `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`, `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`},
+		{"escapes", `{"scene":"\u0061\/\n\ud83c\udf31"}`, `{"scene":"a/\n🌱"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var p, again flux.StructuredPrompt
+			if err := json.Unmarshal([]byte(tt.in), &p); err != nil {
+				t.Fatal(err)
+			}
+			want := tt.want
+			if want == "" {
+				want = tt.in
+			}
+			if diff := cmp.Diff(want, p.Prompt()); diff != "" {
+				t.Errorf("written again (-want +got):\n%s", diff)
+			}
+			if err := json.Unmarshal([]byte(p.Prompt()), &again); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(p, again); diff != "" {
+				t.Errorf("read again (-want +got):\n%s", diff)
+			}
+			if err := p.Validate(); err != nil {
+				t.Errorf("Validate: %v", err)
+			}
+		})
+	}
+}
+
+func TestStructuredPromptReads(t *testing.T) {
+	t.Parallel()
+	p := flux.StructuredPrompt{Scene: "old", Extra: flux.PromptFields{{Key: "old"}}}
+	in := `{"scene":{"setting":"kitchen"},"camera":{"lens-mm":85.0,"ISO":200,"f-number":"f/2"},"colors":["#ff0000"]}`
+	if err := json.Unmarshal([]byte(in), &p); err != nil {
+		t.Fatal(err)
+	}
+	want := flux.StructuredPrompt{
+		Colors: []flux.Color{"#ff0000"},
+		Camera: flux.PromptCamera{LensMM: 85, ISO: 200, FNumber: "f/2"},
+		Extra:  flux.PromptFields{{Key: "scene", Value: flux.PromptFields{{Key: "setting", Value: "kitchen"}}}},
+	}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if v, ok := p.Extra.Get("scene"); !ok || v == nil {
+		t.Errorf("Get(scene) = %v, %v", v, ok)
+	}
+	if v, ok := p.Extra.Get("style"); ok || v != nil {
+		t.Errorf("Get(style) = %v, %v", v, ok)
+	}
+}
+
+func TestStructuredPromptRefuses(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`[]`:                       "must be a JSON object",
+		`"text"`:                   "must be a JSON object",
+		`{"scene":"a","scene":{}}`: `the key "scene" stands twice`,
+		`{"x":[{"y":1,"y":2}]}`:    `the key "y" stands twice`,
+		`{"scene":}`:               "invalid character",
+		``:                         "unexpected end",
+		`{} {}`:                    "invalid character",
+		strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat(`}`, 20000): "exceeded max depth",
+	} {
+		var p flux.StructuredPrompt
+		// Called directly, without the checks of json.Unmarshal.
+		if err := p.UnmarshalJSON([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: error %v, want %q", in, err, want)
+		}
+		var f flux.PromptFields
+		if err := f.UnmarshalJSON([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("fields %.40s: error %v, want %q", in, err, want)
+		}
+	}
+}
+
+func TestStructuredPromptValidate(t *testing.T) {
+	t.Parallel()
+	p := flux.StructuredPrompt{
+		Scene:        "s",
+		ColorPalette: []flux.Color{"red", "#FFF"},
+		Subjects: []flux.PromptSubject{{}, {
+			Colors: []flux.Color{"#12345678"},
+			Extra:  flux.PromptFields{{Key: "100%", Value: math.NaN()}},
+		}},
+		Camera: flux.PromptCamera{LensMM: math.Inf(1), ISO: -1},
+		Extra:  flux.PromptFields{{Key: "scene", Value: "t"}, {Key: "x", Value: 1}, {Key: "x", Value: 2}, {Key: "c", Value: []any{make(chan int)}}},
+	}
+	err := p.Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := `flux: prompt: subjects[1].colors[0]: colour "#12345678": has an alpha channel, which prompts do not know: write six digits, as in #2ECC71
+flux: prompt: subjects[1].100%: json: unsupported value: NaN
+flux: prompt: color_palette[1]: colour "#FFF": is the short form, which prompts do not know: write #FFFFFF
+flux: prompt: camera.lens-mm: +Inf: must be a number of millimetres
+flux: prompt: camera.ISO: -1: must not be negative
+flux: prompt: scene: is set twice
+flux: prompt: x: is set twice
+flux: prompt: c: [0]: json: unsupported type: chan int`
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := p.MarshalJSON(); err == nil {
+		t.Error("MarshalJSON of infinity: no error")
+	}
+	if got := p.Prompt(); !json.Valid([]byte(got)) || !strings.Contains(got, `"lens-mm":"+Inf"`) || strings.Count(got, `"scene"`) != 1 {
+		t.Errorf("Prompt = %s", got)
+	}
+	if got := p.PromptIndent(); !json.Valid([]byte(got)) {
+		t.Errorf("PromptIndent = %s", got)
+	}
+}
+
+func FuzzStructuredPrompt(f *testing.F) {
+	f.Add([]byte(fullJSON))
+	for _, s := range []string{
+		`{}`, `null`, `[]`, `{"scene":{"a":1}}`, `{"subjects":[{},null,"x"],"camera":[]}`, `{"camera":{"lens-mm":1e5,"ISO":1.0}}`,
+		`{"colors":{"a":"#FF0000"},"effects":[1]}`, `{"\u0000":"\ud800","scene":"\ufffd"}`, `{"a":1,"a":2}`, `{"x":-0.0}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p flux.StructuredPrompt
+		if p.UnmarshalJSON(data) != nil {
+			return
+		}
+		b, err := p.MarshalJSON()
+		if err != nil {
+			t.Fatalf("%s was read and cannot be written: %v", data, err)
+		}
+		if string(b) != p.Prompt() {
+			t.Fatalf("MarshalJSON wrote %s, Prompt %s", b, p.Prompt())
+		}
+		for _, text := range []string{p.Prompt(), p.PromptIndent()} {
+			var again flux.StructuredPrompt
+			if err := json.Unmarshal([]byte(text), &again); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if diff := cmp.Diff(p, again); diff != "" {
+				t.Fatalf("%s (-first +second):\n%s", data, diff)
+			}
+		}
+		sameLeaves(t, data, b)
+		prose := p.Prose()
+		for _, c := range p.ColorPalette {
+			if !strings.Contains(prose, strings.TrimSpace(c.Phrase())) {
+				t.Fatalf("%q is not in %q", c.Phrase(), prose)
+			}
+		}
+	})
+}
+
+// sameLeaves fails unless both texts say the same, apart from empty values and
+// the spelling of numbers.
+func sameLeaves(t *testing.T, before, after []byte) {
+	t.Helper()
+	var a, b any
+	if json.Unmarshal(before, &a) != nil || json.Unmarshal(after, &b) != nil {
+		return // a number that no float64 holds
+	}
+	if diff := cmp.Diff(prune(a), prune(b)); diff != "" {
+		t.Fatalf("%s became %s (-before +after):\n%s", before, after, diff)
+	}
+}
+
+// prune takes away what is empty.
+func prune(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, item := range v {
+			if item = prune(item); item != nil {
+				out[key] = item
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+		return nil
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = prune(v[i])
+		}
+		return out
+	case string:
+		if v == "" {
+			return nil
+		}
+	case float64:
+		if v == 0 {
+			return nil
+		}
+	}
+	return v
+}

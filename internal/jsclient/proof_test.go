@@ -1,0 +1,73 @@
+// Package jsclient_test proves the local fal with a client that nobody here
+// wrote: the official one for JavaScript.
+package jsclient_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/falimage/falimage-go/fal/faltest"
+)
+
+// TestOfficialJavaScriptClient runs proof.mjs against examples/fakefal as a
+// process of its own. Without Node or the installed client it is left out,
+// unless FALIMAGE_REQUIRE_NODE is set; run install.sh first.
+func TestOfficialJavaScriptClient(t *testing.T) {
+	t.Parallel()
+	missing := t.Skip
+	if os.Getenv("FALIMAGE_REQUIRE_NODE") != "" {
+		missing = t.Fatal
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		missing("node is not installed")
+	}
+	if _, err := os.Stat(filepath.Join("node_modules", "@fal-ai", "client", "package.json")); err != nil {
+		missing("the official client is not installed: run internal/jsclient/install.sh")
+	}
+
+	program := filepath.Join(t.TempDir(), "fakefal")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../examples/fakefal").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	server := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-queue", "200ms", "-run", "300ms")
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	}()
+
+	proof := exec.CommandContext(t.Context(), node, "proof.mjs", addressIn(t, bufio.NewScanner(stdout)), faltest.Key)
+	proof.WaitDelay = 10 * time.Second
+	out, err := proof.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(string(out), "passed") || strings.Contains(string(out), "FAIL") {
+		t.Error("the proof did not run to its end")
+	}
+}
+
+// addressIn finds the address of the server in what it prints.
+func addressIn(t *testing.T, lines *bufio.Scanner) string {
+	t.Helper()
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "https://fal.run        is at  "); ok {
+			return strings.TrimSuffix(address, "/fal.run")
+		}
+	}
+	t.Fatal("the server printed no address")
+	return ""
+}

@@ -1,0 +1,116 @@
+package pricing
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// ErrUnknown is what the error of a quote is, by [errors.Is], where no source
+// tells the price. The error itself is an [*UnknownError].
+var ErrUnknown = errors.New("pricing: the price is not known")
+
+// UnknownError says why a request cannot be quoted.
+type UnknownError struct {
+	Endpoint string
+	Reason   string
+	// Probable is the likely unit price; 0 if there is no likely one.
+	Probable USD
+}
+
+func (e *UnknownError) Error() string {
+	text := fmt.Sprintf("pricing: the price of %s is not known: %s", shorten(e.Endpoint), e.Reason)
+	if e.Probable > 0 {
+		text += fmt.Sprintf("; it is probably %v per unit", e.Probable)
+	}
+	return text
+}
+
+// Is reports whether target is ErrUnknown.
+func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
+
+// Estimate returns what a request will cost, by the default table. It reads
+// the headers of local input pictures where their size counts, and sends
+// nothing. The error is [ErrUnknown] if the price is not known, and another if
+// an input cannot be read or the amount overflows.
+func Estimate[Out any](r fal.Request[Out]) (Quote, error) {
+	// Small enough to be inlined: r then stays a concrete value and nothing
+	// is allocated for it.
+	if u, ok := r.(interface{ Usage() fal.Usage }); ok {
+		return EstimateUsage(u.Usage())
+	}
+	return silent(r)
+}
+
+// silent is the quote of a request that does not tell what it uses.
+func silent[Out any](r fal.Request[Out]) (Quote, error) {
+	if r == nil {
+		return Quote{}, errors.New("pricing: the request is nil")
+	}
+	return EstimateUsage(fal.Usage{Endpoint: string(r.Endpoint())})
+}
+
+// EstimateUsage is like [Estimate], for what a request says of itself.
+func EstimateUsage(u fal.Usage) (Quote, error) { return Default().Estimate(u) }
+
+// Estimate returns what a request with the given usage will cost by this
+// table; see the function [Estimate]. Where the price is not known but a unit
+// price is, the quote that comes along with the error is good for [Settle].
+func (t *Table) Estimate(u fal.Usage) (Quote, error) { return t.estimate(&u, fal.File.Dimensions) }
+
+func (t *Table) estimate(u *fal.Usage, size measurer) (Quote, error) {
+	q := Quote{Endpoint: u.Endpoint}
+	c, ok := t.card(u.Endpoint)
+	if !ok {
+		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "the table has no such endpoint"}
+	}
+	q.card, q.wanted = c, u.Size
+	switch {
+	case c.Rule == nil:
+		return q, &UnknownError{Endpoint: u.Endpoint, Reason: c.Unknown, Probable: c.Probable}
+	case !c.Known():
+		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "it is charged " + c.Rule.String() + ", which nobody knows before"}
+	case u.Outputs == 0:
+		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell what it will be charged for"}
+	}
+	err := q.work.set(u, c.Rule, size)
+	if err == nil {
+		err = q.price()
+	}
+	if err != nil {
+		q.work = work{}
+		if errors.Is(err, ErrUnknown) {
+			return q, err
+		}
+		return q, fmt.Errorf("pricing: %s: %w", u.Endpoint, err)
+	}
+	return q, nil
+}
+
+// price adds up the lines.
+func (q *Quote) price() (err error) {
+	if q.Expected, err = q.sum(likely); err != nil {
+		return err
+	}
+	q.Min, q.Max = q.Expected, q.Expected
+	if q.work.exact() && !q.card.disputed {
+		return nil
+	}
+	if q.Min, err = q.sum(least); err != nil {
+		return err
+	}
+	q.Max, err = q.sum(most)
+	return err
+}
+
+func (q *Quote) sum(c which) (total USD, err error) {
+	var buf [8]charge
+	lines, err := charges(buf[:0], q.card.rules[c], &q.work, c)
+	for i := range lines {
+		if err == nil {
+			total, err = total.Add(lines[i].amount)
+		}
+	}
+	return total, err
+}

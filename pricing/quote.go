@@ -1,0 +1,236 @@
+package pricing
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Quote is what a request will cost, and why. The zero Quote is of nothing.
+type Quote struct {
+	// Endpoint is the id of the endpoint.
+	Endpoint string
+	// Min, Expected and Max are the amounts; see the package comment for what
+	// is expected. They are the same where nothing is left open.
+	Min, Expected, Max USD
+
+	card   *card
+	work   work
+	wanted fal.ImageSize
+}
+
+// Exact reports whether only one amount is possible under the rule. How sure
+// the rule is, Price tells.
+func (q Quote) Exact() bool { return q.card != nil && q.Min == q.Max }
+
+// Price returns the price behind the quote: the rule, the confidence in it,
+// sources, date and what other sources say.
+func (q Quote) Price() Price {
+	if q.card == nil {
+		return Price{}
+	}
+	return q.card.price()
+}
+
+// Rule returns the rule in words; "" for the zero quote.
+func (q Quote) Rule() string {
+	if q.card == nil || q.card.Rule == nil {
+		return ""
+	}
+	return q.card.Rule.String()
+}
+
+// Source returns where the price is from, in words.
+func (q Quote) Source() string {
+	if q.card == nil {
+		return ""
+	}
+	return strings.Join(q.card.Sources, "; ")
+}
+
+// AsOf returns the day on which the price was last checked, such as
+// "2026-11-23".
+func (q Quote) AsOf() string {
+	if q.card == nil {
+		return ""
+	}
+	return q.card.AsOf
+}
+
+// Confidence returns the lower of the confidence in the price and that in how
+// it is rounded.
+func (q Quote) Confidence() Confidence {
+	switch {
+	case q.card == nil:
+		return Low
+	case q.card.Rounding.level() < q.card.Price.Confidence.level():
+		return q.card.Rounding
+	}
+	return q.card.Price.Confidence
+}
+
+// Units returns the number of units that the expected amount is; see the
+// package comment. It is 0 where there is no unit price.
+func (q Quote) Units() Units {
+	if q.card == nil || q.card.Rule == nil {
+		return 0
+	}
+	u, err := unitsOf(q.Expected, q.card.Rule.UnitPrice())
+	if err != nil {
+		return 0
+	}
+	return u
+}
+
+// Line is one line of a quote. The lines of a quote add up to it, in each of
+// the three amounts.
+type Line struct {
+	Item Item
+	// Count is how many are charged for on this line. It is 1 for an input
+	// that has a line of its own.
+	Count              int64
+	Min, Expected, Max USD
+
+	rule    Rule
+	charges [3]charge
+}
+
+// Lines returns the lines of the quote.
+func (q Quote) Lines() iter.Seq[Line] {
+	return func(yield func(Line) bool) {
+		if q.card == nil || q.Max == 0 {
+			return
+		}
+		var cases [3][]charge
+		for c := range cases {
+			// These were added up before, so there is no error.
+			cases[c], _ = charges(nil, q.card.rules[c], &q.work, which(c))
+		}
+		for i := range cases[most] {
+			l := Line{rule: q.card.rules[likely]}
+			for c := range cases {
+				l.charges[c] = cases[c][i]
+			}
+			l.Item, l.Count = l.charges[likely].item, l.charges[likely].count
+			if l.numbered() {
+				l.Count = 1
+			}
+			l.Min, l.Expected, l.Max = l.charges[least].amount, l.charges[likely].amount, l.charges[most].amount
+			if l.Max > 0 && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// numbered reports whether the line is for one of several inputs.
+func (l Line) numbered() bool {
+	if r, ok := l.rule.(PerMegapixel); ok && r.Inputs == InputsOneEach {
+		return false
+	}
+	return l.Item == ItemInput
+}
+
+// String returns the line in words, such as
+// "1 output x 2 MP: $0.03 + $0.015 = $0.045".
+func (l Line) String() string {
+	var b strings.Builder
+	switch first, last := l.charges[least], l.charges[most]; {
+	case l.numbered():
+		fmt.Fprintf(&b, "input %d", first.count)
+	case l.Item == ItemMinimum:
+		b.WriteString(string(l.Item))
+	case first.count != last.count:
+		fmt.Fprintf(&b, "%d to %d %ss", first.count, last.count, l.Item)
+	case l.Item == ItemLoRA:
+		fmt.Fprintf(&b, "%d x %s", last.count, l.Item)
+	case last.count == 1:
+		fmt.Fprintf(&b, "1 %s", l.Item)
+	default:
+		fmt.Fprintf(&b, "%d %ss", last.count, l.Item)
+	}
+	if low, high := l.charges[least].size, l.charges[most].size; low != high {
+		fmt.Fprintf(&b, " x %d to %d MP", low, high)
+	} else if low > 0 {
+		fmt.Fprintf(&b, " x %d MP", low)
+	}
+	b.WriteString(": ")
+	if l.Min != l.Max {
+		fmt.Fprintf(&b, "%v to %v, expected %v", l.Min, l.Max, l.Expected)
+		return b.String()
+	}
+	if sum := l.sum(); sum != "" {
+		b.WriteString(sum + " = ")
+	}
+	b.WriteString(l.Expected.String())
+	return b.String()
+}
+
+// sum returns how the amount of the line came about, or "" where that is no
+// news.
+func (l Line) sum() string {
+	c := l.charges[likely]
+	price := l.rule.UnitPrice()
+	n := c.count
+	switch r := l.rule.(type) {
+	case PerTieredMegapixel:
+		if l.Item == ItemOutput {
+			return tieredSum(r, c)
+		}
+		price, n = r.Extra, c.size
+	case PerMegapixel:
+		if l.numbered() {
+			n = 1
+		}
+		n *= c.size
+	}
+	// A multiplier may have come in: then the product would not be right.
+	if product, err := price.Mul(n); n == 1 || err != nil || product != c.amount {
+		return ""
+	}
+	return fmt.Sprintf("%d x %v", n, price)
+}
+
+func tieredSum(r PerTieredMegapixel, c charge) string {
+	each := r.First.String()
+	switch {
+	case c.size == 2:
+		each += " + " + r.Extra.String()
+	case c.size > 2:
+		each += fmt.Sprintf(" + %d x %v", c.size-1, r.Extra)
+	case c.count == 1:
+		return ""
+	}
+	if c.count == 1 {
+		return each
+	}
+	if c.size > 1 {
+		each = "(" + each + ")"
+	}
+	return fmt.Sprintf("%d x %s", c.count, each)
+}
+
+// String returns the quote in words: the amount, its lines, the rule and where
+// it is from.
+func (q Quote) String() string {
+	if q.card == nil || q.Max == 0 {
+		return q.Endpoint + ": no price"
+	}
+	var b strings.Builder
+	b.WriteString(q.Expected.String())
+	if !q.Exact() {
+		fmt.Fprintf(&b, " expected, %v to %v", q.Min, q.Max)
+	}
+	fmt.Fprintf(&b, " for %s\n", q.Endpoint)
+	for l := range q.Lines() {
+		fmt.Fprintf(&b, "  %v\n", l)
+	}
+	fmt.Fprintf(&b, "  rule: %s\n", q.Rule())
+	for _, a := range q.card.Alternates {
+		fmt.Fprintf(&b, "  disputed: another source says %v\n", a)
+	}
+	fmt.Fprintf(&b, "  as of %s, confidence %s, from: %s", q.AsOf(), q.Confidence(), q.Source())
+	return b.String()
+}

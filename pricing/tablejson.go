@@ -1,0 +1,177 @@
+package pricing
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// tableJSON is the form of a table in a file.
+type tableJSON struct {
+	AsOf   string      `json:"as_of,omitzero"` // for prices without their own
+	Prices []priceJSON `json:"prices"`
+}
+
+// priceJSON is a price with its rule; which fields the rule has depends on
+// Per. Amounts are decimal strings.
+type priceJSON struct {
+	Endpoint string `json:"endpoint"`
+	Per      string `json:"per,omitzero"` // the unit of the rule; "" if it is not known
+
+	Price           USD       `json:"price,omitzero"`
+	First           USD       `json:"first,omitzero"`
+	Extra           USD       `json:"extra,omitzero"`
+	Inputs          Inputs    `json:"inputs,omitzero"`
+	InputCap        int64     `json:"input_cap,omitzero"`
+	LoRA            *loraJSON `json:"lora,omitzero"`
+	MinSteps        int64     `json:"min_steps,omitzero"`
+	MinStepsUnknown bool      `json:"min_steps_unknown,omitzero"`
+	MaxSteps        int64     `json:"max_steps,omitzero"`
+	MinCharge       USD       `json:"min_charge,omitzero"`
+	References      []Units   `json:"references,omitzero"`
+
+	Unknown  string `json:"unknown,omitzero"`
+	Probable USD    `json:"probable,omitzero"`
+
+	Confidence Confidence      `json:"price_confidence,omitzero"`
+	Rounding   Confidence      `json:"rounding_confidence,omitzero"`
+	AsOf       string          `json:"as_of,omitzero"`
+	Sources    []string        `json:"sources,omitzero"`
+	Alternates []alternateJSON `json:"alternates,omitzero"`
+}
+
+type loraJSON struct {
+	FreeGB int64 `json:"free_gb"`
+	PerGB  USD   `json:"per_gb"`
+	MaxGB  int64 `json:"max_gb"`
+}
+
+type alternateJSON struct {
+	Price USD    `json:"price"`
+	Per   string `json:"per,omitzero"`
+	Where string `json:"where"`
+}
+
+// UnmarshalJSON reads a table, in the form of the embedded prices.json.
+// Fields it does not know are an error: a price with a condition that is not
+// understood would be wrong.
+func (t *Table) UnmarshalJSON(data []byte) error {
+	var file tableJSON
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&file); err != nil {
+		return fmt.Errorf("pricing: reading a table: %w", err)
+	}
+	cards := make(map[string]*card, len(file.Prices))
+	for _, f := range file.Prices {
+		if f.AsOf == "" {
+			f.AsOf = file.AsOf
+		}
+		p, err := f.price()
+		if err != nil {
+			return fmt.Errorf("pricing: %s: %w", f.Endpoint, err)
+		}
+		if _, twice := cards[f.Endpoint]; twice {
+			return fmt.Errorf("pricing: %s: has two prices", f.Endpoint)
+		}
+		if cards[f.Endpoint], err = newCard(p); err != nil {
+			return err
+		}
+	}
+	t.cards = cards
+	return nil
+}
+
+// price returns the price that a file holds. Fields that its rule does not
+// have are an error.
+func (f priceJSON) price() (Price, error) {
+	p := Price{
+		Endpoint: f.Endpoint, Unknown: f.Unknown, Probable: f.Probable,
+		Confidence: f.Confidence, Rounding: f.Rounding, AsOf: f.AsOf, Sources: f.Sources,
+	}
+	for _, a := range f.Alternates {
+		p.Alternates = append(p.Alternates, Alternate(a))
+	}
+	if f.Unknown != "" {
+		return p, nil
+	}
+	switch f.Per {
+	case PerMegapixel{}.Unit():
+		r := PerMegapixel{Price: f.Price, Inputs: f.Inputs, InputCap: f.InputCap}
+		if f.LoRA != nil {
+			r.LoRA = LoRASurcharge{FreeGB: f.LoRA.FreeGB, PerGB: f.LoRA.PerGB, MaxGB: f.LoRA.MaxGB}
+		}
+		p.Rule = r
+	case PerTieredMegapixel{}.Unit():
+		p.Rule = PerTieredMegapixel{First: f.First, Extra: f.Extra, InputCap: f.InputCap}
+	case PerImage{}.Unit():
+		p.Rule = PerImage{f.Price}
+	case PerRequest{}.Unit():
+		p.Rule = PerRequest{f.Price}
+	case PerSecond{}.Unit():
+		p.Rule = PerSecond{f.Price}
+	case PerStep{}.Unit():
+		r := PerStep{
+			Price: f.Price, MinSteps: f.MinSteps, MinStepsUnknown: f.MinStepsUnknown,
+			MaxSteps: f.MaxSteps, MinCharge: f.MinCharge,
+		}
+		if len(f.References) != 0 && copy(r.References[:], f.References) != len(r.References) {
+			return p, fmt.Errorf("%d reference multipliers: must be %d", len(f.References), len(r.References))
+		}
+		p.Rule = r
+	default:
+		return p, fmt.Errorf("per %q: not a known unit", shorten(f.Per))
+	}
+	if g := newPriceJSON(p); !g.sameRule(f) {
+		return p, errors.New("a field does not belong to the rule " + f.Per)
+	}
+	return p, nil
+}
+
+// sameRule reports whether f and g hold the same rule.
+func (f priceJSON) sameRule(g priceJSON) bool {
+	return f.Price == g.Price && f.First == g.First && f.Extra == g.Extra && f.Inputs == g.Inputs && f.InputCap == g.InputCap &&
+		(f.LoRA == nil) == (g.LoRA == nil) && f.MinSteps == g.MinSteps && f.MinStepsUnknown == g.MinStepsUnknown &&
+		f.MaxSteps == g.MaxSteps && f.MinCharge == g.MinCharge && len(f.References) == len(g.References)
+}
+
+// MarshalJSON returns the table as [ReadTable] reads it.
+func (t *Table) MarshalJSON() ([]byte, error) {
+	file := tableJSON{Prices: []priceJSON{}}
+	for p := range t.Prices() {
+		file.Prices = append(file.Prices, newPriceJSON(p))
+	}
+	return json.Marshal(file)
+}
+
+func newPriceJSON(p Price) priceJSON {
+	f := priceJSON{
+		Endpoint: p.Endpoint, Unknown: p.Unknown, Probable: p.Probable,
+		Confidence: p.Confidence, Rounding: p.Rounding, AsOf: p.AsOf, Sources: p.Sources,
+	}
+	for _, a := range p.Alternates {
+		f.Alternates = append(f.Alternates, alternateJSON(a))
+	}
+	if p.Rule == nil {
+		return f
+	}
+	f.Per = p.Rule.Unit()
+	switch r := p.Rule.(type) {
+	case PerMegapixel:
+		f.Price, f.Inputs, f.InputCap = r.Price, r.Inputs, r.InputCap
+		if (r.LoRA != LoRASurcharge{}) {
+			f.LoRA = &loraJSON{FreeGB: r.LoRA.FreeGB, PerGB: r.LoRA.PerGB, MaxGB: r.LoRA.MaxGB}
+		}
+	case PerTieredMegapixel:
+		f.First, f.Extra, f.InputCap, f.Inputs = r.First, r.Extra, r.InputCap, InputsRoundedUp
+	case PerStep:
+		f.Price, f.MinSteps, f.MinStepsUnknown, f.MaxSteps, f.MinCharge = r.Price, r.MinSteps, r.MinStepsUnknown, r.MaxSteps, r.MinCharge
+		if r.References != [4]Units{} {
+			f.References = r.References[:]
+		}
+	default:
+		f.Price = p.Rule.UnitPrice()
+	}
+	return f
+}
