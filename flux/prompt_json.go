@@ -133,17 +133,20 @@ func list[T any](items []T, f func(*T) any) []any {
 	return out
 }
 
-// fill puts into the slots what has their form and returns the rest.
+// fill puts into the slots what has their form and returns the rest in the
+// order in which gather writes it: known keys first.
 func fill(slots []slot, fields PromptFields) (rest PromptFields) {
-	byKey := make(map[string]any, len(slots))
+	known := make(map[string]bool, len(slots))
 	for _, s := range slots {
-		byKey[s.key] = s.to
+		known[s.key] = true
+		if v, ok := fields.Get(s.key); ok && !take(s.to, v) {
+			rest = append(rest, PromptField{Key: s.key, Value: v})
+		}
 	}
 	for _, field := range fields {
-		if to, ok := byKey[field.Key]; ok && take(to, field.Value) {
-			continue
+		if !known[field.Key] {
+			rest = append(rest, field)
 		}
-		rest = append(rest, field)
 	}
 	return rest
 }

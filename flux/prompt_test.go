@@ -119,6 +119,7 @@ func TestStructuredPromptForms(t *testing.T) {
 		{"infographic", `{"style":"flat","type":"infographic","title":"T","sections":[{"heading":"h","content":"c","visual":"v"}],"color_scheme":"warm"}`, ``},
 		{"technical", `{"technical":{"camera":"c","lighting":"l","composition":"o"}}`, ``},
 		{"unknown order", `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`, `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`},
+		{"other forms among unknown keys", `{"x":1,"lighting":{},"scene":{"a":1}}`, `{"scene":{"a":1},"lighting":{},"x":1}`},
 		{"escapes", `{"scene":"\u0061\/\n\ud83c\udf31"}`, `{"scene":"a/\n🌱"}`},
 	}
 	for _, tt := range tests {

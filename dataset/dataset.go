@@ -1,0 +1,235 @@
+// Package dataset packs pictures and captions into the archive that a LoRA
+// trainer of fal expects, after checking them:
+//
+//	set := dataset.ReadImages(os.DirFS("photos"))
+//	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+//	req := flux.Dev2Trainer{ImageDataURL: archive}
+//
+// There are three forms of training set. [Images] are single pictures with
+// their captions, for text to image. [Pairs] are pictures before and after an
+// edit, for the edit trainers. [Layers] are pictures with the layers they are
+// made of, for the layered trainer. Each form is read from a folder or made
+// from files in memory.
+//
+// Pack finds everything that is wrong at once, before anything is sent. The
+// archive is a [fal.File] that is written while it is uploaded: pictures are
+// never held in memory, and the same set gives the same bytes each time, so
+// that an upload is not repeated for nothing.
+package dataset
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Image is a picture to train on.
+type Image struct {
+	// Name is the file name in the archive, without its extension. Default:
+	// a number.
+	Name string
+	// File is the picture: PNG, JPEG or WebP, on this computer. Required.
+	File fal.File
+	// Caption says what the picture shows. It may be left out where the
+	// training request has a default caption, and for the FLUX.1 trainers,
+	// which write captions themselves.
+	Caption string
+	// Mask is white where the picture matters and black elsewhere. Only
+	// fal-ai/flux-lora-fast-training and fal-ai/flux-krea-trainer take masks.
+	Mask fal.File
+}
+
+// Pair is a picture before and after an edit.
+type Pair struct {
+	// Name is the part that the file names in the archive share. Default: a
+	// number.
+	Name string
+	// Start is the picture to edit, first, and any further reference pictures
+	// of the edit: 4 in all for the FLUX.2 trainers, 1 for
+	// fal-ai/flux-kontext-trainer and fal-ai/qwen-image-edit-trainer, any
+	// number for the other Qwen trainers. At least 1.
+	Start []fal.File
+	// End is the picture after the edit. Required.
+	End fal.File
+	// Caption is the instruction that leads from Start to End. It may be left
+	// out where the training request has a default caption.
+	Caption string
+}
+
+// Stack is a picture and the layers it is made of.
+type Stack struct {
+	// Name is the part that the file names in the archive share. Default: a
+	// number.
+	Name string
+	// Base is the flat picture: PNG or WebP. Required.
+	Base fal.File
+	// Layers are its layers, PNG or WebP with transparency: 1 to 8, the same
+	// number in every stack of a set. The first is the lowest.
+	Layers []fal.File
+	// Caption describes the flat picture. It may be left out where the
+	// training request has a default caption.
+	Caption string
+}
+
+// Set is a training set. It is made by [Images], [Pairs] or [Layers], or from a
+// folder by [ReadImages], [ReadPairs] or [ReadLayers]. The zero Set is empty.
+// A Set does not change and may be used by several goroutines at once.
+type Set struct {
+	form   form
+	groups []group
+	strays []stray // files of a folder that belong to no group
+	err    error   // the folder could not be read
+}
+
+// form is how the files of a set belong together.
+type form string
+
+const (
+	images form = "single pictures"
+	pairs  form = "pairs of pictures"
+	layers form = "pictures with layers"
+)
+
+// group is the files that share a name, with the caption.
+type group struct {
+	name    string
+	caption string
+	members []member
+}
+
+// member is one picture of a group.
+type member struct {
+	suffix string // "_start2", "_end", "_mask" or ""
+	file   fal.File
+}
+
+// stray is a file that cannot be used, and why.
+type stray struct{ name, why string }
+
+// Images returns a set of single pictures.
+func Images(items ...Image) Set {
+	s := Set{form: images}
+	for i, item := range items {
+		g := group{name: nameOf(item.Name, i), caption: item.Caption}
+		g.members = append(g.members, member{"", item.File})
+		if !item.Mask.IsZero() {
+			g.members = append(g.members, member{"_mask", item.Mask})
+		}
+		s.groups = append(s.groups, g)
+	}
+	return s
+}
+
+// Pairs returns a set of pairs.
+func Pairs(items ...Pair) Set {
+	s := Set{form: pairs}
+	for i, item := range items {
+		g := group{name: nameOf(item.Name, i), caption: item.Caption}
+		g.add("_start", item.Start)
+		g.add("_end", []fal.File{item.End})
+		s.groups = append(s.groups, g)
+	}
+	return s
+}
+
+// Layers returns a set of pictures with their layers.
+func Layers(items ...Stack) Set {
+	s := Set{form: layers}
+	for i, item := range items {
+		g := group{name: nameOf(item.Name, i), caption: item.Caption}
+		g.add("_start", []fal.File{item.Base})
+		g.add("_end", item.Layers)
+		s.groups = append(s.groups, g)
+	}
+	return s
+}
+
+// add appends files as _start, _start2, _start3 and so on.
+func (g *group) add(suffix string, files []fal.File) {
+	for i, file := range files {
+		s := suffix
+		if i > 0 {
+			s += strconv.Itoa(i + 1)
+		}
+		g.members = append(g.members, member{s, file})
+	}
+}
+
+// count returns the number of pictures whose suffix begins with prefix.
+func (g *group) count(prefix string) int {
+	n := 0
+	for _, m := range g.members {
+		if kind, _ := number(m.suffix); kind == prefix {
+			n++
+		}
+	}
+	return n
+}
+
+// Len returns the number of pictures, pairs or stacks.
+func (s Set) Len() int { return len(s.groups) }
+
+// References returns the largest number of start pictures that a pair has. The
+// price of training a FLUX.2 edit LoRA depends on it. It is 0 for other sets.
+func (s Set) References() int {
+	if s.form != pairs {
+		return 0
+	}
+	return s.most("_start")
+}
+
+// Layers returns the largest number of layers that a stack has. The price of
+// training a layered LoRA depends on it. It is 0 for other sets.
+func (s Set) Layers() int {
+	if s.form != layers {
+		return 0
+	}
+	return s.most("_end")
+}
+
+func (s Set) most(prefix string) int {
+	n := 0
+	for _, g := range s.groups {
+		n = max(n, g.count(prefix))
+	}
+	return n
+}
+
+// nameOf returns the name of item i: by default its number, from 1.
+func nameOf(name string, i int) string {
+	if name != "" {
+		return name
+	}
+	digits := strconv.Itoa(i + 1)
+	return "00000"[min(len(digits), 5):] + digits
+}
+
+// Options say what an archive is for.
+type Options struct {
+	// Trainer is the endpoint id of the trainer, such as
+	// "fal-ai/flux-2-trainer/edit": what is known of it is checked. Trainers
+	// that are not known, and "", take any set that is whole.
+	Trainer string
+	// DefaultCaption is the default caption or trigger phrase that the
+	// training request will have. With one, captions may be missing. It is
+	// not written into the archive.
+	DefaultCaption string
+}
+
+// Pack checks the set and returns the archive. The error is a
+// [*fal.ValidationError] that lists every problem by file name: missing
+// captions and halves of pairs, names that stand twice, files that are no
+// pictures or of a format that the trainer does not take, whatever they are
+// called. Only the heads of the pictures are read; their content is read each
+// time the archive is opened, and must not change in between.
+func (s Set) Pack(o Options) (fal.File, error) {
+	if s.err != nil {
+		return fal.File{}, s.err
+	}
+	entries, err := s.check(o)
+	if err != nil {
+		return fal.File{}, err
+	}
+	return archive(slices.Clip(entries)), nil
+}

@@ -1,0 +1,68 @@
+package dataset
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// entry is one file of an archive: a picture or a text.
+type entry struct {
+	name string
+	file fal.File
+	text string // where there is no file
+}
+
+// archive returns the zip of the entries. Each reading of it writes it anew.
+func archive(entries []entry) fal.File {
+	return fal.Open("dataset.zip", func() (io.ReadCloser, error) {
+		r, w := io.Pipe()
+		// The goroutine ends when all is read, or when the reader is closed:
+		// then its next write fails.
+		go func() { w.CloseWithError(write(w, entries)) }()
+		return r, nil
+	})
+}
+
+// write writes the zip. Nothing in it depends on when or where it is written.
+// Pictures are compressed already and captions short, so all is stored as it
+// is; then not even a new version of a compressor changes the bytes.
+func write(w io.Writer, entries []entry) error {
+	z := zip.NewWriter(w)
+	for _, e := range entries {
+		header := &zip.FileHeader{Name: e.name, Method: zip.Store, Modified: epoch}
+		header.SetMode(0o644)
+		dst, err := z.CreateHeader(header)
+		if err != nil {
+			return fmt.Errorf("dataset: %s: %w", e.name, err)
+		}
+		if err := e.copyTo(dst); err != nil {
+			return fmt.Errorf("dataset: %s: %w", e.name, err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	return nil
+}
+
+// epoch is the earliest time that a zip can hold.
+var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+func (e entry) copyTo(dst io.Writer) error {
+	if e.file.IsZero() {
+		_, err := io.Copy(dst, strings.NewReader(e.text))
+		return err
+	}
+	src, err := e.file.Open()
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = io.Copy(dst, src)
+	return err
+}
