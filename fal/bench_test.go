@@ -12,8 +12,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/flux"
 )
 
@@ -165,4 +167,24 @@ func BenchmarkEncode(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkTwoSecondJob tells how many status exchanges a job of two seconds
+// costs, and how long after its end the result is in hand.
+func BenchmarkTwoSecondJob(b *testing.B) {
+	const takes = 2 * time.Second
+	srv := faltest.New(faltest.QueueTime(takes/4), faltest.RunTime(takes-takes/4))
+	defer srv.Close()
+	client := quiet(srv.Client())
+	var late time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := fal.Subscribe(context.Background(), client, benchRequest); err != nil {
+			b.Fatal(err)
+		}
+		late += time.Since(start) - takes
+	}
+	l := srv.Ledger()
+	b.ReportMetric(float64(l.Polls+l.Streams)/float64(b.N), "exchanges/op")
+	b.ReportMetric(float64(late.Microseconds())/1000/float64(b.N), "late-ms/op")
 }

@@ -256,7 +256,7 @@ type headed struct {
 
 func (h *headed) head() {
 	if h.status != 0 {
-		h.ResponseWriter.WriteHeader(h.status)
+		h.WriteHeader(h.status)
 		h.status = 0
 	}
 }

@@ -16,7 +16,6 @@ type job struct {
 	app      string // owner and alias
 	endpoint string
 	priority string
-	logs     bool
 	begins   time.Time // leaves the queue
 	ends     time.Time
 	result   answer
