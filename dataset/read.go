@@ -126,7 +126,7 @@ func number(suffix string) (kind string, n int) {
 
 // readCaption returns the text of a caption file, without the space around it.
 func readCaption(fsys fs.FS, name string) (string, error) {
-	f, err := fsys.Open(name)
+	f, err := fal.FS(fsys, name).Open()
 	if err != nil {
 		return "", err
 	}

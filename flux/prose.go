@@ -199,7 +199,7 @@ func (c *clauses) addExtra(extra PromptFields) {
 	}
 }
 
-func (c clauses) String() string { return strings.Join(c, ", ") }
+func (c *clauses) String() string { return strings.Join(*c, ", ") }
 
 // sentences is prose in the making.
 type sentences struct{ strings.Builder }

@@ -213,7 +213,7 @@ func write(m draw.Image, f font.Face, x, y int, text string, c color.Color) {
 func wrap(f font.Face, text string, width, most int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(text) {
 		longer := strings.TrimSpace(line + " " + word)
 		if line != "" && font.MeasureString(f, longer).Ceil() > width {
 			lines = append(lines, line)

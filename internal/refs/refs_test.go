@@ -159,9 +159,13 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, prompt string, files int) {
 		var l check.List
 		refs.Check(&l, "prompt", prompt, files)
+		shortened := false
 		for _, p := range l.Problems() {
-			ref, err := strconv.Unquote(p.Value)
-			if !strings.HasSuffix(p.Value, "...") && (err != nil || !strings.Contains(prompt, ref)) {
+			if strings.HasSuffix(p.Value, "...") {
+				shortened = true
+				continue
+			}
+			if ref, err := strconv.Unquote(p.Value); err != nil || !strings.Contains(prompt, ref) {
 				t.Fatalf("%q is not in the prompt %q", p.Value, prompt)
 			}
 		}
@@ -170,10 +174,8 @@ func FuzzCheck(f *testing.F) {
 		if !slices.IsSorted(missed) || len(missed) > files {
 			t.Fatalf("Unmentioned(%q, %d) = %v", prompt, files, missed)
 		}
-		for i := range len(prompt) {
-			if c := prompt[i]; c >= 0x80 || c == '\\' {
-				return
-			}
+		if shortened || strings.ContainsFunc(prompt, func(r rune) bool { return r >= 0x80 || r == '\\' }) {
+			return
 		}
 		var want []string
 		for at := 0; at < len(prompt); {
@@ -196,7 +198,7 @@ func FuzzCheck(f *testing.F) {
 		var again check.List
 		refs.Check(&again, "prompt", prompt, files)
 		for _, p := range again.Problems() {
-			digits := strings.Trim(strings.TrimSuffix(p.Value, "..."), `"@imageIMAGE`)
+			digits := strings.Trim(p.Value, `"@imageIMAGE`)
 			n, err := strconv.Atoi(digits)
 			if err != nil {
 				n = math.MaxInt

@@ -1,0 +1,573 @@
+package dataset_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"io/fs"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/HugoSmits86/nativewebp"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/dataset"
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Pictures of each format, 2 by 2 pixels.
+var (
+	pngPicture  = encode(func(w io.Writer, m image.Image) error { return png.Encode(w, m) })
+	jpegPicture = encode(func(w io.Writer, m image.Image) error { return jpeg.Encode(w, m, nil) })
+	webpPicture = encode(func(w io.Writer, m image.Image) error { return nativewebp.Encode(w, m, nil) })
+	gifPicture  = encode(func(w io.Writer, m image.Image) error { return gif.Encode(w, m, nil) })
+)
+
+func encode(f func(io.Writer, image.Image) error) []byte {
+	var b bytes.Buffer
+	if err := f(&b, image.NewNRGBA(image.Rect(0, 0, 2, 2))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// folder makes a file system; values are contents.
+func folder(files map[string]string) fs.FS {
+	fsys := fstest.MapFS{}
+	for name, content := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return fsys
+}
+
+// unpack returns the contents of an archive by name, and the names in order.
+func unpack(t *testing.T, file fal.File) (map[string]string, []string) {
+	t.Helper()
+	b := content(t, file)
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, names := map[string]string{}, []string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Method != zip.Store || f.Mode() != 0o644 || f.Modified.Year() != 1980 {
+			t.Errorf("%s: method %d, mode %v, time %v", f.Name, f.Method, f.Mode(), f.Modified)
+		}
+		files[f.Name] = string(b)
+		names = append(names, f.Name)
+	}
+	return files, names
+}
+
+func content(t *testing.T, file fal.File) []byte {
+	t.Helper()
+	r, err := file.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestReadAndPack(t *testing.T) {
+	t.Parallel()
+	p, j, w := string(pngPicture), string(jpegPicture), string(webpPicture)
+	tests := []struct {
+		name    string
+		read    func(fs.FS) dataset.Set
+		files   map[string]string
+		options dataset.Options
+		want    map[string]string
+	}{
+		{
+			"images", dataset.ReadImages,
+			map[string]string{
+				"a.png": p, "a.txt": "\ufeff a cat\n", "b.jpeg": j, "b.TXT": "a dog", "c.v2.PNG": w, "c.v2.txt": "a bird",
+				".DS_Store": "x", "Thumbs.db": "x", "._a.png": "x", "old/a.png": "not even a picture",
+			},
+			dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
+			map[string]string{"a.png": p, "a.txt": "a cat", "b.jpg": j, "b.txt": "a dog", "c.v2.webp": w, "c.v2.txt": "a bird"},
+		},
+		{
+			"format by content", dataset.ReadImages,
+			map[string]string{"a.png": j, "b": p, "c.webp": w},
+			dataset.Options{DefaultCaption: "a thing"},
+			map[string]string{"a.jpg": j, "b.png": p, "c.webp": w},
+		},
+		{
+			"masks", dataset.ReadImages,
+			map[string]string{"a.png": p, "a_mask.jpg": j},
+			dataset.Options{Trainer: "fal-ai/flux-lora-fast-training"},
+			map[string]string{"a.png": p, "a_mask.jpg": j},
+		},
+		{
+			"a picture called mask", dataset.ReadImages,
+			map[string]string{"gas_mask.png": p},
+			dataset.Options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: "d"},
+			map[string]string{"gas_mask.png": p},
+		},
+		{
+			"pairs", dataset.ReadPairs,
+			map[string]string{
+				"a_start.png": p, "a_end.jpg": j, "a.txt": "make it night",
+				"b_c_start.png": p, "b_c_start2.webp": w, "b_c_start3.png": p, "b_c_end.png": p,
+			},
+			dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit", DefaultCaption: "make it day"},
+			map[string]string{
+				"a_start.png": p, "a_end.jpg": j, "a.txt": "make it night",
+				"b_c_start.png": p, "b_c_start2.webp": w, "b_c_start3.png": p, "b_c_end.png": p,
+			},
+		},
+		{
+			"layers", dataset.ReadLayers,
+			map[string]string{"a_start.png": p, "a_end.webp": w, "a_end2.png": p, "a.txt": "a poster"},
+			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer"},
+			map[string]string{"a_start.png": p, "a_end.webp": w, "a_end2.png": p, "a.txt": "a poster"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file, err := tt.read(folder(tt.files)).Pack(tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, names := unpack(t, file)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("archive (-want +got):\n%s", diff)
+			}
+			if !slices.IsSorted(names) {
+				t.Errorf("names in the archive are not sorted: %v", names)
+			}
+			if !bytes.Equal(content(t, file), content(t, file)) {
+				t.Error("two readings differ")
+			}
+		})
+	}
+}
+
+func TestPackFromMemory(t *testing.T) {
+	t.Parallel()
+	picture := fal.Bytes(pngPicture)
+	p := string(pngPicture)
+	tests := []struct {
+		name string
+		set  dataset.Set
+		want map[string]string
+	}{
+		{"images", dataset.Images(
+			dataset.Image{File: picture, Caption: "one"},
+			dataset.Image{Name: "two", File: picture, Caption: " 2\n", Mask: picture},
+			dataset.Image{File: picture},
+		), map[string]string{"00001.png": p, "00001.txt": "one", "two.png": p, "two.txt": " 2\n", "two_mask.png": p, "00003.png": p}},
+		{"pairs", dataset.Pairs(dataset.Pair{Start: []fal.File{picture, picture}, End: picture}),
+			map[string]string{"00001_start.png": p, "00001_start2.png": p, "00001_end.png": p}},
+		{"layers", dataset.Layers(dataset.Stack{Name: "é", Base: picture, Layers: []fal.File{picture, picture}}),
+			map[string]string{"é_start.png": p, "é_end.png": p, "é_end2.png": p}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file, err := tt.set.Pack(dataset.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := unpack(t, file)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("archive (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSameBytes packs the same pictures from memory in another order and from a
+// folder; the archives must be the same.
+func TestSameBytes(t *testing.T) {
+	t.Parallel()
+	a := dataset.Image{Name: "a", File: fal.Bytes(pngPicture), Caption: "one"}
+	b := dataset.Image{Name: "b", File: fal.Bytes(jpegPicture), Caption: "two"}
+	sets := []dataset.Set{
+		dataset.Images(a, b),
+		dataset.Images(b, a),
+		dataset.ReadImages(folder(map[string]string{"a.png": string(pngPicture), "a.txt": "one\n", "b.jpg": string(jpegPicture), "b.txt": "two"})),
+	}
+	var first []byte
+	for i, set := range sets {
+		file, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := content(t, file)
+		if first == nil {
+			first = got
+		}
+		if !bytes.Equal(first, got) {
+			t.Errorf("archive %d differs", i)
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	p, j := string(pngPicture), string(jpegPicture)
+	picture := fal.Bytes(pngPicture)
+	many := slices.Repeat([]fal.File{picture}, 9)
+	tests := []struct {
+		name    string
+		set     dataset.Set
+		options dataset.Options
+		want    []string
+	}{
+		{"empty", dataset.Set{}, dataset.Options{}, []string{"the set: has no pictures"}},
+		{"empty folder", dataset.ReadPairs(folder(nil)), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
+		{
+			"folder of images",
+			dataset.ReadImages(folder(map[string]string{
+				"a.png": p, "a.jpg": j, "a.txt": "twice", "b.gif": string(gifPicture), "c.png": "not a picture", "d.txt": "alone",
+				"e.png": p, "f.txt": strings.Repeat("long ", 20000), "f.png": p, "g.txt": "\xff", "g.png": p, "h.png": p[:20], "h.txt": "cut",
+				"i.png": "", "i.txt": "empty", "j.jpg": j, "j_mask.png": p, "j.txt": " ",
+			})),
+			dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
+			[]string{
+				"f.txt: is larger than 65536 bytes, so it is no caption",
+				"g.txt: must be text in UTF-8",
+				"a: stands twice, with different extensions",
+				"b: file b.gif: is not a PNG, JPEG or WebP picture",
+				"b.txt: is missing: every picture needs a caption, or the request a default caption",
+				"c: file c.png: is not a PNG, JPEG or WebP picture",
+				"c.txt: is missing: every picture needs a caption, or the request a default caption",
+				"d.txt: has a caption and no picture",
+				"e.txt: is missing: every picture needs a caption, or the request a default caption",
+				"f.txt: is missing: every picture needs a caption, or the request a default caption",
+				"g.txt: is missing: every picture needs a caption, or the request a default caption",
+				"h: file h.png: fal: file h.png: not a PNG, JPEG, GIF or WebP picture: unexpected EOF",
+				"i: file i.png: is not a PNG, JPEG or WebP picture",
+				"j_mask: is a mask, and this trainer takes none",
+				"j.txt: is missing: every picture needs a caption, or the request a default caption",
+			},
+		},
+		{
+			"folder of pairs",
+			dataset.ReadPairs(folder(map[string]string{
+				"a_start.png": p, "b_end.png": p, "c.png": p, "d_start1.png": p, "_start.png": p, "e_start.png": p, "e_start3.png": p, "e_end.png": p, "e_end2.png": p,
+				"f_start.png": p, "f_start.jpg": j, "f_end.png": p, "g_start02.png": p, "h_start5.png": p, "h_start.png": p, "h_end.png": p, "i.txt": "no pair",
+				"j_start99999999999999999999.png": p,
+			})),
+			dataset.Options{Trainer: "fal-ai/flux-2-klein-9b-base-trainer/edit", DefaultCaption: "d"},
+			[]string{
+				"_start.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"c.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"d_start1.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"g_start02.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"j_start99999999999999999999.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"a_end: is missing",
+				"b_start: is missing",
+				"e_start2: is missing before e_start3",
+				"e_end2: is too many: this trainer takes e_end only",
+				"f_start: stands twice, with different extensions",
+				"h_start5: is too many: this trainer takes h_start to h_start4",
+				"i.txt: has a caption and no picture",
+			},
+		},
+		{
+			"one start picture only",
+			dataset.Pairs(dataset.Pair{Name: "a", Start: many[:2], End: picture, Caption: "c"}),
+			dataset.Options{Trainer: "fal-ai/flux-kontext-trainer"},
+			[]string{"a_start2: is too many: this trainer takes a_start only"},
+		},
+		{
+			"layers",
+			dataset.Layers(
+				dataset.Stack{Name: "a", Base: picture, Layers: many[:2], Caption: "c"},
+				dataset.Stack{Name: "b", Base: fal.Bytes(jpegPicture), Layers: many, Caption: "c"},
+				dataset.Stack{Name: "c", Caption: "c"},
+			),
+			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer"},
+			[]string{
+				"b_end9: is too many: this trainer takes b_end to b_end8",
+				"b_start: file in memory: is a JPEG picture; the layered trainer takes PNG and WebP, which can be transparent",
+				"c_end: is missing",
+				"c_start: is missing",
+				"b: has 9 layers and a has 2: all must have the same number",
+				"c: has 0 layers and a has 2: all must have the same number",
+			},
+		},
+		{
+			"names",
+			dataset.Images(
+				dataset.Image{Name: "a", File: picture}, dataset.Image{Name: "a", File: picture}, dataset.Image{Name: "x/../../y", File: picture},
+				dataset.Image{Name: `x\y`, File: picture}, dataset.Image{Name: ".x", File: picture}, dataset.Image{Name: "x\n", File: picture},
+				dataset.Image{Name: "\xff", File: picture}, dataset.Image{Name: "x_mask", File: picture},
+			),
+			dataset.Options{Trainer: "fal-ai/flux-krea-trainer"},
+			[]string{
+				"a: stands twice: every name must be another",
+				`"x/../../y": must not have a slash: archives are flat`,
+				`"x\\y": must not have a slash: archives are flat`,
+				`".x": must not begin with a dot: trainers pass over hidden files`,
+				`"x\n": must be printable text`,
+				`"\xff": must be printable text`,
+				"x_mask: would be taken for the mask of x",
+			},
+		},
+		{
+			"files",
+			dataset.Images(
+				dataset.Image{Name: "url", File: fal.URL("https://example.com/a.png")}, dataset.Image{Name: "none"},
+				dataset.Image{Name: "broken", File: fal.Open("b.png", func() (io.ReadCloser, error) { return nil, errors.New("no disk") })},
+				dataset.Image{Name: "unreadable", File: fal.Open("u.png", func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(errors.New("bad sector"))), nil })},
+			),
+			dataset.Options{},
+			[]string{
+				"url: https://example.com/a.png: must be on this computer to be packed",
+				"none: is missing",
+				"broken: file b.png: no disk",
+				"unreadable: file u.png: bad sector",
+			},
+		},
+		{
+			"form", dataset.Images(dataset.Image{File: picture}), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"},
+			[]string{"the set: has single pictures; this trainer takes pairs of pictures"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file, err := tt.set.Pack(tt.options)
+			var refused *fal.ValidationError
+			if !errors.As(err, &refused) || !file.IsZero() {
+				t.Fatalf("Pack = %v, %v; want a *fal.ValidationError", file, err)
+			}
+			var got []string
+			for _, p := range refused.Problems {
+				got = append(got, p.String())
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTrainers packs what each kind of trainer takes and nothing else takes.
+func TestTrainers(t *testing.T) {
+	t.Parallel()
+	picture := fal.Bytes(pngPicture)
+	sets := map[string]dataset.Set{
+		"image":         dataset.Images(dataset.Image{File: picture}),
+		"caption":       dataset.Images(dataset.Image{File: picture, Caption: "c"}),
+		"mask":          dataset.Images(dataset.Image{File: picture, Mask: picture}),
+		"pair":          dataset.Pairs(dataset.Pair{Start: []fal.File{picture}, End: picture, Caption: "c"}),
+		"2 references":  dataset.Pairs(dataset.Pair{Start: []fal.File{picture, picture}, End: picture, Caption: "c"}),
+		"5 references":  dataset.Pairs(dataset.Pair{Start: slices.Repeat([]fal.File{picture}, 5), End: picture, Caption: "c"}),
+		"pair, no text": dataset.Pairs(dataset.Pair{Start: []fal.File{picture}, End: picture}),
+		"layers":        dataset.Layers(dataset.Stack{Base: picture, Layers: []fal.File{picture}, Caption: "c"}),
+	}
+	for trainer, want := range map[string][]string{
+		"fal-ai/flux-2-trainer":                    {"caption"},
+		"fal-ai/flux-2-trainer-v2":                 {"caption"},
+		"fal-ai/flux-2-klein-4b-base-trainer":      {"caption"},
+		"fal-ai/flux-2-klein-9b-base-trainer":      {"caption"},
+		"fal-ai/qwen-image-trainer":                {"caption"},
+		"fal-ai/qwen-image-trainer-v2":             {"caption"},
+		"fal-ai/qwen-image-2512-trainer":           {"caption"},
+		"fal-ai/qwen-image-2512-trainer-v2":        {"caption"},
+		"fal-ai/flux-lora-fast-training":           {"caption", "image", "mask"},
+		"fal-ai/flux-krea-trainer":                 {"caption", "image", "mask"},
+		"fal-ai/flux-lora-portrait-trainer":        {"caption", "image"},
+		"fal-ai/turbo-flux-trainer":                {"caption", "image"},
+		"fal-ai/flux-2-trainer/edit":               {"2 references", "pair"},
+		"fal-ai/flux-2-trainer-v2/edit":            {"2 references", "pair"},
+		"fal-ai/flux-2-klein-4b-base-trainer/edit": {"2 references", "pair"},
+		"fal-ai/flux-2-klein-9b-base-trainer/edit": {"2 references", "pair"},
+		"fal-ai/flux-kontext-trainer":              {"pair"},
+		"fal-ai/qwen-image-edit-trainer":           {"pair"},
+		"fal-ai/qwen-image-edit-plus-trainer":      {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2509-trainer":      {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2511-trainer":      {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-layered-trainer":        {"layers"},
+		"someone/new-trainer":                      slices.Sorted(maps.Keys(sets)),
+	} {
+		var got []string
+		for name, set := range sets {
+			if _, err := set.Pack(dataset.Options{Trainer: trainer}); err == nil {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s takes (-want +got):\n%s", trainer, diff)
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	f := fal.Bytes(pngPicture)
+	for _, tt := range []struct {
+		set                     dataset.Set
+		len, references, layers int
+	}{
+		{dataset.Set{}, 0, 0, 0},
+		{dataset.Images(dataset.Image{}, dataset.Image{}), 2, 0, 0},
+		{dataset.Pairs(dataset.Pair{Start: []fal.File{f}}, dataset.Pair{Start: []fal.File{f, f, f}, End: f}), 2, 3, 0},
+		{dataset.Layers(dataset.Stack{Base: f, Layers: []fal.File{f, f}}), 1, 0, 2},
+	} {
+		if got := [3]int{tt.set.Len(), tt.set.References(), tt.set.Layers()}; got != [3]int{tt.len, tt.references, tt.layers} {
+			t.Errorf("Len, References and Layers are %v, want %v", got, tt)
+		}
+	}
+}
+
+func TestFolderThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	_, err := dataset.ReadImages(missing{}).Pack(dataset.Options{})
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "dataset: ") {
+		t.Errorf("error %v, want fs.ErrNotExist", err)
+	}
+}
+
+type missing struct{}
+
+func (missing) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// TestPictureLostLater takes a picture away between the check and the upload.
+func TestPictureLostLater(t *testing.T) {
+	t.Parallel()
+	fsys := fstest.MapFS{"a.png": {Data: pngPicture}}
+	file, err := dataset.ReadImages(fsys).Pack(dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(fsys, "a.png")
+	r, err := file.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := io.ReadAll(r); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "dataset: a.png") {
+		t.Errorf("error %v, want one that names a.png", err)
+	}
+}
+
+// TestCloseEarly closes an archive before its end; synctest fails if the
+// goroutine that writes it stays behind.
+func TestCloseEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		file, err := dataset.Images(dataset.Image{File: fal.Bytes(pngPicture)}).Pack(dataset.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := file.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(r, make([]byte, 4)); err != nil {
+			t.Error(err)
+		}
+		r.Close()
+	})
+}
+
+// TestStreams packs 64 pictures of 4 MB each and looks at the memory.
+func TestStreams(t *testing.T) {
+	size := 4 << 20
+	large := func() (io.ReadCloser, error) {
+		return io.NopCloser(io.LimitReader(io.MultiReader(bytes.NewReader(pngPicture), zeros{}), int64(size))), nil
+	}
+	items := make([]dataset.Image, 64)
+	for i := range items {
+		items[i].File = fal.Open("large.png", large)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	file, err := dataset.Images(items...).Pack(dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := file.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	start := time.Now()
+	n, err := io.Copy(io.Discard, r)
+	if err != nil || n < int64(len(items)*size) {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	runtime.ReadMemStats(&after)
+	allocated := after.TotalAlloc - before.TotalAlloc
+	t.Logf("%d MB in %v, %d KB allocated in all", n>>20, time.Since(start), allocated>>10)
+	if allocated > 8<<20 {
+		t.Errorf("%d bytes were allocated for an archive of %d", allocated, n)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func ExampleReadImages() {
+	photos := fstest.MapFS{ // os.DirFS("photos") outside of an example
+		"cat.png": {Data: pngPicture},
+		"cat.txt": {Data: []byte("a cat on a sofa")},
+		"dog.png": {Data: []byte("<html>not found</html>")},
+	}
+	_, err := dataset.ReadImages(photos).Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+	if refused, ok := errors.AsType[*fal.ValidationError](err); ok {
+		for _, problem := range refused.Problems {
+			fmt.Println(problem)
+		}
+	}
+	photos["dog.png"].Data = jpegPicture // packed as dog.jpg
+	archive, err := dataset.ReadImages(photos).Pack(dataset.Options{
+		Trainer:        "fal-ai/flux-2-trainer",
+		DefaultCaption: "a photo of a pet",
+	})
+	fmt.Println(archive, err)
+	// Output:
+	// dog: file dog.png: is not a PNG, JPEG or WebP picture
+	// dog.txt: is missing: every picture needs a caption, or the request a default caption
+	// file dataset.zip <nil>
+}
+
+func ExamplePairs() {
+	day, night := fal.Bytes(pngPicture), fal.Bytes(jpegPicture)
+	set := dataset.Pairs(dataset.Pair{
+		Name:    "street",
+		Start:   []fal.File{day},
+		End:     night,
+		Caption: "make it night",
+	})
+	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/qwen-image-edit-2509-trainer"})
+	fmt.Println(archive, err, set.Len(), set.References())
+	// Output: file dataset.zip <nil> 1 1
+}
