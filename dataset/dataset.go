@@ -65,7 +65,7 @@ type Stack struct {
 	// Base is the flat picture: PNG or WebP. Required.
 	Base fal.File
 	// Layers are its layers, PNG or WebP with transparency: 1 to 8, the same
-	// number in every stack of a set. The first is the lowest.
+	// number in every stack of a set, in their order.
 	Layers []fal.File
 	// Caption describes the flat picture. It may be left out where the
 	// training request has a default caption.

@@ -234,6 +234,31 @@ flux: prompt: c: [0]: json: unsupported type: chan int`
 	}
 }
 
+func TestPromptFields(t *testing.T) {
+	t.Parallel()
+	in := `{"b":[1.50],"a":{"d":null,"c":"<"}}`
+	var f flux.PromptFields
+	if err := json.Unmarshal([]byte(in), &f); err != nil {
+		t.Fatal(err)
+	}
+	want := flux.PromptFields{
+		{Key: "b", Value: []any{json.Number("1.50")}},
+		{Key: "a", Value: flux.PromptFields{{Key: "d"}, {Key: "c", Value: "<"}}},
+	}
+	if diff := cmp.Diff(want, f); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
+	if b, err := f.MarshalJSON(); err != nil || string(b) != in {
+		t.Errorf("written: %s, %v", b, err)
+	}
+	if err := json.Unmarshal([]byte(`null`), &f); err != nil || f != nil {
+		t.Errorf("null read: %v, %v", f, err)
+	}
+	if _, err := (flux.PromptFields{{Key: "x", Value: math.NaN()}}).MarshalJSON(); err == nil {
+		t.Error("NaN was written")
+	}
+}
+
 func FuzzStructuredPrompt(f *testing.F) {
 	f.Add([]byte(fullJSON))
 	for _, s := range []string{

@@ -4,9 +4,9 @@ import "math"
 
 // Directions from which the camera looks at the subject, for the field
 // HorizontalAngle of [Edit2511Angles] and of the FLUX.2 gallery of angles, in
-// degrees around the subject. Front is the side that the front of the subject
-// faces, Right the camera standing 90 degrees further. Any number between them
-// is accepted as well; these eight are those that the weights were trained on.
+// degrees around the subject. Right shows the right side of the subject, Left
+// its left side. Any number of degrees from 0 to 360 is accepted; these eight
+// are those that the weights were trained on.
 const (
 	Front      = 0.0
 	FrontRight = 45.0
@@ -54,7 +54,7 @@ const (
 // Rotation turns a direction around the subject, as [Edit2511Angles] takes it,
 // into the move of the camera that [Edit2509Angles] takes in RotateRightLeft,
 // for a picture that shows the subject from the front: Right becomes
-// RotateRight. Directions may be any number of degrees, also negative ones. It
+// RotateRight, taking both to mean the same way around. Directions may be any number of degrees, also negative ones. It
 // returns false for directions more than 90 degrees from the front, which
 // [Edit2509Angles] cannot reach, and for what is no number.
 //

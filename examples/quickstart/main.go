@@ -50,7 +50,7 @@ func run(ctx context.Context, prompt, out string, asJSON bool) error {
 	}
 	show := newDisplay(os.Stdout, jobs, asJSON)
 	if simulated {
-		show.note("No API key: this is a simulation. Nothing is sent to fal and nothing is charged. Set FAL_KEY to do it for real.")
+		show.note(demo.Note)
 	}
 	var wait sync.WaitGroup
 	for _, j := range jobs {
