@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/falimage/falimage-go/dataset"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/flux"
@@ -134,6 +135,42 @@ func _(ctx context.Context, client *fal.Client) (any, error) {
 	})
 
 	return out, err
+}
+
+func _() any {
+	var refs flux.Refs
+	mug := refs.Add(fal.Path("mug.png"))
+	table := refs.Add(fal.Path("table.jpg"))
+	prompt := flux.StructuredPrompt{
+		Scene: "a sunlit kitchen",
+		Subjects: []flux.PromptSubject{
+			{Description: "the mug of " + mug, Position: "foreground", Colors: []flux.Color{"#2ECC71"}},
+			{Description: "the table of " + table},
+		},
+		Camera: flux.PromptCamera{LensMM: 85, FNumber: "f/2.8"},
+	}
+	req := flux.Pro2Edit{Prompt: prompt.Prompt(), ImageURLs: refs.Files()}
+
+	return req
+}
+
+func _(ctx context.Context, client *fal.Client) error {
+	set := dataset.ReadImages(os.DirFS("photos"))
+	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+	if err != nil {
+		return err // every missing caption and unreadable picture by name
+	}
+	trained, err := fal.Subscribe(ctx, client, flux.Dev2Trainer{ImageDataURL: archive})
+	if err != nil {
+		return err
+	}
+	out, err := fal.Subscribe(ctx, client, flux.Dev2LoRA{
+		Prompt: "TOK on a beach",
+		LoRAs:  []flux.LoRA{{Path: trained.LoRA.URL}},
+	})
+
+	_ = out
+	return err
 }
 
 func TestMug(t *testing.T) {

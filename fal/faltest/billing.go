@@ -1,6 +1,7 @@
 package faltest
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -38,13 +39,11 @@ func units(e *catalog.Endpoint, w work) string {
 	case e.Price == "second":
 		return strconv.FormatFloat(max(w.seconds, 0.1), 'f', -1, 64)
 	case strings.HasPrefix(id, "fal-ai/flux-2-pro"):
-		// The unit is the price of the first megapixel; each further one, of
-		// input or output, costs half of it.
-		return firstAndHalves(out + areas(w.inputs))
+		// The unit is the price of the first megapixel, $0.03; each further
+		// one, of input or output, costs $0.015.
+		return tiered(out+areas(w.inputs), 15, 30)
 	case strings.HasPrefix(id, "fal-ai/flux-2-max"):
-		// Here each further one costs 3/7 of the first: no exact decimal, so
-		// it is counted in megapixels.
-		return strconv.Itoa(out + areas(w.inputs))
+		return tiered(out+areas(w.inputs), 30, 70) // $0.07 and $0.03
 	case strings.HasPrefix(id, "fal-ai/flux-2-flex"):
 		return strconv.Itoa(out + areas(w.inputs))
 	case strings.Contains(id, "kontext") && strings.HasPrefix(id, "fal-ai/flux-pro/"), strings.Contains(id, "-ultra") && !strings.HasSuffix(id, "/redux"),
@@ -64,11 +63,11 @@ func areas(pictures [][2]int) int {
 	return n
 }
 
-// firstAndHalves returns 1 for the first of n and a half for each other one.
-func firstAndHalves(n int) string {
-	whole := strconv.Itoa(1 + (n-1)/2)
-	if (n-1)%2 == 0 {
-		return whole
-	}
-	return whole + ".5"
+// tiered returns 1 for the first of n megapixels and extra/first for each
+// other one, to the 8 decimal places that fal sends.
+func tiered(n, extra, first int) string {
+	const one = 100_000_000
+	total := one + ((n-1)*extra*one+first/2)/first
+	text := fmt.Sprintf("%d.%08d", total/one, total%one)
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".")
 }

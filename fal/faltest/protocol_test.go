@@ -195,6 +195,7 @@ func TestBilledUnits(t *testing.T) {
 		{"fal-ai/flux-2-pro", `{"prompt":"x","image_size":{"width":1024,"height":1024}}`, "1"},
 		{"fal-ai/flux-2-pro", `{"prompt":"x","image_size":{"width":1025,"height":1024}}`, "1.5"},
 		{"fal-ai/flux-2-pro", `{"prompt":"x","image_size":{"width":2048,"height":2048}}`, "2.5"},
+		{"fal-ai/flux-2-max", `{"prompt":"x","image_size":{"width":1024,"height":1025}}`, "1.42857143"},
 		{"fal-ai/flux/schnell", `{"prompt":"x","num_images":3,"image_size":{"width":1920,"height":1080}}`, "6"},
 		{"fal-ai/qwen-image", `{"prompt":"x"}`, "1"},
 		{"fal-ai/qwen-image-2/pro/text-to-image", `{"prompt":"x","num_images":2,"image_size":{"width":2048,"height":2048}}`, "2"},
