@@ -34,22 +34,20 @@ func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
 // the headers of local input pictures where their size counts, and sends
 // nothing. The error is [ErrUnknown] if the price is not known, and another if
 // an input cannot be read or the amount overflows.
+//
+// Estimate allocates nothing of its own for text to image. Go allocates once
+// to pass a request that is not in an interface yet: where that matters, call
+// EstimateUsage(req.Usage()).
 func Estimate[Out any](r fal.Request[Out]) (Quote, error) {
-	// Small enough to be inlined: r then stays a concrete value and nothing
-	// is allocated for it.
 	if u, ok := r.(interface{ Usage() fal.Usage }); ok {
 		return EstimateUsage(u.Usage())
 	}
-	return silent(r)
+	return Quote{}, errSilent
 }
 
-// silent is the quote of a request that does not tell what it uses.
-func silent[Out any](r fal.Request[Out]) (Quote, error) {
-	if r == nil {
-		return Quote{}, errors.New("pricing: the request is nil")
-	}
-	return EstimateUsage(fal.Usage{Endpoint: string(r.Endpoint())})
-}
+// errSilent is the error for a request that does not tell what it uses, such
+// as a fal.Call, and for nil.
+var errSilent error = &UnknownError{Endpoint: "this request", Reason: "it has no Usage method to tell what it will be charged for"}
 
 // EstimateUsage is like [Estimate], for what a request says of itself.
 func EstimateUsage(u fal.Usage) (Quote, error) { return Default().Estimate(u) }

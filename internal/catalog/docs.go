@@ -185,6 +185,9 @@ func (f *Field) defaultString(d string, e *Endpoint) string {
 // given.
 func unsetShape(f *Field, e *Endpoint) string {
 	what := "the size of "
+	if e.Limits.Output.Assumed {
+		what = "presumably " + what
+	}
 	if f.Type != Size {
 		what = "the ratio of "
 	}

@@ -8,6 +8,9 @@ type Limits struct {
 	LoRAs int `json:"loras"`
 	// Size limits image_size.
 	Size SizeLimit `json:"size"`
+	// Mentions says that the prompt can refer to the pictures of image_urls
+	// as @image1, @image2 and so on.
+	Mentions bool `json:"mentions"`
 	// Prompt limits the prompt beyond the schema.
 	Prompt PromptLimit `json:"prompt"`
 	// Output says how large the output is where no size is given.
@@ -71,6 +74,8 @@ type OutputLimit struct {
 	// Match is "first" or "last" where the output takes the size of the first
 	// or last picture sent, else "".
 	Match string `json:"match"`
+	// Assumed says that no source states Match: it is what such models do.
+	Assumed bool `json:"assumed"`
 	// MinPixels and MaxPixels bound its area; 0 where no source does.
 	MinPixels int `json:"minPixels"`
 	MaxPixels int `json:"maxPixels"`

@@ -5,6 +5,7 @@ package check
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -88,13 +89,8 @@ func (l *List) FloatPtr(field string, value *float64, least, most float64) {
 
 // Enum refuses a value that is not among those allowed.
 func Enum[T ~string](l *List, field string, value T, allowed ...T) {
-	if value == "" {
+	if value == "" || slices.Contains(allowed, value) {
 		return
-	}
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
 	}
 	var b strings.Builder
 	b.WriteString("must be one of ")

@@ -76,14 +76,18 @@ func (p *printer) mapField(recv, path string, f *catalog.Field) {
 		fail = recv
 	}
 	v := recv + "." + f.Go
-	call := ""
+	var call string
 	switch {
 	case f.Type == catalog.File:
 		call = "body.MapFile(" + at + ", " + v + ", f)"
 	case f.Type == catalog.Files:
 		call = "body.MapFiles(" + at + ", " + v + ", f)"
-	case f.Type == catalog.Object && hasFiles(f.Model):
-		call = v + ".mapFiles(" + at + ", f)"
+	case f.Type == catalog.Object:
+		for _, inner := range catalog.ModelOf(f.Model).Fields {
+			inner.Name, inner.Go = f.Name+"."+inner.Name, f.Go+"."+inner.Go
+			p.mapField(recv, path, &inner)
+		}
+		return
 	case f.Type == catalog.List && hasFiles(f.Model):
 		call = "body.MapItems(" + at + ", " + v + ", f, " + f.Model + ".mapFiles)"
 	default:

@@ -35,7 +35,7 @@ func (p *printer) model(m *catalog.Model) {
 		p.isZero(m)
 	}
 	p.marshal("v", m.Name, "MarshalJSON returns the object as it stands in a request.", m.Fields)
-	if hasFiles(m.Name) {
+	if hasFiles(m.Name) && !isObject(m.Name) {
 		body := &printer{}
 		for _, f := range m.Fields {
 			body.mapField("v", "field", &f)

@@ -26,7 +26,7 @@ func (p *printer) comment(depth int, text string) {
 			p.line("// %s", strings.ReplaceAll(line, "\u00a0", " "))
 		}
 	}
-	for _, word := range strings.Split(text, " ") {
+	for word := range strings.SplitSeq(text, " ") {
 		if line != "" && len([]rune(line))+1+len([]rune(word)) > room {
 			flush()
 			line = ""

@@ -103,7 +103,11 @@ func usageSize(fields, after *printer, e *catalog.Endpoint) {
 	if mode, ok := e.Field("resolution_mode"); ok {
 		after.line("if r.%s == \"\" || r.%s == ResolutionMatchInput {\nu.MatchInput = 1\n}", mode.Go, mode.Go)
 	} else if match := matchInput(e); match != "" {
-		fields.line("MatchInput: %s,", match)
+		doubt := ""
+		if out.Assumed {
+			doubt = " // presumably: no source says so"
+		}
+		fields.line("MatchInput: %s,%s", match, doubt)
 	}
 	if out.MinPixels > 0 {
 		fields.line("MinPixels: %s,", area(out.MinPixels))

@@ -61,6 +61,9 @@ func (p *printer) check(recv string, f *catalog.Field, e *catalog.Endpoint, requ
 	case catalog.List:
 		p.checkList(v, f, e, required)
 	}
+	if f.Name == "image_urls" && e.Limits.Mentions {
+		p.line("refs.Check(&l, \"prompt\", r.Prompt, len(r.ImageURLs))")
+	}
 	if f.Name == "use_turbo" {
 		p.line("if r.UseTurbo {\nl.NotWithTurbo(r.NumInferenceSteps, r.GuidanceScale)\n}")
 	}
@@ -213,6 +216,9 @@ func (p *printer) warnings(r *request) {
 		body.line("l.AdviseLength(\"prompt\", r.Prompt, %d, %q)", r.Limits.Prompt.Warn, r.Limits.Prompt.WarnWhy)
 	}
 	body.countWarnings(r)
+	if r.Limits.Mentions {
+		body.line("refs.Advise(&l, \"image_urls\", r.Prompt, len(r.ImageURLs))")
+	}
 	if body.Len() == 0 {
 		return
 	}

@@ -3,6 +3,7 @@ package introspect_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,8 +154,10 @@ func (s subject) doubts(t *testing.T, f *catalog.Field, set func(reflect.Value),
 	if !ok {
 		t.Fatalf("%T has no Warnings", request)
 	}
-	if got := len(w.Warnings()) > 0; got != want {
-		t.Errorf("%+v: warnings %v, want any: %t", request, w.Warnings(), want)
+	// The sample prompt mentions no picture, which is doubted too.
+	warnings := slices.DeleteFunc(w.Warnings(), func(p fal.Problem) bool { return strings.Contains(p.Message, "never mentions") })
+	if got := len(warnings) > 0; got != want {
+		t.Errorf("%+v: warnings %v, want any: %t", request, warnings, want)
 	}
 }
 
@@ -278,4 +281,32 @@ func probeObject(t *testing.T, s subject, full reflect.Value, list, path string,
 			try(&f, setTo(math.Inf(1)))
 		}
 	}
+}
+
+// TestMentions checks prompts that refer to pictures by number.
+func TestMentions(t *testing.T) {
+	t.Parallel()
+	forAll(t, func(t *testing.T, s subject) {
+		if !s.Limits.Mentions {
+			return
+		}
+		two := func(prompt string) any {
+			v := reflect.New(reflect.TypeOf(s.minimal())).Elem()
+			v.Set(reflect.ValueOf(s.minimal()))
+			f, _ := s.Field("image_urls")
+			v.FieldByName("ImageURLs").Set(reflect.ValueOf(sampleFiles(f, s.Endpoint, 2)))
+			v.FieldByName("Prompt").SetString(prompt)
+			return v.Interface()
+		}
+		if p := problems(t, two("@image1 beside @Image2")); len(p) > 0 {
+			t.Errorf("good references: %v", p)
+		}
+		if p := problems(t, two("@image1 beside @image3")); len(p) != 1 || p[0].Field != "prompt" {
+			t.Errorf("a reference without a file: %v", p)
+		}
+		w, ok := two("a mug like @image1").(interface{ Warnings() []fal.Problem })
+		if !ok || len(w.Warnings()) != 1 || w.Warnings()[0].Field != "image_urls[1]" {
+			t.Errorf("a file that is never mentioned: no warning")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package jstypes_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -63,17 +64,16 @@ func TestJavaScriptTypes(t *testing.T) {
 	t.Parallel()
 	name := os.Getenv("FALIMAGE_JS_TYPES")
 	if name == "" {
-		name = filepath.Join("..", "nodeproof", "node_modules", "@fal-ai", "client", "src", "types", "endpoints.d.ts")
+		name = filepath.Join("..", "jsclient", "node_modules", "@fal-ai", "client", "src", "types", "endpoints.d.ts")
 	}
-	file, err := os.Open(name)
+	text, err := os.ReadFile(name)
 	if os.IsNotExist(err) && os.Getenv("FALIMAGE_REQUIRE_NODE") == "" {
 		t.Skip("left out: @fal-ai/client is not installed; .ci/run installs it, and FALIMAGE_JS_TYPES can name its endpoints.d.ts")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	published, err := jstypes.Parse(file)
+	published, err := jstypes.Parse(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,13 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
-	"log/slog"
-	"maps"
 	"net"
-	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,22 +20,22 @@ import (
 // context of the HTTP request, so that the attempts find it.
 type exchange struct {
 	context.Context
+	outer context.Context // the caller's
 
 	request *Request
 	origin  *url.URL
-	key     string
 	guarded bool // a download
 
-	attempt int // attempts begun
+	attempt int     // attempts begun
+	last    outcome // of the attempt before
 
-	// maybe says that the server may have received the request in a way that
-	// counts. It is written by net/http's goroutines too.
-	maybe atomic.Bool
+	// maybe says that the server may have received the request; for a Submit,
+	// that it may have accepted it. Traced says that the RoundTripper tells
+	// how far it has come. Both are written by net/http's goroutines too.
+	maybe, traced atomic.Bool
 
-	// cancel ends the exchange; nil without Grace. timedOut says that it was
-	// the request's Timeout that did.
-	cancel   context.CancelFunc
-	timedOut atomic.Bool
+	// cancel ends the exchange; nil without Grace.
+	cancel context.CancelCauseFunc
 }
 
 type exchangeKey struct{}
@@ -54,11 +54,18 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 // prepare fills in the header and body of the request.
-func (x *exchange) prepare(req *retryablehttp.Request, userAgent []string) error {
-	maps.Copy(req.Header, x.request.Header)
+func (x *exchange) prepare(req *retryablehttp.Request, key string, userAgent []string) error {
+	for name, values := range x.request.Header {
+		if x.request.Class == Submit && strings.HasSuffix(textproto.CanonicalMIMEHeaderKey(name), "Idempotency-Key") {
+			// net/http would take it for leave to repeat a POST whose answer
+			// was lost. It does not know the name in small letters; servers do.
+			name = strings.ToLower(name)
+		}
+		req.Header[name] = values
+	}
 	req.Header["User-Agent"] = userAgent
-	if x.key != "" {
-		req.Header["Authorization"] = []string{"Key " + x.key}
+	if key != "" {
+		req.Header["Authorization"] = []string{keyPrefix + key}
 	}
 	switch {
 	case x.request.Open != nil:
@@ -86,136 +93,32 @@ func (x *exchange) withGrace() (release func()) {
 	if x.request.Grace <= 0 {
 		return func() {}
 	}
-	outer := x.Context
-	x.Context, x.cancel = context.WithCancel(context.WithoutCancel(outer))
-	stop := context.AfterFunc(outer, func() {
+	x.Context, x.cancel = context.WithCancelCause(context.WithoutCancel(x.outer))
+	stop := context.AfterFunc(x.outer, func() {
+		end := func() { x.cancel(x.outer.Err()) }
 		if !x.maybe.Load() {
-			x.cancel()
+			end()
 			return
 		}
-		time.AfterFunc(x.request.Grace, x.cancel)
+		time.AfterFunc(x.request.Grace, end)
 	})
 	return func() {
 		stop()
-		x.cancel()
+		x.cancel(nil)
 	}
 }
 
 // limit ends an attempt after the request's Timeout. Done stops the clock and
 // frees what belongs to it. With a grace, where there are no attempts after
 // one that may have been accepted, the exchange as a whole is ended.
-func (x *exchange) limit(ctx context.Context) (limited context.Context, clock *time.Timer, done func()) {
-	cancel := x.cancel
-	if cancel != nil {
-		clock = time.AfterFunc(x.request.Timeout, func() { x.timedOut.Store(true); cancel() })
-		return ctx, clock, func() { clock.Stop() }
+func (x *exchange) limit(ctx context.Context) (_ context.Context, clock *time.Timer, done func()) {
+	if x.cancel != nil {
+		timer := time.AfterFunc(x.request.Timeout, func() { x.cancel(&timeoutError{x.request.Timeout}) })
+		return ctx, timer, func() { timer.Stop() }
 	}
-	limited, cancel = context.WithCancel(ctx)
-	clock = time.AfterFunc(x.request.Timeout, cancel)
-	return limited, clock, func() { clock.Stop(); cancel() }
-}
-
-// trace notes when an attempt may have reached the server: from the moment it
-// has a connection. (A hook that is called after the first write would be more
-// exact, but may come too late when the context ends at the same time.)
-// Whether a RoundTripper calls any hooks is known when it calls the first.
-func (x *exchange) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { x.maybe.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { x.maybe.Store(true) },
-	}
-}
-
-// hop is what the dialler must know about one attempt. It has its own life:
-// a dial may go on after the attempt has ended.
-type hop struct {
-	guarded bool        // private addresses are refused
-	backup  bool        // it goes to a backup host
-	proxied atomic.Bool // it goes to a proxy
-}
-
-type hopKey struct{}
-
-func hopOf(ctx context.Context) *hop {
-	h, _ := ctx.Value(hopKey{}).(*hop)
-	return h
-}
-
-// roundTripper makes one attempt. It also hides the user's RoundTripper from
-// the library, which would close its idle connections.
-type roundTripper struct {
-	t    *Transport
-	base http.RoundTripper
-}
-
-func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchangeOf(req.Context())
-	x.attempt++
-	start := time.Now()
-	resp, err := rt.try(req, x)
-	rt.t.log(req, x, resp, err, start)
-	return resp, err
-}
-
-func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, error) {
-	ctx, done := req.Context(), func() {}
-	if x.guarded {
-		if err := rt.t.checkDownload(req.URL); err != nil {
-			return nil, err
-		}
-		ctx = context.WithValue(ctx, hopKey{}, &hop{guarded: !rt.t.configured(req.URL)})
-	}
-	if x.request.Timeout > 0 {
-		var clock *time.Timer
-		ctx, clock, done = x.limit(ctx)
-		if x.request.Stream {
-			defer clock.Stop() // a stream may take longer than its header
-		}
-	}
-	if x.request.Class == Submit {
-		x.maybe.Store(true) // until a hook says otherwise
-		ctx = httptrace.WithClientTrace(ctx, x.trace())
-	}
-	out := req
-	if ctx != req.Context() {
-		out = req.WithContext(ctx)
-	}
-	if !sameOrigin(req.URL, x.origin) {
-		out = req.Clone(ctx)
-		out.Header.Del("Authorization") // a redirect led elsewhere
-	}
-	resp, err := rt.base.RoundTrip(out)
-	if err != nil && unsent(err) {
-		x.maybe.Store(false)
-		if second := rt.tryBackup(x, out); second != nil {
-			resp, err = second, nil
-		}
-	}
-	if err != nil {
-		done()
-		if x.timedOut.Load() || ctx.Err() != nil && req.Context().Err() == nil {
-			err = &timeoutError{x.request.Timeout}
-		}
-		return nil, err
-	}
-	if x.request.Timeout > 0 {
-		resp.Body = &body{resp.Body, done}
-	}
-	return resp, nil
-}
-
-// tryBackup tries fal's backup host, if there is one, and returns its answer.
-func (rt *roundTripper) tryBackup(x *exchange, req *http.Request) *http.Response {
-	backup := rt.t.backupOf(req)
-	if backup == nil {
-		return nil
-	}
-	resp, err := rt.base.RoundTrip(backup)
-	if err != nil {
-		x.maybe.Store(!unsent(err))
-		return nil
-	}
-	return resp
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(x.request.Timeout, func() { cancel(&timeoutError{x.request.Timeout}) })
+	return limited, timer, func() { timer.Stop(); cancel(nil) }
 }
 
 // timeoutError is what a Timeout ends an attempt with.
@@ -227,37 +130,61 @@ func (e *timeoutError) Temporary() bool { return true }
 
 var _ net.Error = (*timeoutError)(nil)
 
+// explain returns the reason for which the context of an attempt ended, in
+// place of an error that may only say that it did.
+func (x *exchange) explain(ctx context.Context, err error) error {
+	if ctx.Err() == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	if timeout, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
+		return timeout
+	}
+	if outer := x.outer.Err(); outer != nil {
+		return outer
+	}
+	return err
+}
+
+// trace notes when an attempt may have reached the server: from the moment it
+// has a connection. (A hook that is called after the first write would be more
+// exact, but may come too late when the context ends at the same time.)
+// Whether a RoundTripper calls any hooks is known when it calls the first.
+func (x *exchange) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { x.maybe.Store(false); x.traced.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { x.maybe.Store(true) },
+	}
+}
+
+// unsent reports whether an attempt that failed was certainly not written.
+// What the RoundTripper has told counts for more than the type of its error:
+// TLS has errors that look alike before and after the request.
+func (x *exchange) unsent(err error) bool {
+	if x.traced.Load() {
+		return !x.maybe.Load()
+	}
+	return unsent(err)
+}
+
 // body frees what belongs to an attempt when the answer has been read.
 type body struct {
 	io.ReadCloser
-	release func()
+	x    *exchange
+	ctx  context.Context
+	done func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		err = b.x.explain(b.ctx, err)
+		b.done()
+	}
+	return n, err
 }
 
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
-	b.release()
+	b.done()
 	return err
-}
-
-// log writes one record for each attempt: what and how long, but neither
-// headers nor bodies nor queries.
-func (t *Transport) log(req *http.Request, x *exchange, resp *http.Response, err error, start time.Time) {
-	ctx := req.Context()
-	if !t.config.Logger.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	attrs := make([]slog.Attr, 0, 8)
-	attrs = append(attrs,
-		slog.String("endpoint", x.request.Endpoint),
-		slog.String("method", req.Method),
-		slog.String("url", bare(req.URL)),
-		slog.Int("attempt", x.attempt),
-		slog.Duration("duration", time.Since(start)))
-	if resp != nil {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Fal-Request-Id")))
-	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	t.config.Logger.LogAttrs(ctx, slog.LevelDebug, "fal exchange", attrs...)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,10 @@ var ErrPrivateAddress = errors.New("the address is in a private network")
 // checkDownload refuses what can be refused before any name is looked up.
 func (t *Transport) checkDownload(u *url.URL) error {
 	if u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("%w: the URL is not http or https", errRedirect)
+		return fmt.Errorf("%w: the URL is not http or https", errRefused)
+	}
+	if u.User != nil {
+		return fmt.Errorf("%w: the URL has credentials", errRefused)
 	}
 	if t.configured(u) {
 		return nil
@@ -29,10 +33,17 @@ func (t *Transport) checkDownload(u *url.URL) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return checkPublic(addr)
 	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
+	if numeric(host) || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
 		return fmt.Errorf("%w: %s", ErrPrivateAddress, host)
 	}
 	return nil
+}
+
+// numeric reports whether a name that is not an address may be taken for one
+// by a resolver or a proxy: 127.1, 2130706433, 0x7f.1.
+func numeric(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return strings.HasPrefix(last, "0x") || last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // reserved are the networks that netip does not know to be private.
@@ -41,7 +52,7 @@ var reserved = func() []netip.Prefix {
 	for _, s := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10",
+		"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "::/96", "3fff::/20", "5f00::/16", "fec0::/10",
 	} {
 		list = append(list, netip.MustParsePrefix(s))
 	}
@@ -113,6 +124,9 @@ func dialBackup(ctx context.Context, network, address string) (net.Conn, error) 
 func guardTransport(users *http.Transport) *http.Transport {
 	guarded := users.Clone()
 	guarded.Proxy = markProxy(users.Proxy)
+	// The older dialler for TLS would go past the guard. It is cleared without
+	// its name, which is deprecated.
+	reflect.ValueOf(guarded).Elem().FieldByName("DialTLS").SetZero()
 	guarded.DialContext = dialGuarded
 	if users.DialContext != nil {
 		guarded.DialContext = hangUp(users.DialContext)

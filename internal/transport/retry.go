@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -50,7 +51,7 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	x := exchangeOf(ctx)
 	var again bool
 	switch {
-	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRedirect):
+	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRefused):
 		again = false
 	case x.request.Class == Submit && err != nil:
 		again = !x.maybe.Load()
@@ -62,8 +63,10 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	default:
 		again = passing(resp)
 	}
-	again = again && x.attempt < t.retry.attempts(x.request.Class) && t.budget.take()
-	if !again && err == nil {
+	// The caller's context is looked at last, when what maybe says is settled:
+	// if it ends from here on, the exchange ends with it even if it has a grace.
+	again = again && x.attempt < t.retry.attempts(x.request.Class) && x.outer.Err() == nil && t.budget.take()
+	if err == nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
 		t.budget.give()
 	}
 	return again, nil
@@ -85,7 +88,11 @@ func passing(resp *http.Response) bool {
 	}
 	// A job's own failure is replayed on its result: that is no failure of
 	// the exchange.
-	return resp.Header.Get("X-Fal-Request-Id") == "" && !isFalJSON(resp)
+	if resp.Header.Get("X-Fal-Request-Id") != "" {
+		return false
+	}
+	head, err := peek(resp)
+	return err != nil || !looksLikeFal(head)
 }
 
 // notAccepted reports whether an answer to a Submit says for certain that the
@@ -95,13 +102,17 @@ func notAccepted(resp *http.Response) bool {
 	case http.StatusTooManyRequests:
 		return true
 	case http.StatusServiceUnavailable:
-		return resp.Header.Get("X-Fal-Request-Id") == "" && !isFalJSON(resp)
+		if resp.Header.Get("X-Fal-Request-Id") != "" {
+			return false
+		}
+		head, err := peek(resp) // what cannot be read says nothing for certain
+		return err == nil && !looksLikeFal(head)
 	}
 	return false
 }
 
-// isFalJSON looks at the beginning of a body, and leaves it as it was.
-func isFalJSON(resp *http.Response) bool {
+// peek reads the beginning of a body, and leaves the body as it was.
+func peek(resp *http.Response) ([]byte, error) {
 	const most = 4 << 10
 	head, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	rest := io.Reader(resp.Body)
@@ -112,15 +123,15 @@ func isFalJSON(resp *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
-	return looksLikeFal(head)
+	return head, err
 }
 
 type failedReader struct{ err error }
 
 func (r *failedReader) Read([]byte) (int, error) { return 0, r.err }
 
-// looksLikeFal reports whether a body, perhaps cut off, is a JSON object with
-// one of the fields that fal's answers have.
+// looksLikeFal reports whether a body is a JSON object with one of the fields
+// that fal's answers have. Of an object that is cut off it is assumed.
 func looksLikeFal(head []byte) bool {
 	dec := json.NewDecoder(bytes.NewReader(head))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
@@ -129,19 +140,22 @@ func looksLikeFal(head []byte) bool {
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
-			return false
+			return cutOff(err)
 		}
 		switch key {
 		case "detail", "error_type", "error", "status", "request_id":
 			return true
 		}
 		var skip json.RawMessage
-		if dec.Decode(&skip) != nil {
-			return false
+		if err := dec.Decode(&skip); err != nil {
+			return cutOff(err)
 		}
 	}
-	return false
+	_, err := dec.Token() // the closing brace, if there is one
+	return cutOff(err)
 }
+
+func cutOff(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // unsent reports whether an error proves that no request was written: looking
 // up the name, connecting or the TLS handshake failed.
@@ -180,10 +194,15 @@ func permanent(err error) bool {
 // time below a bound that doubles.
 func (t *Transport) backoff(_, _ time.Duration, attempt int, resp *http.Response) time.Duration {
 	least, most := or(t.retry.MinWait, 250*time.Millisecond), or(t.retry.MaxWait, 8*time.Second)
-	bound := most
-	if attempt < 30 { // beyond that the shift overflows
-		bound = min(least<<attempt, most)
+	bound := least
+	for range attempt {
+		if bound >= most/2 { // also keeps it from overflowing
+			bound = most
+			break
+		}
+		bound *= 2
 	}
+	bound = min(bound, most)
 	wait := rand.N(max(bound, 1)) + 1
 	if asked, ok := retryAfter(resp); ok {
 		// The random part keeps those who were refused together apart.
@@ -200,11 +219,9 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if value == "" {
 		return 0, false
 	}
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second, true
-	}
-	if _, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(value, "-") {
-		return time.Duration(1<<63 - 1), true // a number too large: clamped by the caller
+	if seconds, err := strconv.ParseFloat(value, 64); !math.IsNaN(seconds) && (err == nil || math.IsInf(seconds, 0)) {
+		const most = 24 * 60 * 60 // far beyond what the caller clamps it to
+		return time.Duration(min(max(seconds, 0), most) * float64(time.Second)), true
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(time.Until(at), 0), true

@@ -190,6 +190,9 @@ func TestRetryAfter(t *testing.T) {
 		{"99999999999999999999", 30 * time.Second, 30250 * time.Millisecond},
 		{"-5", 0, 250 * time.Millisecond},
 		{"soon", 0, 251 * time.Millisecond},
+		{"1.5", 1500 * time.Millisecond, 1750 * time.Millisecond},
+		{"NaN", 0, 251 * time.Millisecond},
+		{"-Inf", 0, 251 * time.Millisecond},
 		{"Sat, 01 Jan 2000 00:00:05 GMT", 5 * time.Second, 5250 * time.Millisecond}, // synctest begins in 2000
 		{"Sat, 01 Jan 2050 00:00:05 GMT", 30 * time.Second, 30250 * time.Millisecond},
 		{"Fri, 01 Jan 1999 00:00:05 GMT", 0, 250 * time.Millisecond},

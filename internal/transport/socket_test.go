@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -193,11 +194,18 @@ func TestDownloadGuard(t *testing.T) {
 	rebinding := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, private.Listener.Addr().String())
 	}}
+	// The same with the older dialler for TLS, which has no context.
+	legacy := rebinding.Clone()
+	dialTLS := func(string, string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(context.Background(), "tcp", private.Listener.Addr().String())
+	}
+	reflect.ValueOf(legacy).Elem().FieldByName("DialTLS").Set(reflect.ValueOf(dialTLS))
 	for name, tt := range map[string]struct {
 		client  *http.Client
 		address string
 	}{
 		"literal":             {nil, private.URL},
+		"older dialler":       {&http.Client{Transport: legacy}, "https://pictures.example/a.png"},
 		"rebinding name":      {&http.Client{Transport: rebinding}, "http://pictures.example/a.png"},
 		"after a redirect":    {nil, redirecting.URL},
 		"redirect, user's":    {&http.Client{Transport: &http.Transport{}}, redirecting.URL},
@@ -208,6 +216,16 @@ func TestDownloadGuard(t *testing.T) {
 		_, err := local(redirecting.URL, tt.client).Download(context.Background(), tt.address)
 		if !errors.Is(err, transport.ErrPrivateAddress) {
 			t.Errorf("%s: error = %v, want ErrPrivateAddress", name, err)
+		}
+	}
+	for name, client := range map[string]*http.Client{
+		"our own":         nil,
+		"user's":          {Transport: new(http.Transport)},
+		"user's default":  {},
+		"user's own dial": {Transport: rebinding},
+	} {
+		if err := transport.GuardedGet(local(redirecting.URL, client), private.URL); !errors.Is(err, transport.ErrPrivateAddress) {
+			t.Errorf("dialling, %s: error = %v, want ErrPrivateAddress", name, err)
 		}
 	}
 	if hits.Load() != 0 {

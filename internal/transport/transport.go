@@ -104,6 +104,7 @@ func New(c Config) *Transport {
 		files = guardTransport(base)
 	}
 	t.api = t.client(user, api)
+	user.Jar = nil // a download carries nothing of the user's
 	t.files = t.client(user, files)
 	return t
 }
@@ -140,6 +141,9 @@ func newHTTPTransport(dial dialFunc) *http.Transport {
 		// written to one that is just being closed.
 		IdleConnTimeout:       30 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		// A long call over HTTP/2 is silent. This finds out that its
+		// connection is dead, as TCP's keep-alive does for HTTP/1.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }
 
@@ -177,39 +181,36 @@ func (t *Transport) Download(ctx context.Context, address string) (*http.Respons
 }
 
 func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *Request) (*http.Response, error) {
-	u, err := url.Parse(r.URL)
+	x := &exchange{Context: ctx, outer: ctx, request: r, guarded: client == t.files}
+	req, err := retryablehttp.NewRequestWithContext(x, r.Method, r.URL, nil)
 	if err != nil {
 		// The parser's error repeats the URL, which may be long or private.
 		return nil, &Error{Method: r.Method, URL: "?", Err: errors.New("the URL is malformed")}
 	}
+	u := req.URL
+	x.origin = u
 	fail := func(err error) error {
 		return &Error{Method: r.Method, URL: bare(u), Err: err}
 	}
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return nil, fail(errors.New("the URL is not an absolute http or https URL"))
 	}
-	x := &exchange{Context: ctx, request: r, origin: u, guarded: client == t.files}
+	key := ""
 	if r.Auth {
 		if !t.Trusts(u) {
 			return nil, fail(fmt.Errorf("the API key is not sent to %s", u.Host))
 		}
-		if x.key, err = t.config.Key(); err != nil {
+		if key, err = t.config.Key(); err != nil {
 			return nil, fail(err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fail(err)
 	}
+	if err := x.prepare(req, key, t.userAgent); err != nil {
+		return nil, fail(err)
+	}
 	release := x.withGrace()
-	req, err := retryablehttp.NewRequestWithContext(x, r.Method, r.URL, nil)
-	if err != nil {
-		release()
-		return nil, fail(err)
-	}
-	if err := x.prepare(req, t.userAgent); err != nil {
-		release()
-		return nil, fail(err)
-	}
 	resp, err := client.Do(req)
 	if err != nil {
 		release()
@@ -227,7 +228,7 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 	}
 	resp.Request = nil // it has the key
 	if r.Grace > 0 {
-		resp.Body = &body{resp.Body, release}
+		resp.Body = &body{resp.Body, x, x, release}
 	}
 	return resp, nil
 }

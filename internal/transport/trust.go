@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -24,6 +25,9 @@ func (t *Transport) Trusts(u *url.URL) bool {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())
+	if strings.ContainsFunc(host, notDNS) {
+		return false
+	}
 	return within(host, "fal.ai") || within(host, "fal.run") || t.config.Backup && within(host, "falrun.com")
 }
 
@@ -37,6 +41,12 @@ func within(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain) && !strings.HasPrefix(host, ".")
 }
 
+// notDNS reports whether a character cannot be in the name of a host of fal's.
+// Others may be mapped to another name when it is looked up.
+func notDNS(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
+}
+
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -47,8 +57,9 @@ func isLoopback(host string) bool {
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// errRedirect says that a redirect is not followed, and will not be next time.
-var errRedirect = errors.New("redirect refused")
+// errRefused says that a redirect is not followed or a download not begun, and
+// will not be next time.
+var errRefused = errors.New("refused")
 
 // redirectPolicy follows redirects of reads alone, at most ten, and never from
 // https to http. What else the user's own policy refuses is refused.
@@ -59,17 +70,17 @@ func redirectPolicy(users func(*http.Request, []*http.Request) error) func(*http
 			return http.ErrUseLastResponse
 		}
 		if len(via) >= 10 {
-			return errors.Join(errRedirect, errors.New("more than 10 redirects"))
+			return fmt.Errorf("%w: more than 10 redirects", errRefused)
 		}
 		if last := via[len(via)-1]; last.URL.Scheme == "https" && req.URL.Scheme != "https" {
-			return errors.Join(errRedirect, errors.New("from https to "+req.URL.Scheme))
+			return fmt.Errorf("%w: redirect from https to %s", errRefused, req.URL.Scheme)
 		}
 		if users == nil {
 			return nil
 		}
 		err := users(req, via)
 		if err != nil && !errors.Is(err, http.ErrUseLastResponse) {
-			err = errors.Join(errRedirect, err)
+			err = fmt.Errorf("redirect %w: %w", errRefused, err)
 		}
 		return err
 	}

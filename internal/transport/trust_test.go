@@ -40,6 +40,9 @@ func TestTrusts(t *testing.T) {
 		{"https://.fal.run", false, false},
 		{"https://fal.run./", false, false},
 		{"https://fal.ruń", false, false},
+		{"https://evil.example／.fal.run", false, false}, // full-width solidus
+		{"https://é.fal.run", false, false},
+		{"https://a_b.fal.run", false, false},
 		{"https://v3.fal.media/x", false, false},
 		{"https:fal.run", false, false},
 		{"//fal.run", false, false},
@@ -74,6 +77,8 @@ func TestKeyStays(t *testing.T) {
 		{http.MethodGet, "https://queue.fal.run/other", true, true},
 		{http.MethodGet, "https://rest.fal.ai/other", true, false},
 		{http.MethodGet, "https://evil.example/", true, false},
+		{http.MethodGet, "https://sub.queue.fal.run/", true, false}, // net/http would send it there
+		{http.MethodGet, "https://queue.fal.run:8443/", true, false},
 		{http.MethodGet, "http://queue.fal.run/other", false, false},
 		{http.MethodPost, "https://queue.fal.run/other", false, false},
 		{http.MethodPut, "https://evil.example/", false, false},
@@ -127,7 +132,7 @@ func TestCheckPublic(t *testing.T) {
 		{"0.0.0.0", false}, {"100.64.0.1", false}, {"198.18.0.1", false}, {"192.0.2.1", false}, {"224.0.0.1", false}, {"255.255.255.255", false},
 		{"::1", false}, {"::", false}, {"fe80::1", false}, {"fe80::1%eth0", false}, {"fc00::1", false}, {"ff02::1", false}, {"2001:db8::1", false},
 		{"::ffff:127.0.0.1", false}, {"::ffff:10.0.0.1", false}, {"64:ff9b::7f00:1", false}, {"64:ff9b::a9fe:a9fe", false}, {"2002:7f00:1::", false},
-		{"64:ff9b:1::a00:1", false}, {"fec0::1", false},
+		{"64:ff9b:1::a00:1", false}, {"fec0::1", false}, {"::7f00:1", false}, {"::10.0.0.1", false},
 	} {
 		err := transport.CheckPublic(netip.MustParseAddr(tt.addr))
 		if (err == nil) != tt.public || err != nil && !errors.Is(err, transport.ErrPrivateAddress) {
@@ -142,10 +147,17 @@ func TestDownloadLiterals(t *testing.T) {
 	for _, u := range []string{
 		"http://127.0.0.1/x", "http://[::1]/x", "http://localhost/x", "http://LOCALHOST./x", "http://a.localhost/", "http://metadata.google.internal/",
 		"http://169.254.169.254/latest", "http://[::ffff:10.0.0.1]/", "ftp://example.com/x", "file:///etc/passwd", "", "::", "https:///x",
+		// Forms of 127.0.0.1 that a proxy or the system's resolver may understand.
+		"http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.0.0.1/", "http://0177.0.0.1/", "http://example.0x7F./",
+		"https://user:word@v3.fal.media/x", "https://user@v3.fal.media/x",
 	} {
-		mock := httpmock.NewMockTransport()
-		if _, err := newTransport(mock).Download(context.Background(), u); err == nil || mock.GetTotalCallCount() != 0 {
-			t.Errorf("Download(%q): error = %v after %d requests", u, err, mock.GetTotalCallCount())
+		calls := 0
+		tr := newTransport(roundTrip(func(*http.Request) (*http.Response, error) {
+			calls++
+			return httpmock.NewStringResponse(200, "secret"), nil
+		}))
+		if _, err := tr.Download(context.Background(), u); err == nil || calls != 0 {
+			t.Errorf("Download(%q): error = %v after %d requests", u, err, calls)
 		}
 	}
 	mock := httpmock.NewMockTransport()

@@ -58,7 +58,11 @@ func Run[Out any](ctx context.Context, client *fal.Client, req fal.Request[Out],
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("%-32s quoted %v, billed %v, request %s\n", req.Endpoint(), quote.Expected, bill.Billed, meta(out).RequestID)
+	most := ""
+	if !quote.Exact() {
+		most = fmt.Sprintf(" (at most %v)", quote.Max)
+	}
+	fmt.Printf("%-32s quoted %v%s, billed %v, request %s\n", req.Endpoint(), quote.Expected, most, bill.Billed, meta(out).RequestID)
 	return out, nil
 }
 
