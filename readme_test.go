@@ -85,13 +85,18 @@ func _(ctx context.Context, client *fal.Client, req flux.Pro2) error {
 		fmt.Println(status.State, status.QueuePosition)
 	}
 	out, err := job.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(out.Images[0].URL)
+	return nil
+}
 
-	// In another process, a day later:
-	again := fal.Resume(client, req.Endpoint(), job.ID())
-	out, err = again.Wait(ctx)
+func _(ctx context.Context, client *fal.Client, requestID string) (any, error) {
+	job := fal.Resume(client, flux.Pro2{}.Endpoint(), requestID)
+	out, err := job.Wait(ctx)
 
-	_ = out
-	return err
+	return out, err
 }
 
 func _() any {

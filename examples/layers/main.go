@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"image"
@@ -65,7 +66,6 @@ func takeApart(ctx context.Context, client *fal.Client, path string, n int, out 
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	fmt.Println("saved", f.Name())
-	return png.Encode(f, preview)
+	return errors.Join(png.Encode(f, preview), f.Close())
 }
