@@ -65,7 +65,11 @@ func (b Bill) String() string {
 	case b.tieredUnits():
 		return text + fmt.Sprintf(", quoted %v: fal may have counted whole megapixels, which would be as quoted", b.quote.Expected)
 	}
-	return text + fmt.Sprintf(", quoted %v: %v more than expected", b.quote.Expected, b.Difference)
+	how, difference := "more", b.Difference
+	if difference < 0 {
+		how, difference = "less", -difference
+	}
+	return text + fmt.Sprintf(", quoted %v: %v %s than expected", b.quote.Expected, difference, how)
 }
 
 // tieredUnits reports whether the bill fits the other reading of units for the
