@@ -3,6 +3,7 @@ package pricing_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,9 +123,9 @@ func TestQuoteProperties(t *testing.T) {
 		for _, pair := range [][2]fal.Request[fal.Images]{
 			{flux.Pro2{Prompt: "x", ImageSize: sizes[0]}, flux.Pro2{Prompt: "x", ImageSize: sizes[1]}},
 			{flux.Schnell{Prompt: "x", ImageSize: sizes[0], NumImages: n}, flux.Schnell{Prompt: "x", ImageSize: sizes[1], NumImages: n + 1}},
-			{flux.Pro2Edit{Prompt: "x", ImageSize: sizes[0], ImageURLs: files}, flux.Pro2Edit{Prompt: "x", ImageSize: sizes[1], ImageURLs: append(files, small)}},
-			{flux.Pro2Edit{Prompt: "x", ImageURLs: files}, flux.Pro2Edit{Prompt: "x", ImageURLs: append(files, remote)}},
-			{flux.Dev2Edit{Prompt: "x", ImageSize: sizes[0], ImageURLs: files}, flux.Dev2Edit{Prompt: "x", ImageSize: sizes[1], ImageURLs: append(files, large)}},
+			{flux.Pro2Edit{Prompt: "x", ImageSize: sizes[0], ImageURLs: files}, flux.Pro2Edit{Prompt: "x", ImageSize: sizes[1], ImageURLs: slices.Concat(files, []fal.File{small})}},
+			{flux.Pro2Edit{Prompt: "x", ImageURLs: files}, flux.Pro2Edit{Prompt: "x", ImageURLs: slices.Concat(files, []fal.File{remote})}},
+			{flux.Dev2Edit{Prompt: "x", ImageSize: sizes[0], ImageURLs: files}, flux.Dev2Edit{Prompt: "x", ImageSize: sizes[1], ImageURLs: slices.Concat(files, []fal.File{large})}},
 			{qwen.Edit2511{Prompt: "x", ImageURLs: files, NumImages: n}, qwen.Edit2511{Prompt: "x", ImageURLs: files, NumImages: n + 1}},
 		} {
 			less, more := estimate(t, pair[0]), estimate(t, pair[1])

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"errors"
 	"cmp"
 	"fmt"
 	"slices"
@@ -83,7 +84,7 @@ type card struct {
 // newCard checks a price and copies it.
 func newCard(p Price) (*card, error) {
 	if p.Endpoint == "" {
-		return nil, fmt.Errorf("pricing: a price without endpoint")
+		return nil, errors.New("pricing: a price without endpoint")
 	}
 	if p.Rule == nil && p.Unknown == "" {
 		return nil, fmt.Errorf("pricing: %s: a price needs a rule, or words on why there is none", p.Endpoint)

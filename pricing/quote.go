@@ -65,10 +65,10 @@ func (q Quote) Confidence() Confidence {
 	switch {
 	case q.card == nil:
 		return Low
-	case q.card.Rounding.level() < q.card.Price.Confidence.level():
+	case q.card.Rounding.level() < q.card.Confidence.level():
 		return q.card.Rounding
 	}
-	return q.card.Price.Confidence
+	return q.card.Confidence
 }
 
 // Units returns the number of units that the expected amount is; see the

@@ -39,7 +39,7 @@ func TestRoundTripperMisbehaves(t *testing.T) {
 				if sent, ok := errors.AsType[*transport.Error](err); !ok || !sent.MaybeSent {
 					t.Errorf("neither answer nor error: got %v", err)
 				}
-				bodiless := roundTrip(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 503}, nil })
+				bodiless := roundTrip(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: http.StatusServiceUnavailable}, nil })
 				resp, err := newTransport(bodiless).Send(t.Context(), r)
 				if err != nil {
 					t.Fatal(err)
@@ -231,7 +231,7 @@ func TestNoGoroutinesStay(t *testing.T) {
 	tr := newTransport(roundTrip(func(*http.Request) (*http.Response, error) {
 		return httpmock.NewStringResponse(200, "text"), nil
 	}))
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	for range 100 {
 		resp, err := tr.Send(ctx, &transport.Request{
