@@ -57,7 +57,7 @@ func (r Flex2) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Flex2) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	return l.Problems()
 }
 
@@ -139,7 +139,7 @@ func (r Flex2Edit) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Flex2Edit) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "fal announced 10 references and the model maker documents 8")
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	return l.Problems()

@@ -49,7 +49,7 @@ func (r Max2) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Max2) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	return l.Problems()
 }
 
@@ -119,7 +119,7 @@ func (r Max2Edit) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Max2Edit) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "the model maker documents 8 references, users report 10, fal gives no number")
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	return l.Problems()

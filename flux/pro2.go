@@ -51,7 +51,7 @@ func (r Pro2) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Pro2) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	return l.Problems()
 }
 
@@ -123,7 +123,7 @@ func (r Pro2Edit) Validate() error {
 // Warnings returns what is doubtful about the request but not refused.
 func (r Pro2Edit) Warnings() []fal.Problem {
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20, Multiple: 16})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	return l.Problems()
 }

@@ -1,8 +1,8 @@
 package pricing
 
 import (
-	"errors"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )

@@ -51,10 +51,9 @@ type SizeLimit struct {
 	MinArea int `json:"minArea"`
 	MaxArea int `json:"maxArea"`
 	// What some source advises against, though none forbids it.
-	WarnMinSide  int `json:"warnMinSide"`
-	WarnMaxSide  int `json:"warnMaxSide"`
-	WarnMaxArea  int `json:"warnMaxArea"`
-	WarnMultiple int `json:"warnMultiple"`
+	WarnMinSide int `json:"warnMinSide"`
+	WarnMaxSide int `json:"warnMaxSide"`
+	WarnMaxArea int `json:"warnMaxArea"`
 	// PresetsOnly says that only the presets square and square_hd are taken.
 	PresetsOnly bool `json:"presetsOnly"`
 	// Square is the side of the preset square where it is not 512.

@@ -17,7 +17,6 @@ import (
 type SizeAdvice struct {
 	MinSide, MaxSide int // of width and height
 	MaxArea          int // larger pictures are scaled down
-	Multiple         int // of width and height
 }
 
 // AdviseSize doubts sizes against the advice.
@@ -32,9 +31,6 @@ func (l *List) AdviseSize(field string, size fal.ImageSize, advice SizeAdvice) {
 	}
 	if advice.MaxArea > 0 && width*height > advice.MaxArea {
 		l.Add(field, string(size), "larger than "+strconv.Itoa(advice.MaxArea/Megapixel)+" megapixels: the picture will be scaled down")
-	}
-	if m := advice.Multiple; m > 0 && (width%m != 0 || height%m != 0) {
-		l.Add(field, string(size), "sides that are no multiples of "+strconv.Itoa(m)+" may be rounded")
 	}
 }
 

@@ -199,7 +199,7 @@ func (p *printer) checkList(v string, f *catalog.Field, e *catalog.Endpoint, req
 // warnings prints the method that says what is doubtful but not refused.
 func (p *printer) warnings(r *request) {
 	body := &printer{}
-	if s := r.Limits.Size; s.WarnMinSide+s.WarnMaxSide+s.WarnMaxArea+s.WarnMultiple > 0 {
+	if s := r.Limits.Size; s.WarnMinSide+s.WarnMaxSide+s.WarnMaxArea > 0 {
 		var advice []string
 		note := func(name, value string, given int) {
 			if given > 0 {
@@ -209,7 +209,6 @@ func (p *printer) warnings(r *request) {
 		note("MinSide", strconv.Itoa(s.WarnMinSide), s.WarnMinSide)
 		note("MaxSide", strconv.Itoa(s.WarnMaxSide), s.WarnMaxSide)
 		note("MaxArea", megapixels(s.WarnMaxArea), s.WarnMaxArea)
-		note("Multiple", strconv.Itoa(s.WarnMultiple), s.WarnMultiple)
 		body.line("l.AdviseSize(\"image_size\", r.ImageSize, check.SizeAdvice{%s})", strings.Join(advice, ", "))
 	}
 	if r.Limits.Prompt.Warn > 0 {

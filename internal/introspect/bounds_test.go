@@ -224,10 +224,9 @@ func TestSizes(t *testing.T) {
 			s.refuses(t, f, size(fal.Size(14143, 16)))
 			s.refuses(t, f, size(fal.Size(0, 16)))
 		}
-		if m := limit.WarnMultiple; m > 0 {
-			s.doubts(t, f, size(fal.Size(1024, 1024)), false)
-			s.doubts(t, f, size(fal.Size(1024, 1024+m/2)), true)
-			s.doubts(t, f, size(fal.Size(2048, 2048+m)), true)
+		if limit.WarnMaxArea > 0 {
+			s.doubts(t, f, size(fal.Size(1920, 1080)), false)
+			s.doubts(t, f, size(fal.Size(2048, 2064)), true)
 		}
 		if limit.WarnMinSide > 0 {
 			s.doubts(t, f, size(fal.Size(limit.WarnMinSide-16, 1024)), true)

@@ -39,7 +39,9 @@ func TestRoundTripperMisbehaves(t *testing.T) {
 				if sent, ok := errors.AsType[*transport.Error](err); !ok || !sent.MaybeSent {
 					t.Errorf("neither answer nor error: got %v", err)
 				}
-				bodiless := roundTrip(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: http.StatusServiceUnavailable}, nil })
+				bodiless := roundTrip(func(*http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: http.StatusServiceUnavailable}, nil
+				})
 				resp, err := newTransport(bodiless).Send(t.Context(), r)
 				if err != nil {
 					t.Fatal(err)
