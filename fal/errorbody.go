@@ -134,8 +134,6 @@ func billing(status int, falsOwn bool, units string) Billing {
 		return Billed
 	case status >= 500 && falsOwn:
 		return NotBilled
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusTooManyRequests:
-		return NotBilled
 	}
 	return BillingUnknown
 }

@@ -49,14 +49,13 @@ func TestErrorForms(t *testing.T) {
 			name: "unauthorized", status: 401, body: `{"detail":"No user found for Key ID and Secret"}`,
 			want: fal.Error{
 				Message: "No user found for Key ID and Secret: check the API key in FAL_KEY or Client.Key; it has the form key_id:key_secret",
-				Billing: fal.NotBilled,
 			},
 			is: fal.ErrUnauthorized,
 		},
 		{
 			name: "locked", status: 403, body: `{"detail":"User is locked. Reason: Exhausted balance."}`,
 			want: fal.Error{
-				Type: "locked", Billing: fal.NotBilled,
+				Type:    "locked",
 				Message: "User is locked. Reason: Exhausted balance.: top up or unlock the account; jobs that are already running are not lost, take them up with Resume",
 			},
 			is: fal.ErrLocked,
@@ -74,12 +73,12 @@ func TestErrorForms(t *testing.T) {
 		},
 		{
 			name: "platform", status: 429, body: `{"error":{"type":"rate_limited","message":"Slow down"}}`,
-			want: fal.Error{Type: "rate_limited", Message: "Slow down", Retryable: true, Billing: fal.NotBilled},
+			want: fal.Error{Type: "rate_limited", Message: "Slow down", Retryable: true},
 			is:   fal.ErrRateLimited,
 		},
 		{
 			name: "queue", status: 404, body: `{"status":"NOT_FOUND"}`,
-			want: fal.Error{Message: "not found", Billing: fal.NotBilled},
+			want: fal.Error{Message: "not found"},
 			is:   fal.ErrNotFound,
 		},
 		{

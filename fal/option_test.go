@@ -227,6 +227,12 @@ func TestGuard(t *testing.T) {
 		{"failed, billed", func(m *mock, _ *ledger) {
 			m.RegisterResponder(http.MethodGet, jobURL, units(http.StatusUnprocessableEntity, "1", `{"detail":"no"}`))
 		}, []string{reserve, accepted, "settled 1"}},
+		{"result out of reach", func(m *mock, _ *ledger) {
+			m.answer(http.MethodGet, jobURL, http.StatusForbidden, `{"detail":"User is locked."}`)
+		}, []string{reserve, accepted}},
+		{"result gone", func(m *mock, _ *ledger) {
+			m.answer(http.MethodGet, jobURL, http.StatusNotFound, `{"status":"NOT_FOUND"}`)
+		}, []string{reserve, accepted}},
 		{"failed, unknown", func(m *mock, _ *ledger) {
 			m.answer(http.MethodGet, jobURL, http.StatusUnprocessableEntity, `{"detail":"no"}`)
 		}, []string{reserve, accepted}},

@@ -38,7 +38,9 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 		// request on before it failed. Only with 503 it says that it did not.
 		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
 	}
-	if e.Status >= 500 {
+	// The queue charges nothing for what it does not accept. A direct call may
+	// have been refused by the model itself, after it had begun to work.
+	if e.Billing == BillingUnknown && (p.queued || e.Status != http.StatusUnprocessableEntity) {
 		e.Billing = NotBilled
 	}
 	finish(p.money, Meta{}, e)

@@ -19,6 +19,7 @@ type prepared struct {
 	app      string // owner and alias alone, for the URLs of jobs
 	body     []byte
 	opts     *options
+	queued   bool        // for the queue, rather than called directly
 	money    Reservation // never nil
 }
 
@@ -32,7 +33,7 @@ func prepare[Out any](ctx context.Context, c *Client, r Request[Out], opts []Opt
 	if r == nil {
 		return nil, errors.New("fal: the request is nil")
 	}
-	p := &prepared{c: c, endpoint: string(r.Endpoint())}
+	p := &prepared{c: c, endpoint: string(r.Endpoint()), queued: queued}
 	var err error
 	if p.path, p.app, err = parseEndpoint(p.endpoint); err != nil {
 		return nil, err
