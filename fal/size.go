@@ -62,12 +62,27 @@ func (s ImageSize) custom() (width, height int, ok bool) {
 	if !found {
 		return 0, 0, false
 	}
-	width, errW := strconv.Atoi(w)
-	height, errH := strconv.Atoi(h)
-	if errW != nil || errH != nil {
+	width, okW := number(w)
+	height, okH := number(h)
+	if !okW || !okH {
 		return 0, 0, false
 	}
 	return width, height, true
+}
+
+// number reads a whole number. The usual ones are short, and quotes read many.
+func number(s string) (n int, ok bool) {
+	if len(s) > 9 || strings.HasPrefix(s, "-") {
+		n, err := strconv.Atoi(s)
+		return n, err == nil
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, s != ""
 }
 
 // MarshalJSON writes a preset as its name and other sizes as an object with

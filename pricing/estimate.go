@@ -50,27 +50,34 @@ func Estimate[Out any](r fal.Request[Out]) (Quote, error) {
 var errSilent error = &UnknownError{Endpoint: "this request", Reason: "it has no Usage method to tell what it will be charged for"}
 
 // EstimateUsage is like [Estimate], for what a request says of itself.
-func EstimateUsage(u fal.Usage) (Quote, error) { return Default().Estimate(u) }
+func EstimateUsage(u fal.Usage) (q Quote, err error) {
+	err = Default().estimate(&q, &u, fal.File.Dimensions)
+	return q, err
+}
 
 // Estimate returns what a request with the given usage will cost by this
 // table; see the function [Estimate]. Where the price is not known but a unit
 // price is, the quote that comes along with the error is good for [Settle].
-func (t *Table) Estimate(u fal.Usage) (Quote, error) { return t.estimate(&u, fal.File.Dimensions) }
+func (t *Table) Estimate(u fal.Usage) (q Quote, err error) {
+	err = t.estimate(&q, &u, fal.File.Dimensions)
+	return q, err
+}
 
-func (t *Table) estimate(u *fal.Usage, size measurer) (Quote, error) {
-	q := Quote{Endpoint: u.Endpoint}
+// estimate fills in q, which is too large to be handed on by value for nothing.
+func (t *Table) estimate(q *Quote, u *fal.Usage, size measurer) error {
+	q.Endpoint = u.Endpoint
 	c, ok := t.card(u.Endpoint)
 	if !ok {
-		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "the table has no such endpoint"}
+		return &UnknownError{Endpoint: u.Endpoint, Reason: "the table has no such endpoint"}
 	}
 	q.card, q.wanted = c, u.Size
 	switch {
 	case c.Rule == nil:
-		return q, &UnknownError{Endpoint: u.Endpoint, Reason: c.Unknown, Probable: c.Probable}
+		return &UnknownError{Endpoint: u.Endpoint, Reason: c.Unknown, Probable: c.Probable}
 	case !c.Known():
-		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "it is charged " + c.Rule.String() + ", which nobody knows before"}
+		return &UnknownError{Endpoint: u.Endpoint, Reason: "it is charged " + c.Rule.String() + ", which nobody knows before"}
 	case u.Outputs == 0:
-		return q, &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell what it will be charged for"}
+		return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell what it will be charged for"}
 	}
 	err := q.work.set(u, c.Rule, size)
 	if err == nil {
@@ -79,11 +86,11 @@ func (t *Table) estimate(u *fal.Usage, size measurer) (Quote, error) {
 	if err != nil {
 		q.work = work{}
 		if errors.Is(err, ErrUnknown) {
-			return q, err
+			return err
 		}
-		return q, fmt.Errorf("pricing: %s: %w", u.Endpoint, err)
+		return fmt.Errorf("pricing: %s: %w", u.Endpoint, err)
 	}
-	return q, nil
+	return nil
 }
 
 // price adds up the lines.
@@ -103,7 +110,7 @@ func (q *Quote) price() (err error) {
 }
 
 func (q *Quote) sum(c which) (total USD, err error) {
-	var buf [8]charge
+	var buf [4]charge
 	lines, err := charges(buf[:0], q.card.rules[c], &q.work, c)
 	for i := range lines {
 		if err == nil {
