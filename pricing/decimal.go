@@ -44,53 +44,6 @@ func parseDecimal(s string) (int64, error) {
 	return n, nil
 }
 
-// parseNumber reads a JSON number, which may have an exponent, or a decimal
-// number, as a count of billionths. Places beyond the ninth are rounded up in
-// amount.
-func parseNumber(s string) (int64, error) {
-	mantissa, exponent, found := strings.Cut(strings.ToLower(s), "e")
-	if !found {
-		exponent = "0"
-	}
-	shift, err := strconv.Atoi(exponent)
-	if err != nil || shift < -40 || shift > 40 || len(mantissa) > 80 {
-		return 0, fmt.Errorf("%q: must be a number", shorten(s))
-	}
-	digits, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(digits, ".")
-	// Move the point: left by padding in front, right by taking from behind.
-	if shift < 0 {
-		whole = strings.Repeat("0", -shift) + whole
-		fraction = whole[len(whole)+shift:] + fraction
-		whole = whole[:len(whole)+shift]
-	} else {
-		fraction += strings.Repeat("0", shift)
-		whole += fraction[:shift]
-		fraction = fraction[shift:]
-	}
-	if whole == "" {
-		whole = "0"
-	}
-	var beyond string
-	if len(fraction) > places {
-		fraction, beyond = fraction[:places], fraction[places:]
-	}
-	n, err := parseDecimal(whole + "." + fraction + "0")
-	if err == nil && strings.Trim(beyond, "0123456789") != "" {
-		err = fmt.Errorf("%q: must be a number", shorten(s))
-	}
-	if err == nil && strings.Trim(beyond, "0") != "" {
-		if n == math.MaxInt64 {
-			return 0, ErrOverflow
-		}
-		n++
-	}
-	if negative {
-		n = -n
-	}
-	return n, err
-}
-
 // appendDecimal appends a count of billionths as a decimal number with at
 // least the given number of decimal places.
 func appendDecimal(dst []byte, n int64, least int) []byte {
