@@ -18,8 +18,10 @@ const (
 	// Fal sends something on a status stream at least every 15 seconds. One
 	// that is silent for longer than this is taken for dead.
 	streamIdle = 20 * time.Second
-	// streamBegin is how long the beginning of a stream is waited for.
+	// streamBegin is how long the beginning of a stream is waited for, and
+	// streamEnd how long its end after the last status.
 	streamBegin = 10 * time.Second
+	streamEnd   = 5 * time.Millisecond
 	// minPoll and maxPoll bound the time between two polls.
 	minPoll = 100 * time.Millisecond
 	maxPoll = 5 * time.Second
@@ -189,8 +191,15 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 			continue
 		}
 		began = true
-		if err := w.next(w.job.saw(&b)); err != nil || w.done {
+		if err := w.next(w.job.saw(&b)); err != nil {
 			return began, err
+		}
+		if w.done {
+			// Fal ends the stream here. Reading its end lets the connection
+			// be used again for the result.
+			silence.Reset(streamEnd)
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+			return began, nil
 		}
 	}
 	return began, nil

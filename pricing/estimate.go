@@ -38,16 +38,12 @@ func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
 // Estimate allocates nothing of its own for text to image. Go allocates once
 // to pass a request that is not in an interface yet: where that matters, call
 // EstimateUsage(req.Usage()).
-func Estimate[Out any](r fal.Request[Out]) (Quote, error) {
-	if u, ok := r.(interface{ Usage() fal.Usage }); ok {
-		return EstimateUsage(u.Usage())
+func Estimate[Out any, T fal.Request[Out]](r T) (Quote, error) {
+	if any(r) == nil {
+		return Quote{}, errors.New("pricing: the request is nil")
 	}
-	return Quote{}, errSilent
+	return EstimateUsage(usageOf[Out](r))
 }
-
-// errSilent is the error for a request that does not tell what it uses, such
-// as a fal.Call, and for nil.
-var errSilent error = &UnknownError{Endpoint: "this request", Reason: "it has no Usage method to tell what it will be charged for"}
 
 // EstimateUsage is like [Estimate], for what a request says of itself.
 func EstimateUsage(u fal.Usage) (q Quote, err error) {
@@ -63,7 +59,7 @@ func (t *Table) Estimate(u fal.Usage) (q Quote, err error) {
 	return q, err
 }
 
-// estimate fills in q, which is too large to be handed on by value for nothing.
+// estimate fills in the quote, which is zero before.
 func (t *Table) estimate(q *Quote, u *fal.Usage, size measurer) error {
 	q.Endpoint = u.Endpoint
 	c, ok := t.card(u.Endpoint)
@@ -83,14 +79,14 @@ func (t *Table) estimate(q *Quote, u *fal.Usage, size measurer) error {
 	if err == nil {
 		err = q.price()
 	}
-	if err != nil {
-		q.work = work{}
-		if errors.Is(err, ErrUnknown) {
-			return err
-		}
-		return fmt.Errorf("pricing: %s: %w", u.Endpoint, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	q.work, q.Min, q.Expected, q.Max = work{}, 0, 0, 0
+	if errors.Is(err, ErrUnknown) {
+		return err
+	}
+	return fmt.Errorf("pricing: %s: %w", u.Endpoint, err)
 }
 
 // price adds up the lines.

@@ -41,6 +41,7 @@ type Server struct {
 	keepAlive time.Duration
 	base      string // the URL of the server
 	http      *http.Server
+	listener  net.Listener
 	stopped   chan struct{} // closed when the server closes
 	closeOnce sync.Once
 
@@ -101,7 +102,7 @@ func Start(address string, opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		key: Key, keepAlive: 15 * time.Second, base: "http://" + listener.Addr().String(),
-		stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file),
+		listener: listener, stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file),
 		ledger: newLedger(),
 	}
 	for _, opt := range opts {
@@ -134,6 +135,7 @@ func (s *Server) host(name string) string { return s.base + "/" + name }
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
 		close(s.stopped)
+		_ = s.listener.Close() // the HTTP server may not have begun to listen
 		_ = s.http.Close()
 	})
 }
