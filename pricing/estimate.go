@@ -34,15 +34,13 @@ func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
 // the headers of local input pictures where their size counts, and sends
 // nothing. The error is [ErrUnknown] if the price is not known, and another if
 // an input cannot be read or the amount overflows.
-//
-// Estimate allocates nothing of its own for text to image. Go allocates once
-// to pass a request that is not in an interface yet: where that matters, call
-// EstimateUsage(req.Usage()).
-func Estimate[Out any, T fal.Request[Out]](r T) (Quote, error) {
-	if any(r) == nil {
-		return Quote{}, errors.New("pricing: the request is nil")
+func Estimate[Out any, T fal.Request[Out]](r T) (q Quote, err error) {
+	u, err := usageOf[Out](r)
+	if err != nil {
+		return q, err
 	}
-	return EstimateUsage(usageOf[Out](r))
+	err = Default().estimate(&q, &u, fal.File.Dimensions)
+	return q, err
 }
 
 // EstimateUsage is like [Estimate], for what a request says of itself.

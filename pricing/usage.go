@@ -6,6 +6,9 @@ import (
 	"github.com/falimage/falimage-go/fal"
 )
 
+// errNil is the error for a request that is nil.
+var errNil error = &UnknownError{Endpoint: "this request", Reason: "it is nil"}
+
 // user is a request that tells what it will be charged for.
 type user interface{ Usage() fal.Usage }
 
@@ -19,7 +22,7 @@ var boxes sync.Pool
 // a box that is used again goes into an interface for free, and has all the
 // methods of what it points to. Requests that are pointers or interfaces
 // already need no box.
-func usageOf[Out any, T fal.Request[Out]](r T) fal.Usage {
+func usageOf[Out any, T fal.Request[Out]](r T) (u fal.Usage, err error) {
 	var zero T
 	if _, ok := any(zero).(user); ok {
 		box, ok := boxes.Get().(*T)
@@ -28,14 +31,17 @@ func usageOf[Out any, T fal.Request[Out]](r T) fal.Usage {
 		}
 		if boxed, ok := any(box).(user); ok {
 			*box = r
-			usage := boxed.Usage()
+			u = boxed.Usage()
 			*box = zero // keep nothing of the request
 			boxes.Put(box)
-			return usage
+			return u, nil
 		}
 	}
-	if u, ok := any(r).(user); ok {
-		return u.Usage()
+	switch r := any(r).(type) {
+	case nil:
+		return u, errNil
+	case user:
+		return r.Usage(), nil
 	}
-	return fal.Usage{Endpoint: string(r.Endpoint())}
+	return fal.Usage{Endpoint: string(r.Endpoint())}, nil
 }
