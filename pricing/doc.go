@@ -24,9 +24,8 @@
 // costs to what the largest costs. The expected amount then takes a picture
 // that comes from elsewhere to have 4 MP, as photographs do, and a picture
 // whose size the model chooses to have 1 MP, as the models' presets do, within
-// the limits of the endpoint. [Measure] looks up the sizes of remote pictures.
-// Where sources disagree on a price and none of them settles it, the quote
-// spans the prices. What cannot be priced at all is [ErrUnknown], never nothing
+// the limits of the endpoint. Where sources disagree on a price and none of
+// them settles it, the quote spans the prices. What cannot be priced at all is [ErrUnknown], never nothing
 // and never zero.
 //
 // # Units

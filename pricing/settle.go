@@ -69,7 +69,8 @@ func (b Bill) String() string {
 	if difference < 0 {
 		how, difference = "less", -difference
 	}
-	return text + fmt.Sprintf(", quoted %v: %v %s than expected", b.quote.Expected, difference, how)
+	return text + fmt.Sprintf(", quoted %v: %v %s than expected, since the quote counts %v units of a %s",
+		b.quote.Expected, difference, how, b.quote.Units(), b.quote.card.Rule.Unit())
 }
 
 // tieredUnits reports whether the bill fits the other reading of units for the

@@ -1,0 +1,174 @@
+package pricing_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// proUsage is one picture of FLUX.2 [pro] at 1 MP: $0.03.
+var proUsage = fal.Usage{Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.SquareHD}
+
+// proMeta is its result, with the given units.
+func proMeta(id, units string) fal.Meta {
+	return fal.Meta{Endpoint: "fal-ai/flux-2-pro", RequestID: id, BillableUnits: units}
+}
+
+func tenant(name string) map[string]string { return map[string]string{"tenant": name} }
+
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	b := &pricing.Budget{Limits: []pricing.Limit{
+		{Amount: 12 * pricing.Cent},
+		{Amount: 6 * pricing.Cent, Tag: "tenant"},
+		{Amount: 3 * pricing.Cent, Tag: "tenant", Value: "small"},
+	}}
+	reserve := func(tags map[string]string) fal.Reservation {
+		t.Helper()
+		r, err := b.Reserve(t.Context(), proUsage, tags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	refused := func(tags map[string]string, want pricing.BudgetError) {
+		t.Helper()
+		_, err := b.Reserve(t.Context(), proUsage, tags)
+		got, ok := errors.AsType[*pricing.BudgetError](err)
+		if !ok {
+			t.Fatalf("got %v, want a BudgetError", err)
+		}
+		want.Endpoint = proUsage.Endpoint
+		if diff := cmp.Diff(want, *got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	}
+	const cent = pricing.Cent
+	small := reserve(tenant("small"))
+	refused(tenant("small"), pricing.BudgetError{Tag: "tenant", Value: "small", Limit: 3 * cent, Asked: 3 * cent})
+	small.Released(errors.New("failed"))
+	reserve(tenant("small")).Settled(proMeta("a", "0.5")) // half of what was set aside
+	refused(tenant("small"), pricing.BudgetError{Tag: "tenant", Value: "small", Limit: 3 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
+	reserve(nil)
+	last := reserve(nil)
+	refused(nil, pricing.BudgetError{Tag: "tenant", Limit: 6 * cent, Asked: 3 * cent})
+	reserve(tenant("big")).Settled(proMeta("c", "1"))
+	refused(tenant("big"), pricing.BudgetError{Limit: 12 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
+	last.Settled(proMeta("b", "")) // no units: the most is booked
+	if got := b.Spent(); got != 15*cent/2 {
+		t.Errorf("spent %v, want $0.075", got)
+	}
+	if got := b.Reserved(); got != 3*cent {
+		t.Errorf("reserved %v, want $0.03", got)
+	}
+	if got := b.SpentBy("tenant", "small"); got != 3*cent/2 {
+		t.Errorf("spent by small %v, want $0.015", got)
+	}
+	if got := b.ReservedBy("tenant", ""); got != 3*cent {
+		t.Errorf("reserved without tenant %v, want $0.03", got)
+	}
+}
+
+// A reservation is settled or released once, whatever happens after.
+func TestBudgetSettlesOnce(t *testing.T) {
+	t.Parallel()
+	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	r, err := b.Reserve(t.Context(), proUsage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Settled(proMeta("a", "1"))
+	r.Settled(proMeta("a", "1"))
+	r.Released(nil)
+	if b.Spent() != 3*pricing.Cent || b.Reserved() != 0 {
+		t.Errorf("spent %v, reserved %v, want $0.03 and nothing", b.Spent(), b.Reserved())
+	}
+}
+
+func TestBudgetUnpriced(t *testing.T) {
+	t.Parallel()
+	usage := fal.Usage{Endpoint: "fal-ai/some-new-model", Outputs: 1}
+	b := &pricing.Budget{}
+	if _, err := b.Reserve(t.Context(), usage, nil); !errors.Is(err, pricing.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
+	b = &pricing.Budget{Unpriced: pricing.Dollar, Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	r, err := b.Reserve(t.Context(), usage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Settled(fal.Meta{Endpoint: usage.Endpoint, RequestID: "a", BillableUnits: "2"})
+	if b.Spent() != pricing.Dollar {
+		t.Errorf("spent %v, want $1.00: nobody knows the unit price", b.Spent())
+	}
+	if _, err := b.Reserve(t.Context(), usage, nil); err == nil {
+		t.Error("went over the limit")
+	}
+}
+
+// Many goroutines cannot take more than the limit between them, whatever they
+// settle and release.
+func TestBudgetUnderLoad(t *testing.T) {
+	t.Parallel()
+	const limit = 2 * pricing.Dollar
+	ledger, err := pricing.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &pricing.Budget{
+		Limits: []pricing.Limit{{Amount: limit}, {Amount: limit / 4, Tag: "tenant"}},
+		Ledger: ledger,
+	}
+	var held, accepted, refused, billed atomic.Int64
+	var wait sync.WaitGroup
+	for i := range 1000 {
+		wait.Go(func() {
+			tags := tenant(string(rune('a' + i%5)))
+			r, err := b.Reserve(t.Context(), proUsage, tags)
+			if err != nil {
+				refused.Add(1)
+				return
+			}
+			// Held is what is out at most: taken back before it is given back.
+			if sum := held.Add(int64(3 * pricing.Cent)); pricing.USD(sum) > limit {
+				t.Errorf("%v is out, the limit is %v", pricing.USD(sum), limit)
+			}
+			accepted.Add(1)
+			r.Accepted(string(rune('A' + i)))
+			switch rand.IntN(3) {
+			case 0:
+				held.Add(-int64(3 * pricing.Cent))
+				r.Released(nil)
+			case 1:
+				billed.Add(int64(3 * pricing.Cent))
+				r.Settled(proMeta(string(rune('A'+i)), "1"))
+			}
+		})
+	}
+	wait.Wait()
+	if total := b.Spent() + b.Reserved(); total > limit || total != pricing.USD(held.Load()) {
+		t.Errorf("spent and reserved are %v, want %v and at most %v", total, pricing.USD(held.Load()), limit)
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if total := b.SpentBy("tenant", name) + b.ReservedBy("tenant", name); total > limit/4 {
+			t.Errorf("tenant %s has %v of %v", name, total, limit/4)
+		}
+	}
+	if refused.Load() == 0 || accepted.Load() == 0 {
+		t.Errorf("%d accepted and %d refused: the limit was not reached", accepted.Load(), refused.Load())
+	}
+	if got := ledger.Totals().All; got.Billed != pricing.USD(billed.Load()) || got.Reserved != b.Reserved() {
+		t.Errorf("the ledger has %+v, the budget %v and %v", got, b.Spent(), b.Reserved())
+	}
+	if err := ledger.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,201 @@
+package pricing
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Ledger is a record of what requests were quoted and billed, in a file to
+// which lines are only ever added, each a JSON object written at once. A
+// program that is killed between any two writes loses nothing that was noted,
+// and counts nothing twice when the ledger is opened again. (What survives a
+// power cut is up to the system; Sync forces the file to the disk.)
+//
+// Set it as the Ledger of a [Budget], which needs no limits. A ledger may be
+// used by many goroutines at once, by one program at a time.
+type Ledger struct {
+	mu    sync.Mutex
+	file  *os.File
+	torn  bool // the file does not end with a line break
+	err   error
+	books books
+}
+
+// OpenLedger opens the ledger at a path, or makes it. A line that a crash cut
+// off is passed over. Close it when done.
+func OpenLedger(path string) (*Ledger, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("pricing: ledger: %w", err)
+	}
+	l := &Ledger{file: f, books: newBooks()}
+	if err := l.read(bufio.NewReader(f)); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("pricing: ledger %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// read takes the lines of the file into the books.
+func (l *Ledger) read(r *bufio.Reader) error {
+	for number := 1; ; number++ {
+		line, err := r.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			return err
+		}
+		l.torn = len(line) > 0 && err == io.EOF
+		if len(bytes.TrimSpace(line)) > 0 {
+			var e event
+			if json.Unmarshal(line, &e) != nil {
+				l.books.damaged++ // cut off by a crash
+			} else if err := l.books.apply(e); err != nil {
+				return fmt.Errorf("line %d: %w", number, err)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// Close closes the file. The error is that of the first write that failed, if
+// any did.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.err, l.file.Close())
+}
+
+// Sync forces what was written to the disk.
+func (l *Ledger) Sync() error { return l.file.Sync() }
+
+// Err returns the error of the first write that failed. What it was to note is
+// in the totals of this ledger but not in the file.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Damaged returns the number of lines that could not be read when the ledger
+// was opened: those that crashes cut off.
+func (l *Ledger) Damaged() int { return l.books.damaged }
+
+// Totals returns the sums of all requests in the ledger.
+func (l *Ledger) Totals() Totals {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.books.totals.clone()
+}
+
+// Open returns the requests that are neither settled nor released, the oldest
+// first: those under way, and those that a crash or a lost answer left in
+// doubt. Where a RequestID is known, fal.Resume finds the job, and Record
+// notes its result.
+func (l *Ledger) Open() []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries := make([]Entry, 0, len(l.books.open))
+	for _, e := range l.books.open {
+		c := *e
+		c.Tags = maps.Clone(e.Tags)
+		entries = append(entries, c)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	return entries
+}
+
+// Record notes the result of a job that was taken up by fal.Resume, which no
+// guard sees, priced by the default table. A request that the ledger holds as
+// settled is not noted again.
+func (l *Ledger) Record(meta fal.Meta) error {
+	if meta.RequestID == "" {
+		return errors.New("pricing: ledger: the result has no request id")
+	}
+	price, _ := Default().card(meta.Endpoint)
+	bill, err := Settle(Quote{Endpoint: meta.Endpoint, card: price}, meta)
+	if err != nil {
+		return fmt.Errorf("pricing: ledger: request %s: %w", meta.RequestID, err)
+	}
+	l.mu.Lock()
+	id := l.books.accepted[meta.RequestID]
+	l.mu.Unlock()
+	if id != "" {
+		return l.settled(id, meta, bill.Billed, true)
+	}
+	return l.add(event{
+		Time: time.Now().UTC(), Event: eventSettled, ID: rand.Text(), Endpoint: meta.Endpoint,
+		RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: bill.Billed,
+	})
+}
+
+// Forget notes that an open request was not charged after all: that its job
+// was never accepted, or failed. ID is that of the entry.
+func (l *Ledger) Forget(id string) error { return l.released(id) }
+
+// reserve notes a new request and returns its id in the ledger. If it cannot
+// be written it is not noted.
+func (l *Ledger) reserve(q Quote, amount USD, tags map[string]string) (id string, err error) {
+	id = rand.Text()
+	return id, l.add(event{
+		Time: time.Now().UTC(), Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
+		Min: q.Min, Expected: q.Expected, Max: q.Max, Reserved: amount,
+	})
+}
+
+func (l *Ledger) accepted(id, requestID string) error {
+	return l.add(event{Time: time.Now().UTC(), Event: eventAccepted, ID: id, RequestID: requestID})
+}
+
+func (l *Ledger) settled(id string, meta fal.Meta, billed USD, known bool) error {
+	e := event{Time: time.Now().UTC(), Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+	e.Presumed = !known
+	return l.add(e)
+}
+
+func (l *Ledger) released(id string) error {
+	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id})
+}
+
+// add writes an event and takes it into the books. A new request must be in
+// the file before it is sent; what happened to it afterwards counts even if
+// it cannot be written.
+func (l *Ledger) add(e event) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("pricing: ledger: %w", err)
+	}
+	line = append(line, '\n')
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.books.news(e) {
+		return nil
+	}
+	if l.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	if _, err = l.file.Write(line); err != nil {
+		l.torn = true
+		err = fmt.Errorf("pricing: ledger: %w", err)
+		l.err = cmp.Or(l.err, err)
+		if e.Event == eventReserved {
+			return err
+		}
+	} else {
+		l.torn = false
+	}
+	return errors.Join(err, l.books.apply(e))
+}
