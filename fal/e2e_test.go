@@ -244,6 +244,22 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// Several files of one request are uploaded side by side.
+func TestManyReferences(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	req := flux.Pro2Edit{Prompt: "all of them", ImageSize: fal.SquareHD}
+	for i := range 9 {
+		req.ImageURLs = append(req.ImageURLs, fal.Bytes(pngFile(t, 10+i, 10)))
+	}
+	if _, err := fal.Subscribe(t.Context(), quiet(srv.Client()), req); err != nil {
+		t.Fatal(err)
+	}
+	if l := srv.Ledger(); l.Uploads != 9 {
+		t.Errorf("%d uploads, want 9", l.Uploads)
+	}
+}
+
 func TestStreamEndToEnd(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t)

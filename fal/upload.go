@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,13 +64,10 @@ func (c *Client) uploadAll(ctx context.Context, files []File, o *options) (map[F
 		mu       sync.Mutex
 		firstErr error
 	)
-	for _, f := range files {
-		if _, twice := remote[f]; twice {
+	for i, f := range files {
+		if slices.Contains(files[:i], f) {
 			continue
 		}
-		mu.Lock()
-		remote[f] = File{}
-		mu.Unlock()
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
