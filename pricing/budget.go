@@ -56,6 +56,8 @@ type Budget struct {
 	past     Totals           // what the ledger held at first
 }
 
+var _ fal.Guard = (*Budget)(nil)
+
 // balance is the state of an account.
 type balance struct{ spent, reserved USD }
 

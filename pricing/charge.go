@@ -116,10 +116,14 @@ func inputCharges(dst []charge, price USD, limit int64, w *work, c which) ([]cha
 }
 
 func (r PerStep) charges(dst []charge, w *work, c which) ([]charge, error) {
-	steps := max(w.steps[c], r.MinSteps)
+	steps := max(w.size[c], r.MinSteps)
 	amount, err := times(r.Price, steps, 1)
-	if n := w.references[c]; err == nil && n > 0 {
-		amount, err = amount.Scale(int64(r.References[n-1]), billion)
+	if (r.References != [4]Units{}) && err == nil {
+		number := 1
+		if c == most {
+			number = len(r.References)
+		}
+		amount, err = amount.Scale(int64(r.References[number-1]), billion)
 	}
 	if err != nil {
 		return dst, err

@@ -24,8 +24,9 @@
 // costs to what the largest costs. The expected amount then takes a picture
 // that comes from elsewhere to have 4 MP, as photographs do, and a picture
 // whose size the model chooses to have 1 MP, as the models' presets do, within
-// the limits of the endpoint. Where sources disagree on a price and none of
-// them settles it, the quote spans the prices. What cannot be priced at all is [ErrUnknown], never nothing
+// the limits of the endpoint. [Measure] looks up the sizes of remote pictures.
+// Where sources disagree on a price and none of them settles it, the quote
+// spans the prices. What cannot be priced at all is [ErrUnknown], never nothing
 // and never zero.
 //
 // # Units
@@ -47,6 +48,15 @@
 // the same unit: a charge is always units times the unit price. Fal's units
 // have 8 decimal places at most, so an amount that does not divide evenly is
 // settled to the nearest billionth of a dollar.
+//
+// A bill may be for the size that was asked for although the picture came out
+// smaller: [Mismatches] compares the two.
+//
+// # Plans
+//
+// [NewPlan] tells what a month of pictures costs by one model or a mix, [Rank]
+// which of several models is the cheapest way, [MostFinals] how many of the
+// better pictures a budget allows, and [Sum] what a list of requests costs.
 //
 // # Budgets and records
 //

@@ -93,7 +93,7 @@ func (q *Quote) price() (err error) {
 		return err
 	}
 	q.Min, q.Max = q.Expected, q.Expected
-	if q.work.exact() && !q.card.disputed {
+	if !q.work.open && !q.card.disputed {
 		return nil
 	}
 	if q.Min, err = q.sum(least); err != nil {

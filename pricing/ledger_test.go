@@ -65,10 +65,18 @@ func TestLedger(t *testing.T) {
 	if err := l.Record(proMeta("a", "1")); err != nil {
 		t.Error(err)
 	}
-	for range 2 {
-		if err := l.Record(proMeta("d", "2")); err != nil { // by another program
-			t.Error(err)
-		}
+	if err := l.Record(proMeta("d", "2")); err != nil { // by another program
+		t.Error(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(proMeta("d", "2")); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile(path); err != nil || len(after) != len(before) {
+		t.Errorf("the second result of a request was noted: %d bytes, then %d, %v", len(before), len(after), err)
 	}
 
 	const cent = pricing.Cent
@@ -139,7 +147,10 @@ func TestLedgerTornAnywhere(t *testing.T) {
 		}
 		book(t, &pricing.Budget{Ledger: l}, "c", nil, settle("c", "1"))
 		_ = l.Close()
-		if got := openLedger(t, torn).Totals().All; got.Billed != first.Billed+3*pricing.Cent || got.Requests != first.Requests+1 {
+		again := openLedger(t, torn)
+		got := again.Totals().All
+		_ = again.Close()
+		if got.Billed != first.Billed+3*pricing.Cent || got.Requests != first.Requests+1 {
 			t.Fatalf("cut after %d bytes: %+v, then %+v", cut, first, got)
 		}
 	}

@@ -40,8 +40,6 @@ type span [3]int64
 
 func exactly(n int64) span { return span{n, n, n} }
 
-func (s span) exact() bool { return s[least] == s[most] }
-
 // clamp keeps each case within low and high; 0 means no bound.
 func (s span) clamp(low, high int64) span {
 	for i := range s {
@@ -56,22 +54,11 @@ func (s span) clamp(low, high int64) span {
 // work is what a request is charged for, in the three cases.
 type work struct {
 	outputs    int64
-	size       span   // of each output, in megapixels
+	size       span   // of each output, in megapixels; for training its steps
 	inputs     []span // of each input, in megapixels; nil if they do not matter
 	inputCount int64
 	loras      int64
-	steps      span
-	references span
-}
-
-// exact reports whether the three cases are the same.
-func (w *work) exact() bool {
-	for _, in := range w.inputs {
-		if !in.exact() {
-			return false
-		}
-	}
-	return w.size.exact() && w.steps.exact() && w.references.exact() && w.loras == 0
+	open       bool // the three cases are not the same
 }
 
 // measurer tells the size of a picture.
@@ -88,6 +75,7 @@ func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 	case PerMegapixel:
 		if (r.LoRA != LoRASurcharge{}) {
 			w.loras = int64(u.LoRAs)
+			w.open = w.loras > 0 // requests do not tell how large they are
 		}
 		if r.Inputs == InputsRoundedUp {
 			err = w.setInputs(u.Inputs, size)
@@ -101,20 +89,19 @@ func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 			err = w.setSize(u, size)
 		}
 	case PerStep:
-		w.steps = exactly(int64(u.Steps))
+		w.size = exactly(int64(u.Steps))
 		if u.Steps == 0 {
 			if r.MaxSteps == 0 {
 				return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell its number of steps"}
 			}
-			w.steps = span{1, likelySteps, r.MaxSteps}
+			w.size = span{1, likelySteps, r.MaxSteps}
 		}
 		if r.MinStepsUnknown {
-			w.steps[most] = max(w.steps[most], largestMinSteps)
+			w.size[most] = max(w.size[most], largestMinSteps)
 		}
-		if r.References != [4]Units{} {
-			w.references = span{1, 1, 4} // requests do not tell
-		}
+		w.open = r.References != [4]Units{} // requests do not tell their number
 	}
+	w.open = w.open || w.size[least] != w.size[most]
 	return err
 }
 
@@ -170,6 +157,7 @@ func (w *work) setInputs(files []fal.File, size measurer) error {
 		for c, a := range area {
 			w.inputs[i][c] = megapixels(a)
 		}
+		w.open = w.open || area[least] != area[most]
 	}
 	return nil
 }

@@ -1,0 +1,143 @@
+// Prices shows what FLUX and Qwen Image cost on fal: the price lists of both
+// families, a month of each, and a chart of cost against resolution. With
+// -model it quotes one model. It needs no key and sends nothing.
+//
+//	go run ./examples/prices
+//	go run ./examples/prices -model flux.Pro2Edit -size 1920x1080 -inputs a.png,b.png -n 4
+//	go run ./examples/prices -chart out/prices.svg -models flux.Pro2,flux.Max2,qwen.Image
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/qwen"
+)
+
+func main() {
+	model := flag.String("model", "", "quote this model, such as flux.Pro2 or fal-ai/flux-2-pro")
+	size := flag.String("size", "", "size of the pictures: 1920x1080, or a preset such as square_hd; default: the model's own")
+	inputs := flag.String("inputs", "", "input pictures, paths or URLs, separated by commas")
+	n := flag.Int("n", 1, "number of pictures")
+	chart := flag.String("chart", filepath.Join("out", "prices.svg"), "file for the chart")
+	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,qwen.Image,qwen.Image2,qwen.Image2Pro", "models in the chart")
+	flag.Parse()
+	var err error
+	if *model != "" {
+		err = quote(os.Stdout, *model, fal.ImageSize(*size), split(*inputs), *n)
+	} else {
+		err = overview(os.Stdout, *chart, split(*models))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// overview prints the lists and draws the chart.
+func overview(w io.Writer, path string, models []string) error {
+	if err := lists(w); err != nil {
+		return err
+	}
+	if err := months(w); err != nil {
+		return err
+	}
+	drawing, err := draw(models)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, drawing, 0o600); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\nCost against resolution: %s\n", path)
+	return err
+}
+
+// quote prints what n pictures by one model cost, and why.
+func quote(w io.Writer, name string, size fal.ImageSize, inputs []string, n int) error {
+	m, err := find(name)
+	if err != nil {
+		return err
+	}
+	u, requests, err := usage(m, size, inputs, n)
+	if err != nil {
+		return err
+	}
+	q, err := pricing.EstimateUsage(u)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s, %s.%s\n%v\n", m.Title, m.Package, m.Type, q)
+	if requests == 1 {
+		return nil
+	}
+	plan, err := pricing.NewPlan(int64(requests), pricing.Part{Name: "requests of one picture each", Quote: q})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(w, "\n", plan)
+	return err
+}
+
+// find returns the model with a Go name or endpoint id.
+func find(name string) (schema.Model, error) {
+	for _, m := range slices.Concat(flux.Models(), qwen.Models()) {
+		if name == m.ID || slices.Contains(m.Aliases, name) || strings.EqualFold(name, m.Package+"."+m.Type) {
+			return m, nil
+		}
+	}
+	return schema.Model{}, fmt.Errorf("no model %q: see flux.Models and qwen.Models", name)
+}
+
+// usage returns what a request for n pictures is charged for, and how many
+// such requests it takes where the model makes one picture at a time.
+func usage(m schema.Model, size fal.ImageSize, inputs []string, n int) (u fal.Usage, requests int, err error) {
+	request, ok := m.New().(interface{ Usage() fal.Usage })
+	if !ok || n < 1 {
+		return u, 0, fmt.Errorf("%s: cannot quote %d pictures", m.ID, n)
+	}
+	u = request.Usage()
+	if f, ok := m.Field("image_size"); size != "" {
+		_, _, known := size.Dimensions()
+		switch {
+		case !ok:
+			return u, 0, fmt.Errorf("%s.%s has no image size to set", m.Package, m.Type)
+		case known:
+			u.Size = size
+		case !slices.Contains(f.Enum, string(size)):
+			return u, 0, fmt.Errorf("-size %q: must be like 1920x1080, or one of %v", size, f.Enum)
+		}
+	}
+	takes := slices.ContainsFunc(m.Fields, func(f schema.Field) bool { return f.Type == schema.File || f.Type == schema.Files })
+	if len(inputs) > 0 && !takes {
+		return u, 0, fmt.Errorf("%s.%s takes no input pictures", m.Package, m.Type)
+	}
+	for _, in := range inputs {
+		if strings.Contains(in, "://") {
+			u.Inputs = append(u.Inputs, fal.URL(in))
+		} else {
+			u.Inputs = append(u.Inputs, fal.Path(in))
+		}
+	}
+	if f, ok := m.Field("num_images"); ok && f.Max != nil && n <= int(*f.Max) {
+		u.Outputs = n
+		return u, 1, nil
+	}
+	return u, n, nil
+}
