@@ -36,6 +36,12 @@ func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 		return nil, errors.New("fal: download: no file is given")
 	}
 	address, _ := m.media()
+	return c.download(ctx, address, nil)
+}
+
+// download is Download of an address. The header may ask for a range; the
+// answer may then be the whole file all the same.
+func (c *Client) download(ctx context.Context, address string, header http.Header) (io.ReadCloser, error) {
 	if strings.HasPrefix(address, "data:") {
 		_, content, err := decodeDataURL(address)
 		if err != nil {
@@ -43,11 +49,11 @@ func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
-	resp, err := c.transport.Download(ctx, address)
+	resp, err := c.transport.Download(ctx, address, header)
 	if err != nil {
 		return nil, fmt.Errorf("fal: download: %w", err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if part := resp.StatusCode == http.StatusPartialContent && header.Get("Range") != ""; resp.StatusCode != http.StatusOK && !part {
 		body, _ := readAll(resp, maxErrorBody)
 		e := c.newError("download", "", resp, body)
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
@@ -128,6 +134,44 @@ func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
 		return nil, fmt.Errorf("fal: decode: %w", err)
 	}
 	return picture, nil
+}
+
+// headRange asks for the first bytes of a picture, in which nearly all have
+// their size.
+var headRange = http.Header{"Range": {"bytes=0-65535"}}
+
+// Dimensions returns the width and height in pixels of a picture, wherever it
+// is. For one behind an http or https URL it asks the server for the first 64
+// KiB, and reads on only if the size is not among them. It takes the same care
+// as [Client.Download]: no key is sent along, and private addresses are
+// refused. [File.Dimensions] does it for local files alone.
+func (c *Client) Dimensions(ctx context.Context, f File) (width, height int, err error) {
+	width, height, err = f.Dimensions()
+	if !errors.Is(err, ErrRemote) {
+		return width, height, err
+	}
+	if err := c.ready(ctx); err != nil {
+		return 0, 0, err
+	}
+	width, height, err = c.remoteDimensions(ctx, f.url, headRange)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		width, height, err = c.remoteDimensions(ctx, f.url, nil)
+	}
+	return width, height, err
+}
+
+// remoteDimensions reads a remote picture up to its size and hangs up.
+func (c *Client) remoteDimensions(ctx context.Context, address string, header http.Header) (width, height int, err error) {
+	body, err := c.download(ctx, address, header)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer body.Close()
+	config, _, err := image.DecodeConfig(body)
+	if err != nil {
+		return 0, 0, fmt.Errorf("fal: %s: not a PNG, JPEG, GIF or WebP picture: %w", shorten(address), err)
+	}
+	return config.Width, config.Height, nil
 }
 
 // Extension returns the file name extension of the picture's format, with its

@@ -157,7 +157,8 @@ func retryable(e *Error, header http.Header) bool {
 }
 
 func retryAfter(header http.Header) time.Duration {
-	value := header.Get("Retry-After")
+	// The platform names the header of its rate limits in its own way.
+	value := cmp.Or(header.Get("Retry-After"), header.Get("X-Ratelimit-Reset"))
 	if seconds, err := strconv.Atoi(value); err == nil {
 		return time.Duration(min(max(seconds, 0), 1<<31)) * time.Second
 	}

@@ -11,24 +11,30 @@ import (
 // the API key is then sent to these hosts and to no others. A base URL may
 // have a path; it is https, or http on a loopback address.
 type Hosts struct {
-	Run   string // direct calls and streams; default https://fal.run
-	Queue string // the queue; default https://queue.fal.run
-	REST  string // uploads; default https://rest.fal.ai
+	Run      string // direct calls and streams; default https://fal.run
+	Queue    string // the queue; default https://queue.fal.run
+	REST     string // uploads; default https://rest.fal.ai
+	Platform string // prices and the account; default https://api.fal.ai
+}
+
+var falsHosts = Hosts{
+	Run: "https://fal.run", Queue: "https://queue.fal.run", REST: "https://rest.fal.ai", Platform: "https://api.fal.ai",
 }
 
 // resolve fills in the defaults. Origins are the hosts that may get the key,
 // or nil if all are fal's own.
 func (h Hosts) resolve() (full Hosts, origins []string, err error) {
 	if h == (Hosts{}) {
-		return Hosts{Run: "https://fal.run", Queue: "https://queue.fal.run", REST: "https://rest.fal.ai"}, nil, nil
+		return falsHosts, nil, nil
 	}
 	for _, host := range []struct {
 		field, fallback string
 		value           *string
 	}{
-		{"Run", "https://fal.run", &h.Run},
-		{"Queue", "https://queue.fal.run", &h.Queue},
-		{"REST", "https://rest.fal.ai", &h.REST},
+		{"Run", falsHosts.Run, &h.Run},
+		{"Queue", falsHosts.Queue, &h.Queue},
+		{"REST", falsHosts.REST, &h.REST},
+		{"Platform", falsHosts.Platform, &h.Platform},
 	} {
 		if *host.value == "" {
 			*host.value = host.fallback

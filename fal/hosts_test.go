@@ -47,7 +47,7 @@ func TestHosts(t *testing.T) {
 		t.Errorf("the zero Hosts give %v, %v, want fal's own", origins, err)
 	}
 	full, _, err := fal.ResolveHosts(fal.Hosts{Queue: "https://gateway.example/fal/"})
-	want := fal.Hosts{Run: "https://fal.run", Queue: "https://gateway.example/fal", REST: "https://rest.fal.ai"}
+	want := fal.Hosts{Run: "https://fal.run", Queue: "https://gateway.example/fal", REST: "https://rest.fal.ai", Platform: "https://api.fal.ai"}
 	if err != nil || full != want {
 		t.Errorf("got %v, %v, want %v", full, err, want)
 	}

@@ -35,6 +35,16 @@ type Usage struct {
 	// LoRAs is the number of LoRA weights loaded.
 	LoRAs int
 
+	// LoRABytes is the size of all of them together, or 0 where it is not
+	// known. Requests do not know it: who does sets it before asking package
+	// pricing.
+	LoRABytes int64
+
+	// References is the number of reference pictures that go with each
+	// picture of a training set, or 0 where it is not known. Requests do not
+	// know it; the training sets of package dataset do.
+	References int
+
 	// Upscale is the factor by which sides grow, in thousandths: 2000 is
 	// twice as wide and high. 0 where the endpoint does not upscale.
 	Upscale int

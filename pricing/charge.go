@@ -68,13 +68,7 @@ func (r PerMegapixel) charges(dst []charge, w *work, c which) ([]charge, error) 
 		}
 	}
 	if w.loras > 0 {
-		// A request does not tell how large its weights are: they cost
-		// nothing more, as most do, or as much as can be.
-		charged := int64(0)
-		if c == most {
-			charged = r.LoRA.MaxGB - r.LoRA.FreeGB
-		}
-		if amount, err = times(r.LoRA.PerGB, w.loras, charged); err != nil {
+		if amount, err = times(r.LoRA.PerGB, w.loraGB[c], 1); err != nil {
 			return dst, err
 		}
 		dst = append(dst, charge{ItemLoRA, w.loras, 0, amount})
@@ -119,11 +113,7 @@ func (r PerStep) charges(dst []charge, w *work, c which) ([]charge, error) {
 	steps := max(w.size[c], r.MinSteps)
 	amount, err := times(r.Price, steps, 1)
 	if (r.References != [4]Units{}) && err == nil {
-		number := 1
-		if c == most {
-			number = len(r.References)
-		}
-		amount, err = amount.Scale(int64(r.References[number-1]), billion)
+		amount, err = amount.Scale(int64(r.References[w.references[c]-1]), billion)
 	}
 	if err != nil {
 		return dst, err

@@ -58,6 +58,25 @@
 // which of several models is the cheapest way, [MostFinals] how many of the
 // better pictures a budget allows, and [Sum] what a list of requests costs.
 //
+// # Live prices
+//
+// [Live] asks fal's platform for the unit prices of today and tells how they
+// differ from the table, in a form that a nightly job can print:
+//
+//	live := &pricing.Live{Client: client}
+//	table, changes, err := live.Refresh(ctx)
+//	fmt.Print(changes)
+//	pricing.SetDefault(table)
+//
+// # What a request does not know
+//
+// The number of reference pictures in a training set and the size of LoRA
+// weights change prices but stand in no request. Who knows them sets them:
+//
+//	u := trainer.Usage()
+//	u.References = set.References()
+//	quote, err := pricing.EstimateUsage(u)
+//
 // # Budgets and records
 //
 // A [Budget] is a [fal.Guard]: it reserves the maximum of each request before

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,20 +27,18 @@ type LivePrice struct {
 	Currency  string      `json:"currency"`
 }
 
-// Fetch asks the platform's pricing API for the prices of up to 50 endpoints
-// in one call. Endpoints that it does not know may be missing in the answer.
-// An error that is a *fal.Error with RetryAfter, as status 429 brings, keeps
-// [Live] from asking again before that time is over.
-type Fetch func(ctx context.Context, endpoints []string) ([]LivePrice, error)
-
-// fetchLimit is the most endpoints that one call may ask for.
-const fetchLimit = 50
+const (
+	// fetchLimit is the most endpoints that one call may ask for.
+	fetchLimit = 50
+	// fetchPages is how many pages of one answer are read. One should do.
+	fetchPages = 10
+)
 
 // Live keeps a table fresh from the platform's pricing API. Set its fields
 // before the first use; it may then be used by many goroutines at once.
 type Live struct {
-	// Fetch does the calls. Required.
-	Fetch Fetch
+	// Client does the calls; its key is sent along. Required.
+	Client *fal.Client
 	// Table is what the live prices are compared with and put into; nil means
 	// the embedded table.
 	Table *Table
@@ -59,12 +58,13 @@ type Live struct {
 // table that was set. It asks only if the prices are older than MaxAge, 50
 // endpoints in a call and one call at a time. If a call fails, what it got
 // until then is kept and the next Refresh goes on from there; the error comes
-// with the last table that was complete, or the one that was set.
+// with the last table that was complete, or the one that was set. If the
+// platform asked to wait, nothing is asked before that time is over.
 func (l *Live) Refresh(ctx context.Context) (*Table, Changes, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Fetch == nil {
-		return nil, nil, errors.New("pricing: Live.Fetch is not set")
+	if l.Client == nil {
+		return nil, nil, errors.New("pricing: Live.Client is not set")
 	}
 	if l.Table == nil {
 		l.Table = Embedded()
@@ -106,7 +106,7 @@ func (l *Live) fetchMissing(ctx context.Context) error {
 		}
 	}
 	for batch := range slices.Chunk(missing, fetchLimit) {
-		prices, err := l.Fetch(ctx, batch)
+		prices, err := fetch(ctx, l.Client, batch)
 		if err != nil {
 			return err
 		}
@@ -120,6 +120,28 @@ func (l *Live) fetchMissing(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// fetch asks for the prices of some endpoints. Those that the platform does not
+// know are missing in the answer.
+func fetch(ctx context.Context, c *fal.Client, endpoints []string) (prices []LivePrice, err error) {
+	query := url.Values{"endpoint_id": endpoints}
+	for range fetchPages {
+		var page struct {
+			Prices     []LivePrice `json:"prices"`
+			NextCursor string      `json:"next_cursor"`
+			HasMore    bool        `json:"has_more"`
+		}
+		if err := c.GetPlatform(ctx, "/v1/models/pricing", query, &page); err != nil {
+			return nil, err
+		}
+		prices = append(prices, page.Prices...)
+		if !page.HasMore || page.NextCursor == "" {
+			return prices, nil
+		}
+		query.Set("cursor", page.NextCursor)
+	}
+	return nil, fmt.Errorf("the platform has more than %d pages of prices for %d endpoints", fetchPages, len(endpoints))
 }
 
 // WithLive returns a copy of the table with the live prices that mean the same

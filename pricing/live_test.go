@@ -1,17 +1,20 @@
 package pricing_test
 
 import (
-	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jarcoal/httpmock"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -78,22 +81,26 @@ func TestLive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls []int
-		limited := false
-		live := &pricing.Live{Fetch: func(_ context.Context, ids []string) ([]pricing.LivePrice, error) {
+		platform := httpmock.NewMockTransport()
+		platform.RegisterResponder(http.MethodGet, "https://api.fal.ai/v1/models/pricing", func(r *http.Request) (*http.Response, error) {
+			ids := r.URL.Query()["endpoint_id"]
 			calls = append(calls, len(ids))
-			if len(calls) == 3 && !limited {
-				limited = true
-				return nil, &fal.Error{Status: http.StatusTooManyRequests, RetryAfter: time.Minute}
+			if len(calls) == 3 {
+				resp := httpmock.NewStringResponse(429, `{"error":{"type":"rate_limited","message":"Too many requests"}}`)
+				resp.Header.Set("X-Ratelimit-Reset", "60")
+				return resp, nil
 			}
 			var prices []pricing.LivePrice
-			for _, id := range ids {
-				for _, p := range someLive {
-					if p.Endpoint == id {
-						prices = append(prices, p)
-					}
+			for _, p := range someLive {
+				if slices.Contains(ids, p.Endpoint) {
+					prices = append(prices, p)
 				}
 			}
-			return prices, nil
+			return httpmock.NewJsonResponse(200, map[string]any{"prices": prices, "has_more": false})
+		})
+		live := &pricing.Live{Client: &fal.Client{
+			Key: fal.NewKey("id:secret"), HTTPClient: &http.Client{Transport: platform}, Retry: fal.Retry{MaxAttempts: 1},
+			Logger: slog.New(slog.DiscardHandler),
 		}}
 		refresh := func(wantError bool) pricing.Changes {
 			t.Helper()
@@ -126,5 +133,31 @@ func TestLive(t *testing.T) {
 	})
 	if _, _, err := new(pricing.Live).Refresh(t.Context()); err == nil {
 		t.Error("refreshed by nothing")
+	}
+}
+
+// The local fal answers as the platform does; its refusals are waited out.
+func TestLiveFromLocalFal(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.SetPrice("fal-ai/qwen-image", "0.025", "megapixels")
+	srv.Inject(faltest.OpPlatform, faltest.RateLimited("0"), 1)
+	live := &pricing.Live{Client: srv.Client()}
+	table, changes, err := live.Refresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := table.Price("fal-ai/qwen-image")
+	if p.Rule != (pricing.PerMegapixel{Price: 5 * pricing.Cent / 2}) {
+		t.Errorf("the price is %v, want $0.025", p.Rule)
+	}
+	if n := srv.Ledger().Platform; n != 5 {
+		t.Errorf("%d calls, want 4 and one that was refused", n)
+	}
+	if changes[0].Kind == pricing.ChangedPrice && changes[0].Endpoint != "fal-ai/qwen-image" {
+		t.Errorf("%v", changes)
+	}
+	if _, _, err := (&pricing.Live{Client: &fal.Client{Key: fal.NewKey("wrong:key"), Hosts: srv.Hosts()}}).Refresh(t.Context()); !errors.Is(err, fal.ErrUnauthorized) {
+		t.Errorf("got %v, want ErrUnauthorized", err)
 	}
 }

@@ -3,8 +3,6 @@ package pricing
 import (
 	"context"
 	"errors"
-	"fmt"
-	"image"
 	"sync"
 
 	"github.com/falimage/falimage-go/fal"
@@ -12,8 +10,7 @@ import (
 
 // Measure is like [Estimate] but looks up the sizes of the remote input
 // pictures that count, so that the quote gets narrower. It reads the first
-// bytes of each, all at once, through the client, with the client's care: no
-// key is sent along, and private addresses are refused. Where that fails the
+// bytes of each, all at once, by [fal.Client.Dimensions]. Where that fails the
 // error comes with the quote of Estimate.
 func Measure[Out any, T fal.Request[Out]](ctx context.Context, c *fal.Client, r T) (Quote, error) {
 	u, err := usageOf[Out](r)
@@ -40,7 +37,7 @@ func (t *Table) Measure(ctx context.Context, c *fal.Client, u fal.Usage) (Quote,
 	}
 	var wait sync.WaitGroup
 	for f, m := range remote {
-		wait.Go(func() { m.width, m.height, m.err = head(ctx, c, f) })
+		wait.Go(func() { m.width, m.height, m.err = c.Dimensions(ctx, f) })
 	}
 	wait.Wait()
 	var better Quote
@@ -60,19 +57,4 @@ func (t *Table) Measure(ctx context.Context, c *fal.Client, u fal.Usage) (Quote,
 type measured struct {
 	width, height int
 	err           error
-}
-
-// head reads the size of a remote picture from its first bytes.
-func head(ctx context.Context, c *fal.Client, f fal.File) (width, height int, err error) {
-	address, _ := f.URL()
-	body, err := c.Download(ctx, fal.Image{URL: address})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { _ = body.Close() }() // hangs up, the rest is not read
-	config, _, err := image.DecodeConfig(body)
-	if err != nil {
-		return 0, 0, fmt.Errorf("%v: %w", f, err)
-	}
-	return config.Width, config.Height, nil
 }

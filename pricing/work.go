@@ -58,6 +58,8 @@ type work struct {
 	inputs     []span // of each input, in megapixels; nil if they do not matter
 	inputCount int64
 	loras      int64
+	loraGB     span // of all LoRAs, as far as they are charged
+	references span // of each picture of a training set
 	open       bool // the three cases are not the same
 }
 
@@ -67,17 +69,16 @@ type measurer func(fal.File) (width, height int, err error)
 // set fills in what the request is charged for under a rule. It looks only at
 // what the rule needs, so that a quote does not open files for nothing.
 func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
-	if u.Outputs < 0 || u.LoRAs < 0 || u.Steps < 0 || u.Upscale < 0 {
-		return errors.New("the request has a negative number of outputs, LoRAs, steps or upscaling")
+	if u.Outputs < 0 || u.LoRAs < 0 || u.LoRABytes < 0 || u.References < 0 || u.Steps < 0 || u.Upscale < 0 {
+		return errors.New("the request has a negative number of outputs, LoRAs, references, steps or upscaling")
 	}
 	w.outputs, w.inputCount, w.loras = int64(u.Outputs), int64(len(u.Inputs)), 0
 	switch r := rule.(type) {
 	case PerMegapixel:
 		if (r.LoRA != LoRASurcharge{}) {
-			w.loras = int64(u.LoRAs)
-			w.open = w.loras > 0 // requests do not tell how large they are
+			err = w.setLoRAs(u, r.LoRA)
 		}
-		if r.Inputs == InputsRoundedUp {
+		if err == nil && r.Inputs == InputsRoundedUp {
 			err = w.setInputs(u.Inputs, size)
 		}
 		if err == nil {
@@ -99,10 +100,45 @@ func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 		if r.MinStepsUnknown {
 			w.size[most] = max(w.size[most], largestMinSteps)
 		}
-		w.open = r.References != [4]Units{} // requests do not tell their number
+		if r.References != [4]Units{} {
+			err = w.setReferences(u, int64(len(r.References)))
+		}
 	}
 	w.open = w.open || w.size[least] != w.size[most]
 	return err
+}
+
+// setLoRAs finds how much of the LoRAs is charged. Whether a gigabyte has 10^9
+// or 2^30 bytes no source tells.
+func (w *work) setLoRAs(u *fal.Usage, r LoRASurcharge) error {
+	w.loras = int64(u.LoRAs)
+	limit, err := mul(w.loras, r.MaxGB-r.FreeGB)
+	if err != nil {
+		return err
+	}
+	w.loraGB = span{0, 0, limit} // most are small
+	if u.LoRABytes > 0 {
+		w.loraGB = span{(u.LoRABytes-1)>>30 + 1, (u.LoRABytes-1)/1e9 + 1, (u.LoRABytes-1)/1e9 + 1}
+		for i, gb := range w.loraGB {
+			w.loraGB[i] = min(max(0, gb-r.FreeGB), limit)
+		}
+	}
+	w.open = w.loraGB[least] != w.loraGB[most]
+	return nil
+}
+
+// setReferences finds the number of references of each picture to learn from.
+func (w *work) setReferences(u *fal.Usage, limit int64) error {
+	switch n := int64(u.References); {
+	case n > limit:
+		return fmt.Errorf("%d reference pictures: at most %d have a price", n, limit)
+	case n > 0:
+		w.references = exactly(n)
+	default:
+		w.references = span{1, 1, limit}
+		w.open = true
+	}
+	return nil
 }
 
 // setSize finds the size of the outputs.

@@ -1,13 +1,16 @@
 // Prices shows what FLUX and Qwen Image cost on fal: the price lists of both
 // families, a month of each, and a chart of cost against resolution. With
-// -model it quotes one model. It needs no key and sends nothing.
+// -model it quotes one model. It needs no key and sends nothing, but with -live:
+// then it asks fal for its prices of today and prints how they differ.
 //
 //	go run ./examples/prices
 //	go run ./examples/prices -model flux.Pro2Edit -size 1920x1080 -inputs a.png,b.png -n 4
+//	go run ./examples/prices -live
 //	go run ./examples/prices -chart out/prices.svg -models flux.Pro2,flux.Max2,qwen.Image
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
@@ -30,7 +34,12 @@ func main() {
 	n := flag.Int("n", 1, "number of pictures")
 	chart := flag.String("chart", filepath.Join("out", "prices.svg"), "file for the chart")
 	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,qwen.Image,qwen.Image2,qwen.Image2Pro", "models in the chart")
+	today := flag.Bool("live", false, "compare with the prices that fal has today")
 	flag.Parse()
+	if *today {
+		demo.Main(live)
+		return
+	}
 	var err error
 	if *model != "" {
 		err = quote(os.Stdout, *model, fal.ImageSize(*size), split(*inputs), *n)
@@ -67,6 +76,16 @@ func overview(w io.Writer, path string, models []string) error {
 	}
 	_, err = fmt.Fprintf(w, "\nCost against resolution: %s\n", path)
 	return err
+}
+
+// live prints how fal's prices of today differ from those in this module.
+func live(ctx context.Context, client *fal.Client) error {
+	table, changes, err := (&pricing.Live{Client: client}).Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d prices compared, %d differ\n%v", table.Len(), len(changes), changes)
+	return nil
 }
 
 // quote prints what n pictures by one model cost, and why.

@@ -83,6 +83,9 @@ func (d *display) finish() error {
 		}
 		fmt.Fprintf(d.out, "\n%s (%s)\n  quote   %v\n  billed  %v\n  request %s\n  size    %dx%d\n  file    %s\n",
 			j.Model, j.Endpoint, j.Quote, j.Billed, j.RequestID, j.Width, j.Height, j.Path)
+		for _, m := range j.notes {
+			fmt.Fprintf(d.out, "  note    %v\n", m)
+		}
 		if quoted, err = quoted.Add(j.Quote); err != nil {
 			return err
 		}

@@ -77,6 +77,7 @@ type job struct {
 	Simulated bool        `json:"simulated"`
 
 	request fal.Request[fal.Images]
+	notes   []pricing.Mismatch // pictures of another size than quoted
 	err     error
 }
 
@@ -106,6 +107,7 @@ func (j *job) do(ctx context.Context, client *fal.Client, out string, show *disp
 	if len(result.Images) == 0 {
 		return fmt.Errorf("%s: the result has no picture", j.Endpoint)
 	}
+	j.notes = pricing.Mismatches(quote, result.Images)
 	image := result.Images[0]
 	j.Width, j.Height = image.Width, image.Height
 	j.Path = filepath.Join(out, filepath.Base(j.Model)+"-"+cmp.Or(j.RequestID, "picture")+image.Extension())

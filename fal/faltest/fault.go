@@ -26,6 +26,7 @@ const (
 	OpCancel       Op = "cancel"
 	OpUpload       Op = "upload"
 	OpDownload     Op = "download"
+	OpPlatform     Op = "platform"
 )
 
 // Fault is something that goes wrong, see [Server.Inject]. Some faults strike

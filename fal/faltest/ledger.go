@@ -16,6 +16,7 @@ type Ledger struct {
 	Cancels     int
 	Uploads     int // files uploaded
 	Downloads   int // files fetched
+	Platform    int // questions to the platform API
 
 	// Bills is what each request was billed, by request id, in the order in
 	// which the work was done.

@@ -49,6 +49,7 @@ type Server struct {
 	jobs       map[string]*job
 	files      map[string]*file
 	faults     []*rule
+	prices     map[string]price
 	ledger     Ledger
 	violations []string
 	serial     uint64
@@ -102,7 +103,7 @@ func Start(address string, opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		key: Key, keepAlive: 15 * time.Second, base: "http://" + listener.Addr().String(),
-		listener: listener, stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file),
+		listener: listener, stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file), prices: make(map[string]price),
 		ledger: newLedger(),
 	}
 	for _, opt := range opts {
@@ -126,7 +127,7 @@ func (s *Server) Client() *fal.Client {
 
 // Hosts returns the hosts to set in a client of one's own.
 func (s *Server) Hosts() fal.Hosts {
-	return fal.Hosts{Run: s.host("fal.run"), Queue: s.host("queue.fal.run"), REST: s.host("rest.fal.ai")}
+	return fal.Hosts{Run: s.host("fal.run"), Queue: s.host("queue.fal.run"), REST: s.host("rest.fal.ai"), Platform: s.host("api.fal.ai")}
 }
 
 func (s *Server) host(name string) string { return s.base + "/" + name }
@@ -164,6 +165,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.authorized(w, r, func() { s.serveQueue(w, r, path) })
 	case "rest.fal.ai":
 		s.authorized(w, r, func() { s.serveREST(w, r, path) })
+	case "api.fal.ai":
+		s.authorized(w, r, func() { s.servePlatform(w, r, path) })
 	case "v3.fal.media":
 		s.serveMedia(w, r, path)
 	default:

@@ -268,7 +268,7 @@ func TestCookies(t *testing.T) {
 	if _, err := tr.Send(t.Context(), &transport.Request{Method: http.MethodGet, URL: target}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Download(t.Context(), "https://v3.fal.media/a.png"); err != nil {
+	if _, err := tr.Download(t.Context(), "https://v3.fal.media/a.png", nil); err != nil {
 		t.Fatal(err)
 	}
 	if got[0] == "" || got[1] != "" {

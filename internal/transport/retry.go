@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -215,7 +216,8 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
 	}
-	value := resp.Header.Get("Retry-After")
+	// The platform names the header of its rate limits in its own way.
+	value := cmp.Or(resp.Header.Get("Retry-After"), resp.Header.Get("X-Ratelimit-Reset"))
 	if value == "" {
 		return 0, false
 	}

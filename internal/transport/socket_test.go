@@ -213,7 +213,7 @@ func TestDownloadGuard(t *testing.T) {
 		"literal, default's":  {&http.Client{Transport: http.DefaultTransport}, private.URL},
 		"unresolved loopback": {nil, strings.Replace(private.URL, "127.0.0.1", "localhost", 1)},
 	} {
-		_, err := local(redirecting.URL, tt.client).Download(context.Background(), tt.address)
+		_, err := local(redirecting.URL, tt.client).Download(context.Background(), tt.address, nil)
 		if !errors.Is(err, transport.ErrPrivateAddress) {
 			t.Errorf("%s: error = %v, want ErrPrivateAddress", name, err)
 		}
@@ -231,7 +231,7 @@ func TestDownloadGuard(t *testing.T) {
 	if hits.Load() != 0 {
 		t.Errorf("the private server was asked %d times", hits.Load())
 	}
-	resp, err := local(private.URL, nil).Download(context.Background(), private.URL+"/a.png")
+	resp, err := local(private.URL, nil).Download(context.Background(), private.URL+"/a.png", nil)
 	if err != nil {
 		t.Fatalf("the user's own host was refused: %v", err)
 	}
@@ -248,7 +248,7 @@ func TestDownloadThroughProxy(t *testing.T) {
 	base := &http.Transport{}
 	base.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
 	tr := newTransport(base)
-	resp, err := tr.Download(context.Background(), "http://pictures.example/a.png")
+	resp, err := tr.Download(context.Background(), "http://pictures.example/a.png", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestDownloadThroughProxy(t *testing.T) {
 	if body, _ := io.ReadAll(resp.Body); string(body) != "for pictures.example" {
 		t.Errorf("got %q", body)
 	}
-	if _, err := tr.Download(context.Background(), "http://10.0.0.1/a.png"); !errors.Is(err, transport.ErrPrivateAddress) {
+	if _, err := tr.Download(context.Background(), "http://10.0.0.1/a.png", nil); !errors.Is(err, transport.ErrPrivateAddress) {
 		t.Errorf("error = %v, want ErrPrivateAddress", err)
 	}
 }

@@ -175,9 +175,9 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error
 
 // Download gets a file from anywhere, without credentials. Addresses in
 // private networks are refused with ErrPrivateAddress, except on the origins
-// that the user has set.
-func (t *Transport) Download(ctx context.Context, address string) (*http.Response, error) {
-	return t.send(ctx, t.files, &Request{Class: Read, Method: http.MethodGet, URL: address, Endpoint: "download"})
+// that the user has set. Header is sent along; it may be nil.
+func (t *Transport) Download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
+	return t.send(ctx, t.files, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download"})
 }
 
 func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *Request) (*http.Response, error) {

@@ -156,7 +156,7 @@ func TestDownloadLiterals(t *testing.T) {
 			calls++
 			return httpmock.NewStringResponse(200, "secret"), nil
 		}))
-		if _, err := tr.Download(context.Background(), u); err == nil || calls != 0 {
+		if _, err := tr.Download(context.Background(), u, nil); err == nil || calls != 0 {
 			t.Errorf("Download(%q): error = %v after %d requests", u, err, calls)
 		}
 	}
@@ -167,7 +167,7 @@ func TestDownloadLiterals(t *testing.T) {
 		}
 		return httpmock.NewStringResponse(200, "picture"), nil
 	})
-	if _, err := newTransport(mock).Download(context.Background(), "https://v3.fal.media/a.png"); err != nil {
+	if _, err := newTransport(mock).Download(context.Background(), "https://v3.fal.media/a.png", nil); err != nil {
 		t.Error(err)
 	}
 }

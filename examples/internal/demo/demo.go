@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -21,6 +22,11 @@ func Client() (client *fal.Client, simulated bool, stop func()) {
 		return &fal.Client{}, false, func() {}
 	}
 	srv := faltest.New(faltest.QueueTime(400*time.Millisecond), faltest.RunTime(800*time.Millisecond))
+	for p := range pricing.Embedded().Prices() {
+		if p.Rule != nil {
+			srv.SetPrice(p.Endpoint, strings.TrimPrefix(p.Rule.UnitPrice().String(), "$"), p.Rule.Unit())
+		}
+	}
 	return srv.Client(), true, srv.Close
 }
 

@@ -1,0 +1,48 @@
+package pricing_test
+
+import (
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// What a request cannot know, its caller may: the quote is then exact.
+func TestUsageOfTheCaller(t *testing.T) {
+	t.Parallel()
+	const cent = pricing.Cent
+	train := fal.Usage{Endpoint: "fal-ai/flux-2-trainer/edit", Outputs: 1, Steps: 1000} // $5.60 and more
+	lora := fal.Usage{Endpoint: "fal-ai/flux-2/lora", Outputs: 1, Size: fal.SquareHD, LoRAs: 1}
+	for name, tt := range map[string]struct {
+		usage         fal.Usage
+		references    int
+		bytes         int64
+		min, exp, max pricing.USD
+	}{
+		"no references":     {usage: train, min: 1181*cent + cent*6/10, exp: 1181*cent + cent*6/10, max: 3892 * cent},
+		"one reference":     {usage: train, references: 1, min: 1181*cent + cent*6/10, exp: 1181*cent + cent*6/10, max: 1181*cent + cent*6/10},
+		"three references":  {usage: train, references: 3, min: 2850*cent + cent*4/10, exp: 2850*cent + cent*4/10, max: 2850*cent + cent*4/10},
+		"LoRA of any size":  {usage: lora, min: cent * 21 / 10, exp: cent * 21 / 10, max: 152*cent + cent/10},
+		"LoRA of 100 MB":    {usage: lora, bytes: 100e6, min: cent * 21 / 10, exp: cent * 21 / 10, max: cent * 21 / 10},
+		"LoRA of 3.1 GB":    {usage: lora, bytes: 31e8, min: 52*cent + cent/10, exp: 102*cent + cent/10, max: 102*cent + cent/10}, // 2.9 GiB
+		"LoRA of 100 GB":    {usage: lora, bytes: 100e9, min: 152*cent + cent/10, exp: 152*cent + cent/10, max: 152*cent + cent/10},
+		"LoRA of 4 GB sure": {usage: lora, bytes: 4 << 30, min: 102*cent + cent/10, exp: 152*cent + cent/10, max: 152*cent + cent/10},
+	} {
+		u := tt.usage
+		u.References, u.LoRABytes = tt.references, tt.bytes
+		q, err := pricing.EstimateUsage(u)
+		if err != nil || q.Min != tt.min || q.Expected != tt.exp || q.Max != tt.max {
+			t.Errorf("%s: %v, %v", name, q, err)
+		}
+	}
+	for name, u := range map[string]fal.Usage{
+		"five references":     {Endpoint: train.Endpoint, Outputs: 1, Steps: 1000, References: 5},
+		"negative references": {Endpoint: train.Endpoint, Outputs: 1, Steps: 1000, References: -1},
+		"negative LoRA":       {Endpoint: lora.Endpoint, Outputs: 1, Size: fal.SquareHD, LoRAs: 1, LoRABytes: -1},
+		"far too many LoRAs":  {Endpoint: lora.Endpoint, Outputs: 1, Size: fal.SquareHD, LoRAs: 1 << 62},
+	} {
+		if q, err := pricing.EstimateUsage(u); err == nil {
+			t.Errorf("%s: %v", name, q)
+		}
+	}
+}
