@@ -1,6 +1,7 @@
 package fal
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -47,7 +48,8 @@ type Image struct {
 // File returns the picture as input for another request.
 func (i Image) File() File { return URL(i.URL) }
 
-// Images is the result of an endpoint that makes pictures.
+// Images is the result of an endpoint that makes pictures. It also takes that of
+// one that makes a single picture, under the name "image".
 type Images struct {
 	Meta `json:"-"`
 
@@ -62,6 +64,19 @@ type Images struct {
 	HasNSFWConcepts []bool `json:"has_nsfw_concepts,omitzero"`
 	// Timings are in seconds, by name, as the endpoint reports them.
 	Timings map[string]float64 `json:"timings,omitzero"`
+}
+
+type completer interface{ complete(body []byte) }
+
+// complete takes up the picture of an endpoint that makes one alone, under the
+// name "image".
+func (r *Images) complete(body []byte) {
+	var single struct {
+		Image Image `json:"image"`
+	}
+	if len(r.Images) == 0 && json.Unmarshal(body, &single) == nil && single.Image.URL != "" {
+		r.Images = []Image{single.Image}
+	}
 }
 
 // Flagged reports whether the safety checker flagged picture i.

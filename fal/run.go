@@ -144,6 +144,9 @@ func decode[Out any](meta Meta, body []byte) (*Out, error) {
 	if m, ok := any(out).(metaSetter); ok {
 		m.setMeta(meta)
 	}
+	if c, ok := any(out).(completer); ok && err == nil {
+		c.complete(body)
+	}
 	if err != nil {
 		return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: err}
 	}

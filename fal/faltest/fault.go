@@ -57,7 +57,8 @@ type rule struct {
 }
 
 // Inject lets the given operation fail the next so many times. Faults that
-// are injected one after the other strike one after the other.
+// are injected one after the other strike one after the other; those that
+// strike the work itself strike the same request together, each once.
 func (s *Server) Inject(op Op, f Fault, times int) { s.InjectFor("", op, f, times) }
 
 // InjectFor is Inject for requests to one endpoint.
@@ -67,13 +68,12 @@ func (s *Server) InjectFor(endpoint string, op Op, f Fault, times int) {
 	s.faults = append(s.faults, &rule{op, endpoint, f, times})
 }
 
-// take returns the next fault for an operation. Effects are taken when the
-// work begins, other faults with the exchange.
-func (s *Server) take(op Op, endpoint string, effect bool) (Fault, bool) {
+// take returns the next fault that strikes the exchange of an operation.
+func (s *Server) take(op Op, endpoint string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.faults {
-		if r.left > 0 && r.op == op && (r.endpoint == "" || r.endpoint == endpoint) && (r.fault.effect != nil) == effect {
+		if r.left > 0 && r.op == op && (r.endpoint == "" || r.endpoint == endpoint) && r.fault.effect == nil {
 			r.left--
 			return r.fault, true
 		}
@@ -114,7 +114,7 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, op Op, endpoint 
 		f.exchange(w, r, next)
 		return
 	}
-	if f, ok := s.take(op, endpoint, false); ok {
+	if f, ok := s.take(op, endpoint); ok {
 		f.exchange(w, r, next)
 		return
 	}
@@ -127,13 +127,13 @@ func (s *Server) effects(r *http.Request, endpoint string) effects {
 	if f := named[r.Header.Get(FaultHeader)]; f.effect != nil {
 		f.effect(&e)
 	}
-	for _, op := range []Op{OpSubmit, OpRun, OpStream} {
-		for {
-			f, ok := s.take(op, endpoint, true)
-			if !ok {
-				break
-			}
-			f.effect(&e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.faults {
+		begins := f.op == OpSubmit || f.op == OpRun || f.op == OpStream
+		if begins && f.fault.effect != nil && f.left > 0 && (f.endpoint == "" || f.endpoint == endpoint) {
+			f.left--
+			f.fault.effect(&e)
 		}
 	}
 	return e

@@ -94,6 +94,12 @@ func files() (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s/doc.go: %w", pkg, err)
 		}
 	}
+	table := &printer{}
+	table.router(catalog.All())
+	var err error
+	if out["router/endpoints.go"], err = table.source("router"); err != nil {
+		return nil, fmt.Errorf("router/endpoints.go: %w", err)
+	}
 	return out, nil
 }
 
@@ -107,10 +113,12 @@ var imports = [][2]string{
 	{"math.", "math"},
 	{"fal.", "github.com/falimage/falimage-go/fal"},
 	{"schema.", "github.com/falimage/falimage-go/fal/schema"},
+	{"flux.", "github.com/falimage/falimage-go/flux"},
 	{"body.", "github.com/falimage/falimage-go/internal/body"},
 	{"check.", "github.com/falimage/falimage-go/internal/check"},
 	{"introspect.", "github.com/falimage/falimage-go/internal/introspect"},
 	{"refs.", "github.com/falimage/falimage-go/internal/refs"},
+	{"qwen.", "github.com/falimage/falimage-go/qwen"},
 }
 
 // source completes and formats a file.

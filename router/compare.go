@@ -1,0 +1,105 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// Compared is what one model made of a task.
+type Compared struct {
+	Candidate Candidate
+	Outcome
+	// Elapsed is the time from the start to the last picture of this model.
+	Elapsed time.Duration
+	// Err is why pictures are missing.
+	Err error
+}
+
+// Comparison is what several models made of the same task.
+type Comparison struct {
+	Task Task
+	// Models are in the order in which they were asked for.
+	Models []Compared
+	// Billed and Spent are the sums of all.
+	Billed, Spent pricing.USD
+	Elapsed       time.Duration
+}
+
+// Compare does a task with several models by the default policy. See
+// [Router.Compare].
+func Compare(ctx context.Context, c *fal.Client, t Task, models []string, opts ...fal.Option) (*Comparison, error) {
+	return Default().Compare(ctx, c, t, models, opts...)
+}
+
+// PlanComparison chooses the models and prices the whole by the default
+// policy. See [Router.PlanComparison].
+func PlanComparison(t Task, models []string) ([]Candidate, error) {
+	return Default().PlanComparison(t, models)
+}
+
+// PlanComparison returns the candidates that Compare would use, in the order
+// of models: each is in a form of [Task.Only], and of several that it means
+// the best is taken. Every model must be able to serve the task. It sends
+// nothing.
+func (r *Router) PlanComparison(t Task, models []string) ([]Candidate, error) {
+	if len(models) == 0 {
+		return nil, errors.New("router: compare: no models are given")
+	}
+	var out []Candidate
+	var total pricing.USD
+	for _, name := range models {
+		one := t
+		one.Only, one.Not = []string{name}, nil
+		routing, err := r.Route(one)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		best := *routing.Best()
+		if total, err = total.Add(best.Max); err != nil {
+			return nil, err
+		}
+		out = append(out, best)
+	}
+	if t.MaxPrice > 0 && total > t.MaxPrice {
+		return nil, fmt.Errorf("router: compare: all models together cost up to %v, which is more than max_price, %v", total, t.MaxPrice)
+	}
+	return out, nil
+}
+
+// Compare does a task with several models at once; see PlanComparison for how
+// they are named. A model that fails is an entry with an error; the others go
+// on. Only and Not of the task are not used, and MaxPrice bounds all models
+// together.
+func (r *Router) Compare(ctx context.Context, c *fal.Client, t Task, models []string, opts ...fal.Option) (*Comparison, error) {
+	candidates, err := r.PlanComparison(t, models)
+	if err != nil {
+		return nil, err
+	}
+	out := &Comparison{Task: t, Models: make([]Compared, len(candidates))}
+	start := time.Now()
+	var wait sync.WaitGroup
+	for i := range candidates {
+		wait.Go(func() {
+			m := &out.Models[i]
+			m.Candidate = candidates[i]
+			err := m.add(run(ctx, c, &m.Candidate, opts, func(err error) bool { return err != nil }))
+			m.Elapsed = time.Since(start)
+			_, m.Err = tally(m.Attempts)
+			m.Err = errors.Join(m.Err, err)
+		})
+	}
+	wait.Wait()
+	out.Elapsed = time.Since(start)
+	var all Outcome
+	for i := range out.Models {
+		err = errors.Join(err, all.add(out.Models[i].Attempts))
+	}
+	out.Billed, out.Spent = all.Billed, all.Spent
+	return out, err
+}

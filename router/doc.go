@@ -1,0 +1,35 @@
+// Package router turns a need into a request: which FLUX or Qwen Image model,
+// why, at what price, what else, and what to do when it fails.
+//
+//	routing, err := router.Route(router.Task{
+//		Prompt: "a sign reading 'OPEN' on a glass door",
+//	})
+//	best := routing.Best() // Qwen Image, $0.02
+//	out, err := fal.Subscribe(ctx, client, best.Request)
+//
+// Routing is a pure function: it sends nothing, opens no file, and gives the
+// same answer each time. [Do] does a task and falls back on other models,
+// [Draft] makes cheap variants and then better ones of those you pick, [Compare]
+// does a task with several models at once.
+//
+// # How models are chosen
+//
+// A [Task] says what is needed. What it does not say is detected in the prompt:
+// text in quotes, the script of a language, words such as "infographic" or
+// "shot on". [Routing.Facts] lists what was understood, and why.
+//
+// Models that cannot meet the needs are refused, each with its reasons. The
+// others are ranked by points: for quality, speed and price, each times its
+// weight, and by rules. What a task would lose on a model, such as a negative
+// prompt on FLUX.2, costs it points and is listed; what must not be lost is
+// named in [Task.Require].
+//
+// The points, weights and rules are data: a [Policy], which can be read,
+// changed and written. The default one follows the article "FLUX vs. Qwen
+// Image" of 2026-03-17: photorealism, speed, in-context editing and prompt
+// control go to FLUX; text, other languages, many elements, layers, removal and
+// camera angles to Qwen Image; drafts to FLUX.1 [schnell] and FLUX.2 [flash].
+//
+// Prices come from package pricing. Models whose price no source tells are
+// refused unless the task allows them.
+package router

@@ -1,0 +1,139 @@
+package router
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/falimage/falimage-go/flux"
+)
+
+// prompts are the forms of a task's prompt.
+type prompts struct {
+	json     string // for models that read JSON; "" if the task has no structured prompt
+	prose    string // with @image1 where the task has it
+	numbered string // with "image 1" instead
+}
+
+// newPrompts writes the prompt in the forms that the models want. Colours of
+// the task and text that the prompt lacks are added to it.
+func newPrompts(t *Task) prompts {
+	var p prompts
+	if t.Structured != nil {
+		s := *t.Structured
+		if len(t.Colors) > 0 {
+			s.ColorPalette = append(append([]flux.Color(nil), s.ColorPalette...), t.Colors...)
+		}
+		p.prose = withText(s.Prose(), t.Text)
+		if more := withText("", missing(s.Prose(), t.Text)); more != "" {
+			s.Extra = append(append(flux.PromptFields(nil), s.Extra...), flux.PromptField{Key: "text", Value: more})
+		}
+		p.json = s.Prompt()
+	} else {
+		p.prose = withText(t.Prompt, t.Text)
+		if len(t.Colors) > 0 {
+			p.prose = sentence(p.prose, "Colours: "+phrases(t.Colors))
+		}
+	}
+	p.numbered = numberedMentions(p.prose)
+	return p
+}
+
+// of returns the form for a model.
+func (p *prompts) of(e *endpoint) string {
+	switch {
+	case p.json != "" && e.readsJSON():
+		return p.json
+	case e.has&hasMentions != 0:
+		return p.prose
+	default:
+		return p.numbered
+	}
+}
+
+// missing returns the texts that the prompt does not have.
+func missing(prompt string, texts []string) []string {
+	var out []string
+	for _, s := range texts {
+		if !strings.Contains(prompt, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// withText adds the texts that the prompt lacks.
+func withText(prompt string, texts []string) string {
+	for _, s := range missing(prompt, texts) {
+		prompt = sentence(prompt, "The text \""+s+"\" is written in the picture")
+	}
+	return prompt
+}
+
+// sentence adds a sentence to a prompt.
+func sentence(prompt, s string) string {
+	prompt = strings.TrimRight(prompt, " \n\t")
+	switch {
+	case prompt == "":
+		return s + "."
+	case strings.ContainsAny(prompt[len(prompt)-1:], ".!?"):
+		return prompt + " " + s + "."
+	}
+	return prompt + ". " + s + "."
+}
+
+// phrases returns exact colours with the words that make models read them.
+func phrases(list []flux.Color) string {
+	words := make([]string, len(list))
+	for i, c := range list {
+		words[i] = c.Phrase()
+	}
+	return strings.Join(words, ", ")
+}
+
+// mentioned returns the largest number n of @imagen in the prompt.
+func mentioned(s string) int {
+	most := 0
+	eachMention(s, func(_, _, n int) { most = max(most, n) })
+	return most
+}
+
+// numberedMentions writes "image 1" for @image1, as models want it that do not
+// know the sign.
+func numberedMentions(s string) string {
+	var b strings.Builder
+	last := 0
+	eachMention(s, func(from, to, n int) {
+		b.WriteString(s[last:from])
+		b.WriteString("image " + strconv.Itoa(n))
+		last = to
+	})
+	if last == 0 {
+		return s
+	}
+	b.WriteString(s[last:])
+	return b.String()
+}
+
+// eachMention calls f for each @imagen in s, whatever its letter case.
+func eachMention(s string, f func(from, to, n int)) {
+	const sign = "@image"
+	for i := 0; ; {
+		at := strings.IndexByte(s[i:], '@')
+		if at < 0 {
+			return
+		}
+		i += at
+		end := i + len(sign)
+		if end > len(s) || !strings.EqualFold(s[i:end], sign) {
+			i++
+			continue
+		}
+		for end < len(s) && s[end] >= '0' && s[end] <= '9' {
+			end++
+		}
+		if n, err := strconv.Atoi(s[i+len(sign) : end]); err == nil && n > 0 {
+			f(i, end, n)
+		}
+		i = end
+	}
+}

@@ -1,0 +1,137 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/router/sheet"
+)
+
+// maxEmbedded is the largest picture that a contact sheet embeds, in bytes.
+const maxEmbedded = 64 << 20
+
+// Section returns the comparison as a section of a contact sheet. It downloads
+// the pictures through the client and embeds them, so that the sheet lasts
+// longer than fal keeps them; one that cannot be had is linked, with the error.
+func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Section {
+	s := sheet.Section{Prompt: c.Task.words()}
+	for i := range c.Models {
+		m := &c.Models[i]
+		reasons := because(m.Candidate.Reasons(), m.Candidate.Losses)
+		for _, a := range m.Attempts {
+			s.Entries = append(s.Entries, a.entries(ctx, client, reasons)...)
+		}
+		if len(m.Attempts) == 0 && m.Err != nil {
+			s.Entries = append(s.Entries, sheet.Entry{Title: m.Candidate.Model.Title, Endpoint: m.Candidate.Model.ID, Error: m.Err.Error()})
+		}
+	}
+	return s
+}
+
+// Sections returns the drafts, with the chosen ones marked, and the finals as
+// sections of a contact sheet. Pictures are embedded as by
+// [Comparison.Section].
+func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Section {
+	prompt := d.Plan.task.words()
+	drafts := sheet.Section{Title: "Drafts", Prompt: prompt}
+	for i, v := range d.Variants {
+		entries := v.entries(ctx, client, nil)
+		for _, picked := range d.Picked {
+			if picked == i {
+				entries[0].Picked = true
+			}
+		}
+		drafts.Entries = append(drafts.Entries, entries...)
+	}
+	finals := sheet.Section{Title: "Finals", Prompt: prompt}
+	reasons := because(d.Plan.Final.Reasons(), d.Plan.Final.Losses)
+	for _, o := range d.Finals {
+		for _, a := range o.Attempts {
+			finals.Entries = append(finals.Entries, a.entries(ctx, client, reasons)...)
+		}
+	}
+	return []sheet.Section{drafts, finals}
+}
+
+// because returns the reasons that come from rules, and the losses.
+func because(reasons []Reason, losses []Loss) []string {
+	var out []string
+	for _, r := range reasons {
+		switch r.Rule {
+		case "quality", "speed", "price":
+		default:
+			out = append(out, r.Text)
+		}
+	}
+	for _, l := range losses {
+		out = append(out, l.Text)
+	}
+	return out
+}
+
+// words returns the prompt as a person reads it.
+func (t *Task) words() string {
+	p := newPrompts(t)
+	return p.prose
+}
+
+// entries returns the pictures of an attempt, or its error.
+func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []string) []sheet.Entry {
+	e := sheet.Entry{
+		Title: a.Model.Title, Endpoint: a.Model.ID, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: reasons,
+	}
+	if a.Spent > 0 {
+		e.Price = a.Spent.String()
+	}
+	if a.Result == nil || len(a.Result.Images) == 0 {
+		e.Error = "the result has no picture"
+		if a.Err != nil {
+			e.Error = a.Err.Error()
+		}
+		return []sheet.Entry{e}
+	}
+	if e.Seed == nil && a.Result.Seed != 0 {
+		e.Seed = &a.Result.Seed
+	}
+	var out []sheet.Entry
+	for i, image := range a.Result.Images {
+		one := e
+		if i > 0 {
+			one.Price = "" // it is that of the request
+		}
+		one.URL = address(image)
+		var err error
+		if one.Picture, err = content(ctx, client, image); err != nil {
+			one.Error = err.Error()
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// address returns the URL of a picture unless it holds the picture itself.
+func address(m fal.Image) string {
+	if u, ok := m.File().URL(); ok && len(u) > 4 && u[:4] == "http" {
+		return u
+	}
+	return ""
+}
+
+// content downloads a picture.
+func content(ctx context.Context, client *fal.Client, m fal.Image) ([]byte, error) {
+	r, err := client.Download(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	data, err := io.ReadAll(io.LimitReader(r, maxEmbedded+1))
+	if err == nil && len(data) > maxEmbedded {
+		err = fmt.Errorf("the picture has more than %d bytes", maxEmbedded)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}

@@ -1,0 +1,104 @@
+package router
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// multiple is what widths and heights are a multiple of, as FLUX.2 makes them.
+const multiple = 16
+
+// ratio reads an aspect ratio such as "16:9".
+func ratio(aspect string) (width, height int, err error) {
+	w, h, ok := strings.Cut(aspect, ":")
+	width, errW := strconv.Atoi(w)
+	height, errH := strconv.Atoi(h)
+	if !ok || errW != nil || errH != nil || width < 1 || height < 1 || width > 100*height || height > 100*width {
+		return 0, 0, fmt.Errorf("%q: must be two numbers such as 16:9, neither more than 100 times the other", aspect)
+	}
+	return width, height, nil
+}
+
+// presets are the sizes with names, by their aspect ratio.
+var presets = []struct {
+	width, height int
+	size          fal.ImageSize
+}{
+	{1, 1, fal.SquareHD}, {4, 3, fal.Landscape4x3}, {3, 4, fal.Portrait4x3}, {16, 9, fal.Landscape16x9}, {9, 16, fal.Portrait16x9},
+}
+
+// sizeFor returns the size that a task asks for, or "" where it leaves that to
+// the model. Aspect ratios become a preset where there is one with enough
+// pixels, and else a size in multiples of 16: of 1 megapixel at most, which is
+// what is paid, or of MinPixels at least.
+func sizeFor(t *Task) fal.ImageSize {
+	if t.Size != "" {
+		return t.Size
+	}
+	if t.Aspect == "" {
+		if t.MinPixels > 0 && len(t.Pictures) == 0 {
+			return areaSize(1, 1, t.MinPixels, true)
+		}
+		return ""
+	}
+	w, h, err := ratio(t.Aspect)
+	if err != nil {
+		return "" // was refused before
+	}
+	for _, p := range presets {
+		width, height, _ := p.size.Dimensions()
+		if p.width*h == p.height*w && width*height >= t.MinPixels {
+			return p.size
+		}
+	}
+	if t.MinPixels > 0 {
+		return areaSize(w, h, t.MinPixels, true)
+	}
+	return areaSize(w, h, 1<<20, false)
+}
+
+// areaSize returns a size of an aspect ratio in multiples of 16: the largest of
+// at most the area, or the smallest of at least the area.
+func areaSize(w, h, area int, atLeast bool) fal.ImageSize {
+	round := math.Floor
+	if atLeast {
+		round = math.Ceil
+	}
+	side := func(x float64) int { return max(1, int(round(x/multiple))) * multiple }
+	width := math.Sqrt(float64(area) * float64(w) / float64(h))
+	return fal.Size(side(width), side(width*float64(h)/float64(w)))
+}
+
+// area returns the area that a task asks for, or 0.
+func area(t *Task) int {
+	if width, height, ok := sizeFor(t).Dimensions(); ok {
+		return width * height
+	}
+	return t.MinPixels
+}
+
+// nearestAspect returns the ratio of the list that is nearest to the size that
+// a task asks for, or "" where it asks for none.
+func nearestAspect(list []string, t *Task) string {
+	w, h, err := ratio(t.Aspect)
+	if width, height, ok := t.Size.Dimensions(); ok {
+		w, h = width, height
+	} else if err != nil {
+		return ""
+	}
+	best, distance := "", math.Inf(1)
+	for _, r := range list {
+		rw, rh, err := ratio(r)
+		if err != nil {
+			continue
+		}
+		if d := math.Abs(math.Log(float64(w) * float64(rh) / (float64(h) * float64(rw)))); d < distance {
+			best, distance = r, d
+		}
+	}
+	return best
+}
