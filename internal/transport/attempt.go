@@ -68,6 +68,7 @@ func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, err
 	}
 	if x.request.Class == Submit {
 		x.traced.Store(false)
+		x.written.Store(false)
 		x.maybe.Store(true) // until a hook says otherwise
 		ctx = httptrace.WithClientTrace(ctx, x.trace())
 	}

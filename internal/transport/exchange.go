@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -33,6 +34,9 @@ type exchange struct {
 	// that it may have accepted it. Traced says that the RoundTripper tells
 	// how far it has come. Both are written by net/http's goroutines too.
 	maybe, traced atomic.Bool
+	// written says that an attempt was written as a whole over HTTP/2.
+	written atomic.Bool
+	http2   atomic.Bool // the attempt's connection is one
 
 	// cancel ends the exchange; nil without Grace.
 	cancel context.CancelCauseFunc
@@ -82,10 +86,25 @@ func (x *exchange) prepare(req *retryablehttp.Request, key string, userAgent []s
 		req.GetBody = x.request.Open
 		return err
 	case len(x.request.Body) > 0:
-		return req.SetBody(x.request.Body)
+		if err := req.SetBody(x.request.Body); err != nil || x.request.Class != Submit {
+			return err
+		}
+		again := req.GetBody
+		req.GetBody = func() (io.ReadCloser, error) {
+			if x.written.Load() {
+				return nil, errWritten
+			}
+			return again()
+		}
 	}
 	return nil
 }
+
+// errWritten keeps net/http from sending a request again by itself. Over
+// HTTP/2 it would do so, without end, when the server resets the stream with
+// PROTOCOL_ERROR, be it after it has read the whole request. (Over HTTP/1 it
+// repeats a POST only if not a byte of it was written.)
+var errWritten = errors.New("the stream was reset after the request had been written")
 
 // withGrace lets the exchange outlive its context by the request's grace while
 // an answer may still come. Release frees it.
@@ -151,8 +170,21 @@ func (x *exchange) explain(ctx context.Context, err error) error {
 // Whether a RoundTripper calls any hooks is known when it calls the first.
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { x.maybe.Store(false); x.traced.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { x.maybe.Store(true) },
+		GetConn: func(string) {
+			x.maybe.Store(x.written.Load()) // a RoundTripper may try several times
+			x.traced.Store(true)
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			conn, ok := info.Conn.(*tls.Conn)
+			x.http2.Store(ok && conn.ConnectionState().NegotiatedProtocol == "h2")
+			x.maybe.Store(true)
+		},
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			// Over HTTP/1 it may still be in a buffer.
+			if info.Err == nil && x.http2.Load() {
+				x.written.Store(true)
+			}
+		},
 	}
 }
 
