@@ -1,0 +1,161 @@
+package router
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/qwen"
+)
+
+// Lesson is what a LoRA is to learn.
+type Lesson string
+
+// The lessons.
+const (
+	LearnSubject Lesson = "subject" // a style or subject, from single pictures
+	LearnEdit    Lesson = "edit"    // an edit, from pairs of pictures
+	LearnLayers  Lesson = "layers"  // a way of taking pictures apart
+)
+
+// Training is a need for a LoRA.
+type Training struct {
+	// Lesson is what it is to learn. Default: LearnSubject.
+	Lesson Lesson
+	// Steps is the number of training steps. Default: 1000.
+	Steps int
+	// References is the number of start pictures of each pair, as
+	// dataset.Set.References tells; 0 if it is not known.
+	References int
+	// Ecosystem says that it matters more how many tools and LoRAs there are
+	// for the model than what the training costs.
+	Ecosystem bool
+	// MaxPrice bounds what it may cost at most; 0 is no bound.
+	MaxPrice pricing.USD
+	// Only and Not are the trainers allowed and banned, in the forms of
+	// [Task.Only].
+	Only, Not []string
+}
+
+// Trainer is a trainer that can serve a [Training].
+type Trainer struct {
+	Model   Model
+	Quote   pricing.Quote
+	Reasons []Reason
+	// Losses are what speaks against it.
+	Losses []Loss
+}
+
+// Trainers returns the trainers that can serve a need, the best first: the
+// cheapest, or those of FLUX before those of Qwen Image if the ecosystem
+// matters more, and last those that may be retired. Trainers whose price is
+// not known are left out. It sends nothing.
+func Trainers(t Training) ([]Trainer, error) {
+	t.Lesson, t.Steps = cmp.Or(t.Lesson, LearnSubject), cmp.Or(t.Steps, 1000)
+	if err := t.check(); err != nil {
+		return nil, fmt.Errorf("router: training: %w", err)
+	}
+	var out []Trainer
+	var cheapest pricing.USD
+	for _, m := range trainers() {
+		if lesson(m) != t.Lesson || len(t.Only) > 0 && !slices.ContainsFunc(t.Only, named(m)) || slices.ContainsFunc(t.Not, named(m)) {
+			continue
+		}
+		q, err := pricing.EstimateUsage(fal.Usage{Endpoint: m.ID, Outputs: 1, Steps: t.Steps, References: t.References})
+		switch {
+		case errors.Is(err, pricing.ErrUnknown):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if cheapest == 0 || q.Max < cheapest {
+			cheapest = q.Max
+		}
+		if t.MaxPrice == 0 || q.Max <= t.MaxPrice {
+			out = append(out, trainer(m, q))
+		}
+	}
+	switch {
+	case len(out) > 0:
+	case cheapest > 0:
+		return nil, fmt.Errorf("router: training: the cheapest of the trainers for %s costs up to %v, which is more than the limit of %v", t.Lesson, cheapest, t.MaxPrice)
+	default:
+		return nil, fmt.Errorf("router: training: no trainer for %s with a known price is among those allowed", t.Lesson)
+	}
+	slices.SortStableFunc(out, func(a, b Trainer) int {
+		rank := func(x Trainer) int {
+			switch {
+			case len(x.Losses) > 0:
+				return 2
+			case t.Ecosystem && strings.HasPrefix(x.Model.Go, "qwen."):
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Quote.Expected, b.Quote.Expected))
+	})
+	return out, nil
+}
+
+func (t *Training) check() error {
+	switch {
+	case t.Lesson != LearnSubject && t.Lesson != LearnEdit && t.Lesson != LearnLayers:
+		return fmt.Errorf("lesson %q: must be one of %q", t.Lesson, []Lesson{LearnSubject, LearnEdit, LearnLayers})
+	case t.Steps < 1 || t.Steps > 40_000:
+		return fmt.Errorf("steps %d: must be between 1 and 40000", t.Steps)
+	case t.References < 0 || t.References > 4:
+		return fmt.Errorf("references %d: must be between 0 and 4", t.References)
+	case t.MaxPrice < 0:
+		return fmt.Errorf("max price %v: must not be negative", t.MaxPrice)
+	}
+	for _, name := range slices.Concat(t.Only, t.Not) {
+		if !slices.ContainsFunc(trainers(), func(m schema.Model) bool { return named(m)(name) }) {
+			return fmt.Errorf("%q: is no package, family, Go type or endpoint of a trainer", name)
+		}
+	}
+	return nil
+}
+
+var trainers = sync.OnceValue(func() []schema.Model {
+	return slices.DeleteFunc(slices.Concat(flux.Models(), qwen.Models()), func(m schema.Model) bool { return m.Task != "train" })
+})
+
+func lesson(m schema.Model) Lesson {
+	switch {
+	case strings.Contains(m.For, "taking pictures apart"):
+		return LearnLayers
+	case strings.Contains(m.For, "pairs"):
+		return LearnEdit
+	}
+	return LearnSubject
+}
+
+// named returns a function that reports whether a name means the trainer.
+func named(m schema.Model) func(string) bool {
+	return func(name string) bool {
+		return name == m.ID || strings.EqualFold(name, m.Package) || strings.EqualFold(name, m.Family) || strings.EqualFold(name, m.Package+"."+m.Type)
+	}
+}
+
+func trainer(m schema.Model, q pricing.Quote) Trainer {
+	out := Trainer{
+		Model: Model{Go: m.Package + "." + m.Type, ID: m.ID, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
+		Quote: q,
+	}
+	reason := Reason{Rule: "flux-lora", Text: "FLUX has a mature LoRA ecosystem with established tools", Source: "article, Choose FLUX when 3: LoRA fine-tuning"}
+	if m.Package == "qwen" {
+		reason = Reason{Rule: "qwen-lora-training", Text: "Qwen Image has the cheapest training, $2 for 1,000 steps", Source: "article, Choose Qwen Image when 5: LoRA training cost"}
+	}
+	out.Reasons = []Reason{reason}
+	if m.PossiblyRetired {
+		out.Losses = []Loss{{Feature: FeatureCurrent, Text: "may be retired: newer lists of models leave it out"}}
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+package router_test
+
+import (
+	"testing"
+
+	"github.com/falimage/falimage-go/router"
+)
+
+func TestTrainers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		need  router.Training
+		first string
+	}{
+		"cheapest":  {router.Training{}, "qwen.Image2512Trainer"},
+		"ecosystem": {router.Training{Ecosystem: true}, "flux.FastTrainer"},
+		"FLUX.2":    {router.Training{Only: []string{"FLUX.2"}}, "flux.Klein9BBaseTrainer"},
+		"edit":      {router.Training{Lesson: router.LearnEdit, References: 1}, "flux.KontextTrainer"},
+		"edit Qwen": {router.Training{Lesson: router.LearnEdit, Only: []string{"qwen"}}, "qwen.Edit2509Trainer"},
+		"banned":    {router.Training{Not: []string{"qwen.Image2512Trainer", "flux.FastTrainer"}}, "flux.PortraitTrainer"},
+	} {
+		got, err := router.Trainers(tt.need)
+		if err != nil || got[0].Model.Go != tt.first || len(got[0].Reasons) == 0 {
+			t.Errorf("%s: %v, %v, want %s", name, got[0].Model, err, tt.first)
+		}
+		for i := 1; i < len(got); i++ {
+			if len(got[i-1].Losses) > len(got[i].Losses) {
+				t.Errorf("%s: %v, which may be retired, comes before %v", name, got[i-1].Model, got[i].Model)
+			}
+		}
+	}
+	// The prices that the article gives for 1,000 steps.
+	all, err := router.Trainers(router.Training{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, trainer := range all {
+		switch trainer.Model.Go {
+		case "qwen.ImageTrainer", "qwen.ImageTrainerV2":
+			found++
+			if trainer.Quote.Expected != 200*cent {
+				t.Errorf("%v costs %v, want $2", trainer.Model, trainer.Quote.Expected)
+			}
+		case "flux.Klein4BBaseTrainer":
+			found++
+			if trainer.Quote.Expected != 500*cent {
+				t.Errorf("%v costs %v, want $5", trainer.Model, trainer.Quote.Expected)
+			}
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d of 3 trainers found", found)
+	}
+	for name, need := range map[string]router.Training{
+		"lesson":  {Lesson: "cooking"},
+		"steps":   {Steps: -1},
+		"names":   {Only: []string{"sdxl"}},
+		"price":   {MaxPrice: cent},
+		"layers":  {Lesson: router.LearnLayers}, // no source tells what it costs
+		"nothing": {Only: []string{"qwen"}, Not: []string{"qwen"}},
+	} {
+		if got, err := router.Trainers(need); err == nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
