@@ -10,6 +10,8 @@
 //     the LoRA trainers.
 //   - [github.com/falimage/falimage-go/pricing] knows what a request will
 //     cost, and what it did cost, in exact money.
+//   - [github.com/falimage/falimage-go/router] turns a need into the right
+//     request: which model, why, at what price, and what to do when it fails.
 //   - [github.com/falimage/falimage-go/fal/faltest] is a local fal, for tests
 //     and for trying everything without a key.
 //

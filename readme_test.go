@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/sheet"
 )
 
 // TestReadmeIsCompiled makes sure that every Go block of the README stands in
@@ -71,6 +74,68 @@ func _(ctx context.Context, client *fal.Client) error {
 	}
 	fmt.Println(bill.Billed, "for request", out.RequestID)
 	return nil
+}
+
+func _(ctx context.Context, req flux.Pro2) error {
+	ledger, err := pricing.OpenLedger("spending.jsonl")
+	if err != nil {
+		return err
+	}
+	client := &fal.Client{Guard: &pricing.Budget{
+		Limits: []pricing.Limit{{Amount: 20 * pricing.Dollar}, {Tag: "tenant", Value: "acme", Amount: 5 * pricing.Dollar}},
+		Ledger: ledger,
+	}}
+	out, err := fal.Subscribe(ctx, client, req, fal.WithTags(map[string]string{"tenant": "acme"}))
+
+	_ = out
+	return err
+}
+
+func _(ctx context.Context, client *fal.Client) error {
+	routing, err := router.Route(router.Task{
+		Prompt:           "a poster for a jazz night, headline 'BLUE HOUR'",
+		Aspect:           "3:4",
+		MaxPricePerImage: 4 * pricing.Cent,
+	})
+	if err != nil {
+		return err // names the needs that conflict, and what the nearest choice costs
+	}
+	best := routing.Best()
+	fmt.Println(best.Model, best.Expected) // Qwen Image 2512 (qwen.Image2512) $0.02
+	for _, reason := range best.Reasons() {
+		fmt.Println(reason.Points, reason.Text, reason.Source)
+	}
+	out, err := fal.Subscribe(ctx, client, best.Request)
+
+	_ = out
+	return err
+}
+
+func _(ctx context.Context, client *fal.Client, sharpness func(router.Variant) float64, file io.Writer) error {
+	task := router.Task{Prompt: "a matte black mug on marble, product photography", MaxPrice: 2 * pricing.Dollar}
+
+	// The best model, and the next one if it is down; never after a lost answer.
+	outcome, err := router.Do(ctx, client, task)
+	if err != nil {
+		return err
+	}
+	fmt.Println(len(outcome.Images()), outcome.Billed)
+
+	// Seven drafts at $0.003, the best three again at $0.03.
+	drafted, err := router.Draft(ctx, client, task, router.Drafts{Count: 7, Finals: 3}, router.ByScore(3, sharpness))
+	if err != nil {
+		return err
+	}
+
+	// The same task on several models at once, into a page to look at.
+	compared, err := router.Compare(ctx, client, task, []string{"flux.Pro2", "qwen.Image2Pro"})
+	if err != nil {
+		return err
+	}
+	page := sheet.Sheet{Title: "Mugs", Sections: append(drafted.Sections(ctx, client), compared.Section(ctx, client))}
+	err = page.WriteHTML(file)
+
+	return err
 }
 
 func _(ctx context.Context, client *fal.Client, req flux.Pro2) error {
