@@ -66,8 +66,8 @@ func (p *problems) pictures(t *Task) {
 		if err := picture.File.Check(); err != nil {
 			p.add(at, picture.File.String(), err.Error())
 		}
-		if picture.Width < 0 || picture.Height < 0 || (picture.Width == 0) != (picture.Height == 0) {
-			p.add(at, fmt.Sprintf("%dx%d", picture.Width, picture.Height), "both sides must be positive, or 0 where they are not known")
+		if picture.Width < 0 || picture.Height < 0 || (picture.Width == 0) != (picture.Height == 0) || picture.Width > 1<<20 || picture.Height > 1<<20 {
+			p.add(at, fmt.Sprintf("%dx%d", picture.Width, picture.Height), "both sides must be positive and below a million, or 0 where they are not known")
 		}
 	}
 	none := len(t.Pictures) == 0

@@ -37,9 +37,12 @@ type Attempt struct {
 	Billed pricing.USD
 	// Spent is the most that the request can have cost: Billed if it is known,
 	// or else the maximum of the quote, unless it certainly was not charged.
-	Spent   pricing.USD
-	Elapsed time.Duration
-	Err     error
+	Spent pricing.USD
+	// Unpriced says that no source tells the price: Spent is then 0 and means
+	// nothing, unless Billed is known.
+	Unpriced bool
+	Elapsed  time.Duration
+	Err      error
 }
 
 // Outcome is what came of a task.
@@ -48,6 +51,8 @@ type Outcome struct {
 	Attempts []Attempt
 	// Billed and Spent are the sums of the attempts'.
 	Billed, Spent pricing.USD
+	// Unpriced is the number of attempts that may have cost what is in neither.
+	Unpriced int
 }
 
 // Images returns the pictures that were made.
@@ -70,6 +75,9 @@ func (o *Outcome) add(attempts []Attempt) error {
 		}
 		if o.Spent, err = o.Spent.Add(a.Spent); err != nil {
 			return err
+		}
+		if a.Unpriced {
+			o.Unpriced++
 		}
 	}
 	return nil
@@ -117,7 +125,9 @@ func (r *Router) do(ctx context.Context, c *fal.Client, t Task, first string, op
 		if ctx.Err() != nil || slices.ContainsFunc(attempts, func(a Attempt) bool { return ends(a.Err) }) {
 			return out, failure
 		}
-		wanted -= made
+		if wanted -= made; wanted <= 0 {
+			return out, failure
+		}
 		t.Count = wanted
 		t.Not = append(slices.Clone(t.Not), best.Model.ID)
 		if limit > 0 {
@@ -211,7 +221,7 @@ func run(ctx context.Context, c *fal.Client, best *Candidate, opts []fal.Option,
 
 // attempt sends one of the requests of a candidate and waits for its result.
 func attempt(ctx context.Context, c *fal.Client, best *Candidate, i int, opts []fal.Option) Attempt {
-	a := Attempt{Model: best.Model, Seed: best.part(i).seed, Quote: best.Quote}
+	a := Attempt{Model: best.Model, Seed: best.part(i).seed, Quote: best.Quote, Unpriced: best.Unpriced}
 	start := time.Now()
 	a.Result, a.Err = fal.Subscribe(ctx, c, best.request(i), opts...)
 	a.Elapsed = time.Since(start)
@@ -226,7 +236,7 @@ func (a *Attempt) settle() {
 	if a.Err == nil {
 		a.RequestID = a.Result.RequestID
 		if bill, err := pricing.Settle(a.Quote, a.Result.Meta); err == nil {
-			a.Billed, a.Spent = bill.Billed, bill.Billed
+			a.Billed, a.Spent, a.Unpriced = bill.Billed, bill.Billed, false
 		}
 		return
 	}
@@ -234,7 +244,7 @@ func (a *Attempt) settle() {
 		a.Result = nil
 	}
 	if !charged(a.Err) {
-		a.Spent = 0
+		a.Spent, a.Unpriced = 0, false
 	}
 }
 

@@ -31,7 +31,7 @@ func newPrompts(t *Task) prompts {
 	} else {
 		p.prose = withText(t.Prompt, t.Text)
 		if len(t.Colors) > 0 {
-			p.prose = sentence(p.prose, "Colours: "+phrases(t.Colors))
+			p.prose = sentence(p.prose, "Color palette: "+phrases(t.Colors))
 		}
 	}
 	p.numbered = numberedMentions(p.prose)

@@ -37,9 +37,11 @@ type Candidate struct {
 	Request fal.Request[fal.Images]
 	// Calls is the number of requests it takes; see Requests.
 	Calls int
-	// Quote is that of Request. It is the zero Quote where the task allows
-	// unknown prices and this one is.
+	// Quote is that of Request.
 	Quote pricing.Quote
+	// Unpriced says that no source tells the price, and the task allows that:
+	// the amounts are 0 then, and mean nothing.
+	Unpriced bool
 	// Min, Expected and Max are what all requests cost together.
 	Min, Expected, Max pricing.USD
 	// Score is the sum of the points of its reasons and losses.
@@ -120,6 +122,9 @@ func (c *Candidate) Reasons() []Reason {
 		{"speed", c.entry.rating.Speed * c.weights.Speed, fmt.Sprintf("speed %d of 10, weight %d", c.entry.rating.Speed, c.weights.Speed), source},
 		{"price", c.points * c.weights.Price, fmt.Sprintf("price %v, %d of 10, weight %d", c.Expected, c.points, c.weights.Price), source},
 	}
+	if c.Unpriced {
+		out[2].Text = "no points for a price that is not known"
+	}
 	var rules []Reason
 	for i := range c.entry.rules {
 		if rule := &c.entry.rules[i]; rule.applies(c.facts) {
@@ -167,7 +172,6 @@ type route struct {
 	task    *Task
 	prompts prompts
 	size    fal.ImageSize
-	area    int
 	count   int
 	weights Weights
 	files   []fal.File // the pictures
@@ -178,7 +182,7 @@ type route struct {
 }
 
 func (r *Router) newRoute(t *Task) *route {
-	x := &route{Router: r, task: t, prompts: newPrompts(t), size: sizeFor(t), area: area(t), count: max(t.Count, 1)}
+	x := &route{Router: r, task: t, prompts: newPrompts(t), size: sizeFor(t), count: max(t.Count, 1)}
 	x.understanding = understand(t, x.prompts.prose)
 	x.weights = t.Prefer
 	if x.weights == (Weights{}) {
@@ -269,6 +273,7 @@ func (x *route) quote(c *Candidate, plain fal.Request[fal.Images]) (needs, error
 	q, err := x.table().Estimate(u)
 	if err != nil {
 		if errors.Is(err, pricing.ErrUnknown) && x.task.UnknownPrice {
+			c.Quote, c.Unpriced = q, true
 			return 0, nil
 		}
 		return needPrice, err
@@ -395,6 +400,7 @@ func (x *route) lost(e *endpoint) iter.Seq2[Feature, string] {
 			{t.Steps != 0 && e.has&hasSteps == 0, FeatureSteps, "sets its steps by itself: they are left out"},
 			{t.Guidance != nil && e.has&hasGuidance == 0, FeatureGuidance, "sets its guidance by itself: it is left out"},
 			{x.sized() && e.has&hasSize == 0, FeatureSize, x.sizeLoss(e)},
+			{t.MinPixels > 0 && x.size == "" && x.unmeasured() && e.has&hasSize != 0, FeatureSize, "the size follows the picture, which may have fewer pixels than min_pixels"},
 			{x.prompts.prose != "" && !e.takesPrompt(), FeaturePrompt, "takes no prompt: it is left out"},
 			{x.facts.has(multilingual) && e.chinese() && !x.chinese(), FeatureLanguage, "is documented for Chinese and English alone"},
 			{e.retired, FeatureCurrent, "may be retired: newer lists of models leave it out"},
@@ -408,6 +414,11 @@ func (x *route) lost(e *endpoint) iter.Seq2[Feature, string] {
 
 // sized reports whether the task asks for a size.
 func (x *route) sized() bool { return x.size != "" || x.task.Aspect != "" }
+
+// unmeasured reports whether the size of the first picture is not known.
+func (x *route) unmeasured() bool {
+	return len(x.task.Pictures) > 0 && x.task.Pictures[0].Width == 0
+}
 
 func (x *route) sizeLoss(e *endpoint) string {
 	if len(e.aspects) > 0 {

@@ -40,10 +40,7 @@ func sizeFor(t *Task) fal.ImageSize {
 		return t.Size
 	}
 	if t.Aspect == "" {
-		if t.MinPixels > 0 && len(t.Pictures) == 0 {
-			return areaSize(1, 1, t.MinPixels, true)
-		}
-		return ""
+		return leastSize(t)
 	}
 	w, h, err := ratio(t.Aspect)
 	if err != nil {
@@ -59,6 +56,22 @@ func sizeFor(t *Task) fal.ImageSize {
 		return areaSize(w, h, t.MinPixels, true)
 	}
 	return areaSize(w, h, 1<<20, false)
+}
+
+// leastSize returns the size for a task that asks for an area alone. The
+// picture that is edited keeps its shape; it needs no size if it has the area.
+func leastSize(t *Task) fal.ImageSize {
+	switch {
+	case t.MinPixels == 0:
+		return ""
+	case len(t.Pictures) == 0:
+		return areaSize(1, 1, t.MinPixels, true)
+	}
+	first := t.Pictures[0]
+	if first.Width*first.Height == 0 || first.Width*first.Height >= t.MinPixels {
+		return ""
+	}
+	return areaSize(first.Width, first.Height, t.MinPixels, true)
 }
 
 // areaSize returns a size of an aspect ratio in multiples of 16: the largest of

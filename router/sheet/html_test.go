@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html"
+	"image"
+	"image/color"
 	"io"
 	"regexp"
 	"runtime"
@@ -87,7 +89,7 @@ func TestOutline(t *testing.T) {
 		"p fal-ai/flux/dev",
 		"h3 fal-ai/flux/dev",
 		"dt Original", "dd ",
-		"img Picture by Picture 2: the same from afar",
+		"img Picture 2: the same from afar",
 		"p Picture 2",
 		"h3 Picture 2",
 		"dt Size", "dd 1 × 1",
@@ -168,7 +170,10 @@ func TestEmbedding(t *testing.T) {
 		{"png", `<img width="300" height="10" alt=""`, pngOf(t, flat(red, 300, 10))},
 		{"png", `<img class="clear" width="1" height="1" alt=""`, pngOf(t, flat(transparentRed, 1, 1))},
 		{"jpeg", `<img width="20" height="70" alt=""`, jpegOf(t, flat(blue, 20, 70))},
-		{"gif", `<img width="30" height="10" alt=""`, gifOf(t, flat(red, 30, 10))},
+		{"png", `<img class="clear" width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, color.Transparent}))},
+		{"png", `<img width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, blue}))},
+		{"gif", `<img class="clear" width="30" height="10" alt=""`, gifOf(t, flat(red, 30, 10))},
+		{"gif", `<img class="clear" width="2" height="2" alt=""`, gifOf(t, image.NewPaletted(image.Rect(0, 0, 2, 2), color.Palette{red, color.Transparent}))},
 		{"webp", `<img class="clear" width="1" height="1" alt=""`, webpDot(t)},
 	}
 	s := &sheet.Sheet{Sections: []sheet.Section{{}}}

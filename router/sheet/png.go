@@ -55,10 +55,13 @@ var (
 // URL gets a cell that says where its picture is. The package comment tells
 // what happens to letters the font lacks.
 //
-// One picture is decoded at a time. A picture that is damaged or has more than
-// 268,435,456 pixels is an error that names the section and the entry, as is
-// everything that [Sheet.WriteHTML] refuses; a sheet higher than [MaxPNGHeight]
-// is [ErrTooTall]. After such an error nothing was written.
+// One picture is decoded at a time, so WritePNG takes up to 500 MB of memory for
+// the largest of sheets, and what the largest picture takes when it is decoded.
+//
+// A picture that is damaged or has more than 268,435,456 pixels is an error that
+// names the section and the entry, as is everything that [Sheet.WriteHTML]
+// refuses. A sheet higher than [MaxPNGHeight] is [ErrTooTall]. After such an
+// error nothing was written.
 func (s *Sheet) WritePNG(w io.Writer) error {
 	p, err := s.check()
 	if err != nil {
@@ -159,7 +162,10 @@ func (b *board) picture(r image.Rectangle, s *section, number int, e *entry) {
 		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, max((r.Max.Y-pad-y-4)/b.f.small.line, 1), e.URL)
 	default:
 		y := b.write(r.Min.X+pad, r.Min.Y+pad, r.Dx()-2*pad, b.f.bold, softColor, 1, "No picture")
-		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, errorColor, min(max((r.Max.Y-pad-y-4)/b.f.small.line, 1), 6), e.Error)
+		y = b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, errorColor, min(max((r.Max.Y-pad-y-4)/b.f.small.line, 1), 6), e.Error)
+		if left := (r.Max.Y - pad - y - 4) / b.f.small.line; left > 0 {
+			b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, left, e.URL)
+		}
 	}
 	if e.Picked {
 		const gap, wide = 6, 5
@@ -277,7 +283,7 @@ func paint(dst *image.RGBA, r image.Rectangle, e *entry) error {
 	w := max(int(math.Round(float64(b.Dx())*scale)), 1)
 	h := max(int(math.Round(float64(b.Dy())*scale)), 1)
 	at := image.Rect(0, 0, w, h).Add(r.Min).Add(image.Pt((r.Dx()-w)/2, (r.Dy()-h)/2))
-	if e.Clear {
+	if o, ok := src.(interface{ Opaque() bool }); !ok || !o.Opaque() {
 		checker(dst, at)
 	}
 	// CatmullRom needs 32 bytes for each column of the result and row of the source.

@@ -45,14 +45,14 @@ type Entry struct {
 	Prompt    string        // prompt of this entry where it differs from that of the section
 	Alt       string        // what the picture shows, for who cannot see it; empty means made from the prompt
 	Picture   []byte        // PNG, JPEG, WebP or GIF, which the sheet embeds
-	URL       string        // http or https address of the original: linked, and shown where Picture is empty
+	URL       string        // http or https address of the original: a link, and the picture itself where Picture and Error are empty
 	Price     string        // such as "$0.045"
 	Elapsed   time.Duration // how long it took; 0 is not shown
 	Seed      *uint64       // nil is not shown
 	RequestID string        // fal's name for the request
 	Reasons   []string      // why this model was taken, or why it was not
 	Picked    bool          // marks the chosen one, by a word and a frame
-	Error     string        // why there is no picture
+	Error     string        // why there is no picture, or what went wrong although there is one
 }
 
 // maxPixels is the largest picture, in pixels, that WritePNG decodes.
@@ -217,7 +217,10 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 	}
 	out.Alt = clean(e.Alt)
 	if out.Alt == "" {
-		out.Alt = "Picture by " + out.Title
+		out.Alt = out.Title
+		if e.Title != "" || e.Endpoint != "" {
+			out.Alt = "Picture by " + out.Title
+		}
 		if about := or(out.Prompt, prompt); about != "" {
 			out.Alt += ": " + short(strings.Join(strings.Fields(about), " "), 240)
 		}
@@ -246,7 +249,8 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 	}
 	out.picture, out.format = e.Picture, f
 	out.MIME, out.Width, out.Height = f.mime, c.Width, c.Height
-	out.Clear = transparent(c.ColorModel)
+	// The header of a GIF does not tell.
+	out.Clear = f.mime == "image/gif" || transparent(c.ColorModel)
 	return out, nil
 }
 
