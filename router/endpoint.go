@@ -21,12 +21,17 @@ type endpoint struct {
 	formats       []fal.OutputFormat
 	accelerations []string
 	aspects       []string // the aspect ratios, where it has no sizes
-	maxCount      int      // of pictures in a request; 0 is one
-	maxLoRAs      int      // 0 is any number, of those that have any
-	pictures      [2]int   // how many it must and may get
+	sizes         sizes
+	maxCount      int    // of pictures in a request; 0 is one
+	maxLoRAs      int    // 0 is any number, of those that have any
+	pictures      [2]int // how many it must and may get
 	// compile fills in a request; nil where it needs what no task has.
 	compile func(*input) fal.Request[fal.Images]
 }
+
+// sizes bound the width and height of pictures, and their product, in pixels. 0
+// is no bound.
+type sizes struct{ minSide, maxSide, minArea, maxArea int }
 
 // flags are the fields of a request that a task may or may not find.
 type flags uint16

@@ -622,6 +622,7 @@ var endpoints = []endpoint{
 		formats:       []fal.OutputFormat{"jpeg", "png", "webp"},
 		accelerations: []string{"none", "regular", "high"},
 		maxCount:      4,
+		sizes:         sizes{512, 2048, 0, 0},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Dev2{Prompt: in.prompt, ImageSize: in.size, NumInferenceSteps: in.steps, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, Acceleration: flux.Acceleration(in.acceleration), EnablePromptExpansion: in.expansion, OutputFormat: in.format}
 		},
@@ -635,6 +636,7 @@ var endpoints = []endpoint{
 		formats:       []fal.OutputFormat{"jpeg", "png", "webp"},
 		accelerations: []string{"none", "regular", "high"},
 		maxCount:      4,
+		sizes:         sizes{512, 2048, 0, 0},
 		pictures:      [2]int{1, 4},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Dev2Edit{Prompt: in.prompt, ImageURLs: in.pictures, ImageSize: in.size, NumInferenceSteps: in.steps, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, Acceleration: flux.Acceleration(in.acceleration), EnablePromptExpansion: in.expansion, OutputFormat: in.format}
@@ -649,6 +651,7 @@ var endpoints = []endpoint{
 		formats:       []fal.OutputFormat{"jpeg", "png", "webp"},
 		accelerations: []string{"none", "regular", "high"},
 		maxCount:      4,
+		sizes:         sizes{512, 2048, 0, 0},
 		maxLoRAs:      3,
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Dev2LoRA{Prompt: in.prompt, ImageSize: in.size, NumInferenceSteps: in.steps, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, Acceleration: flux.Acceleration(in.acceleration), LoRAs: in.fluxLoRAs(), EnablePromptExpansion: in.expansion, OutputFormat: in.format}
@@ -663,6 +666,7 @@ var endpoints = []endpoint{
 		formats:       []fal.OutputFormat{"jpeg", "png", "webp"},
 		accelerations: []string{"none", "regular", "high"},
 		maxCount:      4,
+		sizes:         sizes{512, 2048, 0, 0},
 		maxLoRAs:      3,
 		pictures:      [2]int{1, 3},
 		compile: func(in *input) fal.Request[fal.Images] {
@@ -677,6 +681,7 @@ var endpoints = []endpoint{
 		has:      hasSize | hasSeed | hasGuidance | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{512, 2048, 0, 0},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Flash2{Prompt: in.prompt, ImageSize: in.size, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
 		},
@@ -689,6 +694,7 @@ var endpoints = []endpoint{
 		has:      hasSize | hasSeed | hasGuidance | hasExpansion | hasMentions,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{512, 2048, 0, 0},
 		pictures: [2]int{1, 4},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Flash2Edit{Prompt: in.prompt, ImageURLs: in.pictures, ImageSize: in.size, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
@@ -702,6 +708,7 @@ var endpoints = []endpoint{
 		has:      hasSize | hasSeed | hasGuidance | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{512, 2048, 0, 0},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Turbo2{Prompt: in.prompt, ImageSize: in.size, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
 		},
@@ -714,6 +721,7 @@ var endpoints = []endpoint{
 		has:      hasSize | hasSeed | hasGuidance | hasExpansion | hasMentions,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{512, 2048, 0, 0},
 		pictures: [2]int{1, 4},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return flux.Turbo2Edit{Prompt: in.prompt, ImageURLs: in.pictures, ImageSize: in.size, GuidanceScale: in.guidance, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
@@ -1236,6 +1244,7 @@ var endpoints = []endpoint{
 		has:      hasNegative | hasSize | hasSeed | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{0, 0, 262144, 4194304},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return qwen.Image2{Prompt: in.prompt, NegativePrompt: in.negative, ImageSize: in.size, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
 		},
@@ -1246,6 +1255,7 @@ var endpoints = []endpoint{
 		has:      hasNegative | hasSize | hasSeed | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 6,
+		sizes:    sizes{0, 0, 262144, 4194304},
 		pictures: [2]int{1, 3},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return qwen.Image2Edit{Prompt: in.prompt, NegativePrompt: in.negative, ImageURLs: in.pictures, ImageSize: in.size, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
@@ -1257,6 +1267,7 @@ var endpoints = []endpoint{
 		has:      hasNegative | hasSize | hasSeed | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 4,
+		sizes:    sizes{0, 0, 262144, 4194304},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return qwen.Image2Pro{Prompt: in.prompt, NegativePrompt: in.negative, ImageSize: in.size, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}
 		},
@@ -1267,6 +1278,7 @@ var endpoints = []endpoint{
 		has:      hasNegative | hasSize | hasSeed | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 6,
+		sizes:    sizes{0, 0, 262144, 4194304},
 		pictures: [2]int{1, 3},
 		compile: func(in *input) fal.Request[fal.Images] {
 			return qwen.Image2ProEdit{Prompt: in.prompt, NegativePrompt: in.negative, ImageURLs: in.pictures, ImageSize: in.size, NumImages: in.count, Seed: in.seed, EnablePromptExpansion: in.expansion, OutputFormat: in.format}

@@ -60,7 +60,7 @@ func (x *route) refuses(e *endpoint) needs {
 	set(needLicence, t.Licence == OpenWeights && !e.open || t.Licence == Apache2 && e.licence != "Apache 2.0")
 	set(needFormat, t.Format != "" && !slices.Contains(e.formats, t.Format))
 	set(needVerbatim, t.VerbatimPrompt && e.rewrites())
-	set(needPixels, t.MinPixels > 0 && e.has&hasSize == 0 && e.ownArea() < t.MinPixels)
+	set(needPixels, t.MinPixels > 0 && !x.large(e))
 	if n&needWork != 0 {
 		return n // what follows would not say more
 	}
@@ -76,6 +76,16 @@ func (x *route) refuses(e *endpoint) needs {
 		}
 	}
 	return n
+}
+
+// large reports whether the pictures have the least area that is asked for, as
+// far as that is known before.
+func (x *route) large(e *endpoint) bool {
+	if e.has&hasSize == 0 {
+		return e.ownArea() >= x.task.MinPixels
+	}
+	width, height, ok := e.sizes.fit(x.size).Dimensions()
+	return !ok || width*height >= x.task.MinPixels
 }
 
 // loraFits reports whether the endpoint takes the LoRAs of the task; one that
@@ -192,6 +202,9 @@ func (r *Refusal) why(n needs) string {
 	case needPixels:
 		if a := e.ownArea(); a > 0 {
 			return fmt.Sprintf("makes pictures of about %d megapixels", a>>20)
+		}
+		if e.has&hasSize != 0 {
+			return "does not make pictures that large"
 		}
 		return "decides the size by itself"
 	case needVerbatim:

@@ -337,7 +337,7 @@ func (x *route) score(c *Candidate) {
 func (x *route) input(e *endpoint) input {
 	t := x.task
 	in := input{
-		prompt: x.prompts.of(e), negative: t.NegativePrompt, size: x.size, layers: t.Layers, seed: t.Seed,
+		prompt: x.prompts.of(e), negative: t.NegativePrompt, size: e.sizes.fit(x.size), layers: t.Layers, seed: t.Seed,
 		steps: t.Steps, guidance: t.Guidance, loras: t.LoRAs, format: t.Format, angle: t.Angle, upscale: t.Scale,
 	}
 	if len(e.aspects) > 0 {
@@ -400,6 +400,7 @@ func (x *route) lost(e *endpoint) iter.Seq2[Feature, string] {
 			{t.Steps != 0 && e.has&hasSteps == 0, FeatureSteps, "sets its steps by itself: they are left out"},
 			{t.Guidance != nil && e.has&hasGuidance == 0, FeatureGuidance, "sets its guidance by itself: it is left out"},
 			{x.sized() && e.has&hasSize == 0, FeatureSize, x.sizeLoss(e)},
+			{e.has&hasSize != 0 && e.sizes.fit(x.size) != x.size, FeatureSize, "does not take the size: it is scaled to what it takes"},
 			{t.MinPixels > 0 && x.size == "" && x.unmeasured() && e.has&hasSize != 0, FeatureSize, "the size follows the picture, which may have fewer pixels than min_pixels"},
 			{x.prompts.prose != "" && !e.takesPrompt(), FeaturePrompt, "takes no prompt: it is left out"},
 			{x.facts.has(multilingual) && e.chinese() && !x.chinese(), FeatureLanguage, "is documented for Chinese and English alone"},

@@ -86,6 +86,45 @@ func areaSize(w, h, area int, atLeast bool) fal.ImageSize {
 	return fal.Size(side(width), side(width*float64(h)/float64(w)))
 }
 
+// fit returns the size within the bounds that is nearest to the wanted one and
+// has its aspect ratio, in multiples of 16. A size that cannot be made to fit
+// stays as it is; the model's own checks refuse it.
+func (s sizes) fit(size fal.ImageSize) fal.ImageSize {
+	width, height, ok := size.Dimensions()
+	if !ok || s == (sizes{}) || s.has(width, height) || width < 1 || height < 1 || width > maxSide || height > maxSide {
+		return size
+	}
+	w, h := float64(width), float64(height)
+	scale := 1.0
+	if s.minSide > 0 {
+		scale = max(scale, float64(s.minSide)/min(w, h))
+	}
+	if s.minArea > 0 {
+		scale = max(scale, math.Sqrt(float64(s.minArea)/(w*h)))
+	}
+	round := math.Ceil
+	if scale == 1 {
+		round = math.Floor
+		if s.maxSide > 0 {
+			scale = min(scale, float64(s.maxSide)/max(w, h))
+		}
+		if s.maxArea > 0 {
+			scale = min(scale, math.Sqrt(float64(s.maxArea)/(w*h)))
+		}
+	}
+	side := func(x float64) int { return max(1, int(round(x*scale/multiple))) * multiple }
+	if !s.has(side(w), side(h)) {
+		return size
+	}
+	return fal.Size(side(w), side(h))
+}
+
+// has reports whether a size is within the bounds.
+func (s sizes) has(width, height int) bool {
+	return min(width, height) >= s.minSide && width*height >= s.minArea &&
+		(s.maxSide == 0 || max(width, height) <= s.maxSide) && (s.maxArea == 0 || width*height <= s.maxArea)
+}
+
 // area returns the area that a task asks for, or 0.
 func area(t *Task) int {
 	if width, height, ok := sizeFor(t).Dimensions(); ok {

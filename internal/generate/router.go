@@ -105,6 +105,9 @@ func (p *printer) routed(e *catalog.Endpoint) {
 	if f, ok := e.Field("num_images"); ok {
 		p.line("maxCount: %d,", int(*f.Max))
 	}
+	if s := e.Limits.Size; s.MinSide+s.MaxSide+s.MinArea+s.MaxArea > 0 {
+		p.line("sizes: sizes{%d, %d, %d, %d},", s.MinSide, s.MaxSide, s.MinArea, s.MaxArea)
+	}
 	if n := e.Limits.LoRAs; n > 0 {
 		p.line("maxLoRAs: %d,", n)
 	}
