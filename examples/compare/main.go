@@ -1,0 +1,203 @@
+// Compare paints the same prompts with several models and puts the pictures
+// side by side on one contact sheet, a web page and a PNG. By default it is the
+// comparison of the article "FLUX vs. Qwen Image": four prompts for
+// FLUX.2 [pro] and Qwen Image 2.0 Pro.
+//
+//	go run ./examples/compare
+//	go run ./examples/compare -models flux.Pro2,flux.Max2,qwen.Image -prompt "a red fox in the snow"
+//	go run ./examples/compare -plan
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/examples/internal/demo"
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/sheet"
+)
+
+// test is a prompt of the comparison.
+type test struct{ title, prompt string }
+
+// article are the prompts of the article of 2026-03-17.
+var article = []test{
+	{"Text rendering", "A vintage movie poster for a film called 'The Last Garden' starring Elena Voss, with tagline 'Some things grow back stronger' in serif typography, 1970s Saul Bass-inspired design"},
+	{"Photorealism", "Close-up of a weathered leather journal on a wooden desk, fountain pen resting across the open pages, warm afternoon light from a nearby window casting long shadows, shallow depth of field, shot on 85mm lens"},
+	{"Complex multi-element scene", "A busy Parisian café terrace at golden hour, four people at separate tables each engaged in different activities, reading, sketching, talking on phone, and eating a croissant, with a waiter carrying a tray of espressos in the middle ground and the Eiffel Tower visible in the distance"},
+	{"Product photography", "A matte black ceramic coffee mug on a sunlit marble countertop, morning light streaming through linen curtains, a small succulent in the background slightly out of focus, editorial product photography style"},
+}
+
+func main() {
+	models := flag.String("models", "flux.Pro2,qwen.Image2Pro", "models, separated by commas")
+	prompt := flag.String("prompt", "", "a prompt of your own instead of the article's four")
+	size := flag.String("size", "", "size of the pictures, such as 1920x1080; default: 1024x1024")
+	out := flag.String("out", "out", "folder for compare.html and compare.png")
+	planOnly := flag.Bool("plan", false, "print what it costs and send nothing")
+	flag.Parse()
+
+	tests := article
+	if *prompt != "" {
+		tests = []test{{"", *prompt}}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, tests, split(*models), fal.ImageSize(*size), *out, *planOnly); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+func split(list string) []string {
+	var out []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// run quotes the comparison and, unless that is all, makes it.
+func run(ctx context.Context, w io.Writer, tests []test, models []string, size fal.ImageSize, out string, planOnly bool) error {
+	if size == "" {
+		size = fal.SquareHD // the models' own sizes differ
+	}
+	tasks := make([]router.Task, len(tests))
+	for i, t := range tests {
+		tasks[i] = router.Task{Prompt: t.prompt, Size: size}
+	}
+	plan, err := quote(tasks, models)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "What it will cost:\n%v\n", plan)
+	if planOnly {
+		return nil
+	}
+	client, simulated, stop := demo.Client()
+	defer stop()
+	if simulated {
+		fmt.Fprintln(w, demo.Note)
+	}
+	return paint(ctx, w, client, simulated, tests, tasks, models, out)
+}
+
+// paint makes the pictures, reports what they cost and writes the sheet.
+func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool, tests []test, tasks []router.Task, models []string, out string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	comparisons, err := compare(ctx, client, tasks, models)
+	if err != nil {
+		return err
+	}
+	spent, failure := report(w, tests, comparisons)
+	note := fmt.Sprintf("%d prompts, %s: %v in all, %s", len(tests), strings.Join(titles(comparisons), " and "), spent, time.Now().Format(time.DateOnly))
+	if simulated {
+		note += ". Simulated: no model painted these pictures, and nothing was charged."
+	}
+	s := &sheet.Sheet{Title: "The same prompt, side by side", Note: note}
+	for i, c := range comparisons {
+		section := c.Section(ctx, client)
+		section.Title = tests[i].title
+		s.Sections = append(s.Sections, section)
+	}
+	return errors.Join(failure, save(w, s, filepath.Join(out, "compare")))
+}
+
+// quote returns what all tasks cost by all models, before anything is sent.
+func quote(tasks []router.Task, models []string) (pricing.Plan, error) {
+	var quotes []pricing.Quote
+	for _, t := range tasks {
+		candidates, err := router.PlanComparison(t, models)
+		if err != nil {
+			return pricing.Plan{}, err
+		}
+		for i := range candidates {
+			quotes = append(quotes, candidates[i].Quote)
+		}
+	}
+	return pricing.Sum(quotes...)
+}
+
+// compare does all tasks at once.
+func compare(ctx context.Context, client *fal.Client, tasks []router.Task, models []string) ([]*router.Comparison, error) {
+	out, failures := make([]*router.Comparison, len(tasks)), make([]error, len(tasks))
+	var wait sync.WaitGroup
+	for i, t := range tasks {
+		wait.Go(func() { out[i], failures[i] = router.Compare(ctx, client, t, models) })
+	}
+	wait.Wait()
+	return out, errors.Join(failures...)
+}
+
+// report prints what each picture cost and took, and returns what was spent at
+// most. The error joins those of the pictures that are missing.
+func report(w io.Writer, tests []test, comparisons []*router.Comparison) (spent pricing.USD, failure error) {
+	var billed pricing.USD
+	for i, c := range comparisons {
+		fmt.Fprintf(w, "\n%d  %s\n", i+1, cmp.Or(tests[i].title, tests[i].prompt))
+		for j := range c.Models {
+			m := &c.Models[j]
+			if m.Err != nil {
+				fmt.Fprintf(w, "   %-20s failed, at most %v was charged: %v\n", m.Candidate.Model.Title, m.Spent, m.Err)
+				failure = errors.Join(failure, fmt.Errorf("%s: %w", m.Candidate.Model.Go, m.Err))
+				continue
+			}
+			for _, a := range m.Attempts {
+				fmt.Fprintf(w, "   %-20s billed %-8v %6.2f s  request %s\n", a.Model.Title, a.Billed, a.Elapsed.Seconds(), a.RequestID)
+			}
+		}
+		var errBilled, errSpent error
+		billed, errBilled = billed.Add(c.Billed)
+		spent, errSpent = spent.Add(c.Spent)
+		if err := errors.Join(errBilled, errSpent); err != nil {
+			return spent, err
+		}
+	}
+	fmt.Fprintf(w, "\nbilled in all: %v\n", billed)
+	if spent != billed {
+		fmt.Fprintf(w, "of some requests it is not known what was billed; with those it is %v at most\n", spent)
+	}
+	return spent, failure
+}
+
+// titles returns the names of the models.
+func titles(comparisons []*router.Comparison) []string {
+	var out []string
+	for i := range comparisons[0].Models {
+		out = append(out, comparisons[0].Models[i].Candidate.Model.Title)
+	}
+	return out
+}
+
+// save writes a sheet as a web page and as a PNG.
+func save(w io.Writer, s *sheet.Sheet, base string) error {
+	for _, form := range []struct {
+		extension string
+		write     func(io.Writer) error
+	}{{".html", s.WriteHTML}, {".png", s.WritePNG}} {
+		f, err := os.Create(base + form.extension)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(form.write(f), f.Close()); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "contact sheet: %s\n", base+form.extension)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+// Draftfinal makes many cheap drafts, picks some of them and makes those again
+// with a better model: the article's split of 70 % drafts and 30 % finals.
+//
+//	go run ./examples/draftfinal
+//	go run ./examples/draftfinal -drafts 4 -finals 1 -prompt "a red fox in the snow" -pick contrast
+//	go run ./examples/draftfinal -seed 42 -pick 0,3,5
+//	go run ./examples/draftfinal -plan -drafts 7000 -finals 3000
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/falimage/falimage-go/examples/internal/demo"
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/sheet"
+)
+
+func main() {
+	var task router.Task
+	var drafts router.Drafts
+	flag.StringVar(&task.Prompt, "prompt", "A matte black ceramic coffee mug on a sunlit marble countertop, morning light streaming through linen curtains, editorial product photography style", "what the pictures show")
+	size := flag.String("size", string(fal.SquareHD), "size of the pictures, such as 1920x1080")
+	flag.IntVar(&drafts.Count, "drafts", 7, "number of drafts")
+	flag.IntVar(&drafts.Finals, "finals", 3, "number of finals")
+	draftModels := flag.String("draft-models", "", "models that may make the drafts, such as flux.Schnell; default: what is best for drafts")
+	finalModels := flag.String("final-models", "", "models that may make the finals; default: what is best for the prompt")
+	seed := flag.Uint64("seed", 0, "seed of the first draft, so that another run makes the same drafts; default: a random one")
+	flag.TextVar(&task.MaxPrice, "max", pricing.USD(0), "most that all of it may cost, such as $0.50")
+	by := flag.String("pick", "sharpness", "which drafts are made again: sharpness, contrast, first, random, or their numbers such as 0,3,5")
+	planOnly := flag.Bool("plan", false, "print what it costs and send nothing")
+	out := flag.String("out", "out", "folder for the finals, drafts.html and drafts.png")
+	flag.Parse()
+
+	task.Size = fal.ImageSize(*size)
+	task.Only, drafts.Models = split(*finalModels), split(*draftModels)
+	if *seed != 0 {
+		task.Seed = seed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	if *planOnly {
+		err = plan(os.Stdout, task, drafts)
+	} else {
+		err = run(ctx, os.Stdout, task, drafts, *by, *out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "draftfinal:", err)
+		os.Exit(1)
+	}
+}
+
+func split(list string) []string {
+	var out []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// plan prints what drafts and finals cost.
+func plan(w io.Writer, t router.Task, d router.Drafts) error {
+	p, err := router.PlanDrafts(t, d)
+	if err != nil {
+		return err
+	}
+	return show(w, p)
+}
+
+// show prints a plan, and what as many pictures cost without drafts.
+func show(w io.Writer, p *router.DraftPlan) error {
+	fmt.Fprintf(w, "What it will cost:\n%v", p.Cost)
+	all, err := pricing.NewPlan(p.Cost.Images, pricing.Part{Quote: p.Final.Quote})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d pictures by %s alone would cost %v.\n\n", all.Images, p.Final.Model.Title, all.Expected)
+	return err
+}
+
+// run does it with a real fal or a simulated one.
+func run(ctx context.Context, w io.Writer, t router.Task, d router.Drafts, by, out string) error {
+	client, simulated, stop := demo.Client()
+	defer stop()
+	if simulated {
+		fmt.Fprintln(w, demo.Note)
+	}
+	return paint(ctx, w, client, simulated, t, d, by, out)
+}
+
+// paint makes drafts and finals, saves the finals and writes the contact sheet.
+func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool, t router.Task, d router.Drafts, by, out string) error {
+	pick, err := picker(client, w, by, d)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	// Whoever must ask a person first does it here.
+	d.Approve = func(p *router.DraftPlan) error { return show(w, p) }
+	made, failure := router.Draft(ctx, client, t, d, pick)
+	if made == nil {
+		return failure // nothing was sent
+	}
+	for i, o := range made.Finals {
+		for _, image := range o.Images() {
+			path := filepath.Join(out, fmt.Sprintf("final-%d%s", made.Variants[made.Picked[i]].Index, image.Extension()))
+			if err := client.Save(ctx, image, path); err != nil {
+				failure = errors.Join(failure, err)
+				continue
+			}
+			fmt.Fprintf(w, "final of draft %d: %s\n", made.Variants[made.Picked[i]].Index, path)
+		}
+	}
+	fmt.Fprintf(w, "billed: %v for %d drafts and %d finals\n", made.Billed, len(made.Variants), len(made.Finals))
+	if made.Spent != made.Billed {
+		fmt.Fprintf(w, "of some requests it is not known what was billed; with those it is %v at most\n", made.Spent)
+	}
+	note := fmt.Sprintf("%d drafts, %d finals: %v in all", len(made.Variants), len(made.Finals), made.Spent)
+	if simulated {
+		note += ". Simulated: no model painted these pictures, and nothing was charged."
+	}
+	s := &sheet.Sheet{Title: "Drafts and finals", Note: note, Sections: made.Sections(ctx, client)}
+	return errors.Join(failure, save(w, s, filepath.Join(out, "drafts")))
+}
+
+// save writes a sheet as a web page and as a PNG.
+func save(w io.Writer, s *sheet.Sheet, base string) error {
+	for _, form := range []struct {
+		extension string
+		write     func(io.Writer) error
+	}{{".html", s.WriteHTML}, {".png", s.WritePNG}} {
+		f, err := os.Create(base + form.extension)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(form.write(f), f.Close())
+		if errors.Is(err, sheet.ErrTooTall) {
+			fmt.Fprintln(w, "there are too many drafts for one PNG: see the web page")
+			return os.Remove(base + form.extension)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "contact sheet: %s\n", base+form.extension)
+	}
+	return nil
+}
