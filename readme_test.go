@@ -111,7 +111,7 @@ func _(ctx context.Context, client *fal.Client) error {
 	return err
 }
 
-func _(ctx context.Context, client *fal.Client, sharpness func(router.Variant) float64, file io.Writer) error {
+func _(ctx context.Context, client *fal.Client, sharpness func(context.Context, router.Variant) (float64, error), file io.Writer) error {
 	task := router.Task{Prompt: "a matte black mug on marble, product photography", MaxPrice: 2 * pricing.Dollar}
 
 	// The best model, and the next one if it is down; never after a lost answer.

@@ -211,7 +211,11 @@ func unknownModel(name string) error {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b near) int { return a.distance - b.distance })
-	return fmt.Errorf("%q: is no package, family, Go type or endpoint; the nearest are %s and %s", name, all[0].name, all[1].name)
+	hint := "Models lists them"
+	if all[0].distance <= len(name)/2 {
+		hint = "the nearest are " + all[0].name + " and " + all[1].name
+	}
+	return fmt.Errorf("%q: is no package, family, Go type or endpoint; %s", name, hint)
 }
 
 // distance is the number of letters to change, add or leave out to get from

@@ -383,7 +383,7 @@ var purposeWords = []struct {
 	{texture, []string{" seamless texture ", " tileable ", " seamless pattern ", " texture of ", " normal map "}},
 	{product, []string{" product photography ", " product photo ", " product shot ", " packshot ", " product image ", " e commerce "}},
 	{illustration, []string{" illustration ", " watercolor ", " watercolour ", " oil painting ", " sketch ", " line art ", " vector art ", " cartoon ", " pixel art ", " anime ", " line drawing "}},
-	{photo, []string{" photo ", " photograph ", " photography ", " photorealistic ", " photoreal ", " shot on ", " depth of field ", " lens ", " dslr ", " bokeh ", " film grain ", " 35mm ", " 50mm ", " 85mm ", " close up of ", " portrait of ", " headshot "}},
+	{photo, []string{" photo ", " photograph ", " photographed ", " photos ", " photography ", " photorealistic ", " photoreal ", " shot on ", " depth of field ", " lens ", " dslr ", " bokeh ", " film grain ", " 35mm ", " 50mm ", " 85mm ", " close up of ", " portrait of ", " headshot "}},
 }
 
 // textWords tell that a picture has text in it.

@@ -192,14 +192,18 @@ func TestDraft(t *testing.T) {
 			}
 			return nil
 		}},
-		router.ByScore(3, func(v router.Variant) float64 { return float64(*v.Seed % 5) })) // 104, then 103, 102 of equal ones
+		router.ByScore(3, func(_ context.Context, v router.Variant) (float64, error) { return float64(*v.Seed % 5), nil })) // 104, 103, 102
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := 7*cent*3/10 + 3*3*cent; approved != want || out.Billed != want || out.Spent != want {
 		t.Errorf("approved %v, billed %v, want %v", approved, out.Billed, want)
 	}
-	if diff := cmp.Diff([]int{4, 3, 2}, out.Picked); diff != "" {
+	var picked []int
+	for _, v := range out.Picked {
+		picked = append(picked, v.Index)
+	}
+	if diff := cmp.Diff([]int{4, 3, 2}, picked); diff != "" {
 		t.Errorf("picked (-want +got)\n%s", diff)
 	}
 	for i, v := range out.Variants {
@@ -208,7 +212,7 @@ func TestDraft(t *testing.T) {
 		}
 	}
 	for k, o := range out.Finals {
-		if got := *o.Attempts[0].Seed; got != *out.Variants[out.Picked[k]].Seed || o.Attempts[0].Model.Go != "flux.Pro2" {
+		if got := *o.Attempts[0].Seed; got != *out.Picked[k].Seed || o.Attempts[0].Model.Go != "flux.Pro2" {
 			t.Errorf("final %d: %s with seed %d", k, o.Attempts[0].Model.Go, got)
 		}
 	}
@@ -221,7 +225,7 @@ func TestDraftRefusals(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	task := router.Task{Prompt: journalPrompt}
-	first := func(context.Context, []router.Variant) ([]int, error) { return []int{0}, nil }
+	first := func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v[:1], nil }
 	no := errors.New("too dear")
 	if _, err := router.Draft(t.Context(), client, task, router.Drafts{Approve: func(*router.DraftPlan) error { return no }}, first); !errors.Is(err, no) {
 		t.Errorf("got %v", err)
@@ -240,10 +244,14 @@ func TestDraftRefusals(t *testing.T) {
 		t.Fatalf("%d posts, want none", posts)
 	}
 	for name, pick := range map[string]router.Pick{
-		"beyond": func(context.Context, []router.Variant) ([]int, error) { return []int{9}, nil },
-		"many":   func(context.Context, []router.Variant) ([]int, error) { return []int{0, 1}, nil },
-		"error":  func(context.Context, []router.Variant) ([]int, error) { return nil, no },
-		"nil":    nil,
+		"beyond": func(context.Context, []router.Variant) ([]router.Variant, error) {
+			return []router.Variant{{Index: 9}}, nil
+		},
+		"many":    func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v, nil },
+		"none":    func(context.Context, []router.Variant) ([]router.Variant, error) { return nil, nil },
+		"error":   func(context.Context, []router.Variant) ([]router.Variant, error) { return nil, no },
+		"scoring": router.ByScore(1, func(context.Context, router.Variant) (float64, error) { return 0, no }),
+		"nil":     nil,
 	} {
 		if out, err := router.Draft(t.Context(), client, task, router.Drafts{Count: 2}, pick); err == nil || len(out.Finals) != 0 {
 			t.Errorf("%s: %v", name, err)

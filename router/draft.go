@@ -1,11 +1,13 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
@@ -19,7 +21,8 @@ type Drafts struct {
 	// Finals is how many of them are made again. Default: 1.
 	Finals int
 	// Models are those that may make the variants, in the forms of
-	// [Task.Only]. Default: whatever is best for drafts.
+	// [Task.Only]. Default: whatever is best for drafts. Only of the task
+	// itself is for the finals.
 	Models []string
 	// Approve, if not nil, is shown what all of it costs before anything is
 	// sent. Its error refuses the work and is returned.
@@ -49,38 +52,33 @@ type Variant struct {
 	Image fal.Image
 }
 
-// Pick chooses variants to be made again, by their place in the list. The list
-// has only variants that succeeded. See [ByScore].
-type Pick func(ctx context.Context, variants []Variant) ([]int, error)
+// Pick returns those of the variants that are to be made again, the best
+// first. It is given only variants that succeeded. See [ByScore].
+type Pick func(ctx context.Context, variants []Variant) ([]Variant, error)
 
 // ByScore returns a Pick that takes the n variants with the highest score. Of
-// equal ones the earlier counts.
-func ByScore(n int, score func(Variant) float64) Pick {
-	return func(_ context.Context, variants []Variant) ([]int, error) {
-		scores := make([]float64, len(variants))
-		order := make([]int, len(variants))
-		for i, v := range variants {
-			scores[i], order[i] = score(v), i
-		}
-		slices.SortStableFunc(order, func(a, b int) int {
-			switch {
-			case scores[a] > scores[b]:
-				return -1
-			case scores[a] < scores[b]:
-				return 1
+// equal ones the earlier counts. An error of score ends the work.
+func ByScore(n int, score func(ctx context.Context, v Variant) (float64, error)) Pick {
+	return func(ctx context.Context, variants []Variant) ([]Variant, error) {
+		scores := make(map[int]float64, len(variants))
+		for _, v := range variants {
+			var err error
+			if scores[v.Index], err = score(ctx, v); err != nil {
+				return nil, fmt.Errorf("draft %d: %w", v.Index, err)
 			}
-			return 0
-		})
-		return order[:min(n, len(order))], nil
+		}
+		best := slices.Clone(variants)
+		slices.SortStableFunc(best, func(a, b Variant) int { return cmp.Compare(scores[b.Index], scores[a.Index]) })
+		return best[:min(n, len(best))], nil
 	}
 }
 
 // Drafted is what came of drafts and finals.
 type Drafted struct {
 	Plan     *DraftPlan
-	Variants []Variant // those that succeeded, in order
-	Picked   []int     // places in Variants, in the order of Finals
-	Finals   []*Outcome
+	Variants []Variant  // those that succeeded, in order
+	Picked   []Variant  // those that were made again
+	Finals   []*Outcome // what came of them, in the order of Picked
 	// Outcome has all attempts and what they cost.
 	Outcome
 }
@@ -127,9 +125,7 @@ func (r *Router) PlanDrafts(t Task, d Drafts) (*DraftPlan, error) {
 	p := &DraftPlan{router: r, task: t, draft: t, drafts: d}
 	p.draft.Stage, p.draft.Count, p.draft.Prefer = StageDraft, 1, Weights{}
 	p.draft.MinPixels = 0 // finals have them
-	if len(d.Models) > 0 {
-		p.draft.Only = d.Models
-	}
+	p.draft.Only = d.Models
 	p.task.Stage, p.task.Count = StageFinal, 1
 	drafts, err := r.Route(p.draft)
 	if err != nil {
@@ -226,37 +222,50 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 	if err != nil {
 		return out, fmt.Errorf("router: picking among drafts: %w", err)
 	}
-	if err := p.checkPick(picked, len(out.Variants)); err != nil {
+	if err := p.checkPick(picked, out.Variants); err != nil {
 		return out, err
 	}
-	for k, i := range picked {
-		final := p.task
-		final.Seed = out.Variants[i].Seed
-		if final.MaxPrice > 0 {
-			// What the other finals need is kept for them.
-			final.MaxPrice -= out.Spent + p.Final.Max*pricing.USD(len(picked)-k-1)
-		}
-		o, err := p.router.do(ctx, c, final, p.Final.Model.ID, opts)
-		out.Picked = append(out.Picked, i)
-		out.Finals = append(out.Finals, o)
-		if sumErr := out.add(o.Attempts); err == nil {
-			err = sumErr
-		}
-		if err != nil {
-			return out, err
-		}
-	}
-	return out, nil
+	out.Picked = picked
+	return out, p.makeFinals(ctx, c, out, opts)
 }
 
-func (p *DraftPlan) checkPick(picked []int, n int) error {
-	if len(picked) > p.drafts.Finals {
-		return fmt.Errorf("router: drafts: %d were picked; %d were priced", len(picked), p.drafts.Finals)
+// makeFinals makes the picked variants again, some at a time.
+func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted, opts []fal.Option) error {
+	task := p.task
+	if task.MaxPrice > 0 {
+		// What is left is shared; the planned model fits into each share.
+		task.MaxPrice = (task.MaxPrice - out.Spent) / pricing.USD(len(out.Picked))
 	}
-	for k, i := range picked {
-		if i < 0 || i >= n || slices.Contains(picked[:k], i) {
-			return fmt.Errorf("router: drafts: picked %v: must be different places in a list of %d", picked, n)
+	out.Finals = make([]*Outcome, len(out.Picked))
+	errs := make([]error, len(out.Picked))
+	slots := make(chan struct{}, atOnce)
+	var wait sync.WaitGroup
+	for i, v := range out.Picked {
+		slots <- struct{}{}
+		wait.Go(func() {
+			final := task
+			final.Seed = v.Seed
+			out.Finals[i], errs[i] = p.router.do(ctx, c, final, p.Final.Model.ID, opts)
+			<-slots
+		})
+	}
+	wait.Wait()
+	for i, o := range out.Finals {
+		errs[i] = errors.Join(errs[i], out.add(o.Attempts))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *DraftPlan) checkPick(picked, variants []Variant) error {
+	if len(picked) == 0 || len(picked) > p.drafts.Finals {
+		return fmt.Errorf("router: drafts: %d were picked; at least 1 must be, and %d were priced", len(picked), p.drafts.Finals)
+	}
+	seen := make(map[int]bool)
+	for _, v := range picked {
+		if seen[v.Index] || !slices.ContainsFunc(variants, func(w Variant) bool { return w.Index == v.Index }) {
+			return fmt.Errorf("router: drafts: draft %d was picked twice, or is none of the variants", v.Index)
 		}
+		seen[v.Index] = true
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/router/sheet"
@@ -36,13 +37,9 @@ func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Sect
 func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Section {
 	prompt := d.Plan.task.words()
 	drafts := sheet.Section{Title: "Drafts", Prompt: prompt}
-	for i, v := range d.Variants {
+	for _, v := range d.Variants {
 		entries := v.entries(ctx, client, nil)
-		for _, picked := range d.Picked {
-			if picked == i {
-				entries[0].Picked = true
-			}
-		}
+		entries[0].Picked = slices.ContainsFunc(d.Picked, func(p Variant) bool { return p.Index == v.Index })
 		drafts.Entries = append(drafts.Entries, entries...)
 	}
 	finals := sheet.Section{Title: "Finals", Prompt: prompt}

@@ -117,12 +117,12 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 	}
 	for i, o := range made.Finals {
 		for _, image := range o.Images() {
-			path := filepath.Join(out, fmt.Sprintf("final-%d%s", made.Variants[made.Picked[i]].Index, image.Extension()))
+			path := filepath.Join(out, fmt.Sprintf("final-%d%s", made.Picked[i].Index, image.Extension()))
 			if err := client.Save(ctx, image, path); err != nil {
 				failure = errors.Join(failure, err)
 				continue
 			}
-			fmt.Fprintf(w, "final of draft %d: %s\n", made.Variants[made.Picked[i]].Index, path)
+			fmt.Fprintf(w, "final of draft %d: %s\n", made.Picked[i].Index, path)
 		}
 	}
 	fmt.Fprintf(w, "billed: %v for %d drafts and %d finals\n", made.Billed, len(made.Variants), len(made.Finals))

@@ -40,9 +40,9 @@ func TestPicker(t *testing.T) {
 		want []int
 		bad  string // in the error
 	}{
-		{"first", []int{0, 1}, ""},
-		{"0, 3", []int{0, 2}, ""},
-		{"2", []int{1}, ""},
+		{"first", []int{0, 2}, ""},
+		{"0, 3", []int{0, 3}, ""},
+		{"2", []int{2}, ""},
 		{"1", nil, "no draft 1"},
 		{"0,2,3", nil, "2 finals"},
 		{"4", nil, "4 drafts"},
@@ -53,7 +53,11 @@ func TestPicker(t *testing.T) {
 		var got []int
 		pick, err := picker(nil, io.Discard, tt.by, router.Drafts{Count: 4, Finals: 2})
 		if err == nil {
-			got, err = pick(t.Context(), variants)
+			var picked []router.Variant
+			picked, err = pick(t.Context(), variants)
+			for _, v := range picked {
+				got = append(got, v.Index)
+			}
 		}
 		switch {
 		case tt.bad == "" && err != nil, tt.bad != "" && (err == nil || !strings.Contains(err.Error(), tt.bad)):
@@ -103,7 +107,7 @@ func TestPaint(t *testing.T) {
 	if err := paint(t.Context(), &out, srv.Client(), true, task, router.Drafts{Count: 3, Finals: 2}, "contrast", folder); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"What it will cost:", "  picked", "for 3 drafts and 2 finals", "contact sheet:"} {
+	for _, want := range []string{"What it will cost:", "draft 2 by", "for 3 drafts and 2 finals", "contact sheet:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &out)
 		}

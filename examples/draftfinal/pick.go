@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +21,9 @@ func picker(client *fal.Client, w io.Writer, by string, d router.Drafts) (router
 	n := d.Finals
 	switch by {
 	case "first":
-		return router.ByScore(n, func(v router.Variant) float64 { return -float64(v.Index) }), nil
+		return router.ByScore(n, func(_ context.Context, v router.Variant) (float64, error) { return -float64(v.Index), nil }), nil
 	case "random":
-		return router.ByScore(n, func(router.Variant) float64 { return rand.Float64() }), nil
+		return router.ByScore(n, func(context.Context, router.Variant) (float64, error) { return rand.Float64(), nil }), nil
 	case "sharpness":
 		return byPicture(client, w, by, n, sharpness), nil
 	case "contrast":
@@ -57,17 +56,16 @@ func numbers(list string) ([]int, error) {
 	return out, nil
 }
 
-// byNumber picks the drafts with the given numbers. Drafts that failed are not
-// in the list, so that number and place differ.
+// byNumber picks the drafts with the given numbers, if they succeeded.
 func byNumber(numbers []int) router.Pick {
-	return func(_ context.Context, variants []router.Variant) ([]int, error) {
-		var out []int
+	return func(_ context.Context, variants []router.Variant) ([]router.Variant, error) {
+		var out []router.Variant
 		for _, n := range numbers {
-			at := slices.IndexFunc(variants, func(v router.Variant) bool { return v.Index == n })
-			if at < 0 {
+			i := slices.IndexFunc(variants, func(v router.Variant) bool { return v.Index == n })
+			if i < 0 {
 				return nil, fmt.Errorf("there is no draft %d: it failed, or there are fewer", n)
 			}
-			out = append(out, at)
+			out = append(out, variants[i])
 		}
 		return out, nil
 	}
@@ -75,26 +73,15 @@ func byNumber(numbers []int) router.Pick {
 
 // byPicture picks the n drafts with the highest score, and prints the scores.
 func byPicture(client *fal.Client, w io.Writer, name string, n int, score func(image.Image) float64) router.Pick {
-	return func(ctx context.Context, variants []router.Variant) ([]int, error) {
-		scores, places := make([]float64, len(variants)), make([]int, len(variants))
-		for i, v := range variants {
-			m, err := client.Decode(ctx, v.Image)
-			if err != nil {
-				return nil, fmt.Errorf("draft %d: %w", v.Index, err)
-			}
-			scores[i], places[i] = score(m), i
+	return router.ByScore(n, func(ctx context.Context, v router.Variant) (float64, error) {
+		m, err := client.Decode(ctx, v.Image)
+		if err != nil {
+			return 0, err
 		}
-		slices.SortStableFunc(places, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
-		picked := places[:min(n, len(places))]
-		for i, v := range variants {
-			mark := ""
-			if slices.Contains(picked, i) {
-				mark = "  picked"
-			}
-			fmt.Fprintf(w, "draft %d by %s: %s %.2f%s\n", v.Index, v.Model.Title, name, scores[i], mark)
-		}
-		return picked, nil
-	}
+		points := score(m)
+		fmt.Fprintf(w, "draft %d by %s: %s %.2f\n", v.Index, v.Model.Title, name, points)
+		return points, nil
+	})
 }
 
 // grid is the number of points to each side at which pictures are looked at:
