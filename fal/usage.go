@@ -19,9 +19,12 @@ type Usage struct {
 	// MatchInput is the 1-based number of the picture in Inputs whose size
 	// the output takes, or 0. It counts only where Size is zero.
 	MatchInput int
+	// MatchAssumed says that no source tells so: it is what such models do.
+	MatchAssumed bool
 
 	// MinPixels and MaxPixels bound the area of each picture where Size is
-	// zero; 0 where no source gives a bound.
+	// zero; 0 where no source gives a bound. A larger Size is reduced to
+	// MaxPixels; whether the bill is too, no source tells.
 	MinPixels, MaxPixels int
 
 	// Inputs are the pictures that are sent along, in the order of the

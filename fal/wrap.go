@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Call is a request to any endpoint, with or without a type of its own: ID
@@ -88,7 +89,8 @@ func At[Out any](r Request[Out], e Endpoint[Out]) Request[Out] {
 
 // With returns a request whose JSON body also has the given fields: what a
 // newer server takes and the type does not know yet. A field that r sets
-// itself is replaced.
+// itself is replaced. If one of them may change what is charged, such as
+// num_images or image_size, nothing is known of the price any more.
 func With[Out any](r Request[Out], extra map[string]any) Request[Out] {
 	return with[Out]{wrapper[Out]{r}, maps.Clone(extra)}
 }
@@ -131,6 +133,29 @@ func (a at[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], err
 type with[Out any] struct {
 	wrapper[Out]
 	extra map[string]any
+}
+
+// Usage says nothing of what is charged where a field is added that may change
+// it.
+func (w with[Out]) Usage() Usage {
+	u := w.wrapper.Usage()
+	for key := range w.extra {
+		if charged(key) {
+			return Usage{Endpoint: u.Endpoint}
+		}
+	}
+	return u
+}
+
+// charged reports whether a field of that name may change what is charged:
+// counts, sizes, steps, files and weights.
+func charged(field string) bool {
+	for _, part := range [...]string{"num_", "size", "width", "height", "ratio", "resolution", "layers", "steps", "image", "url", "lora", "upscale", "factor", "expand", "duration", "turbo"} {
+		if strings.Contains(field, part) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w with[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {

@@ -51,6 +51,23 @@ func TestWrappersPassOn(t *testing.T) {
 	}
 }
 
+// A field that may change what is charged hides the price, rather than the
+// other way around.
+func TestWithHidesUsage(t *testing.T) {
+	t.Parallel()
+	for field, known := range map[string]bool{
+		"num_images": false, "image_size": false, "num_layers": false, "num_inference_steps": false, "loras": false,
+		"image_urls": false, "aspect_ratio": false, "upscale_factor": false, "target_width": false,
+		"x": true, "safety_tolerance": true, "cns_strength": true,
+	} {
+		r := fal.With(flux.Schnell{Prompt: "x"}, map[string]any{field: 4})
+		u, ok := r.(interface{ Usage() fal.Usage })
+		if !ok || u.Usage().Endpoint != "fal-ai/flux/schnell" || (u.Usage().Outputs > 0) != known {
+			t.Errorf("%s: %+v", field, r)
+		}
+	}
+}
+
 func TestWithBody(t *testing.T) {
 	t.Parallel()
 	inner := fal.At(flux.Pro2{Prompt: `say "hi"`, Seed: fal.Seed(18446744073709551615)}, "fal-ai/other")

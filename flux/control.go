@@ -183,13 +183,14 @@ func (r ControlCannyImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ControlCannyImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-control-lora-canny/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.ControlLoRAImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-control-lora-canny/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.ControlLoRAImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 
@@ -398,13 +399,14 @@ func (r ControlDepthImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ControlDepthImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-control-lora-depth/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.ControlLoRAImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-control-lora-depth/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.ControlLoRAImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

@@ -153,13 +153,14 @@ func (r DevLoRAImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r DevLoRAImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-lora/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-lora/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 
@@ -257,13 +258,14 @@ func (r DevLoRAInpaint) Validate() error {
 // Usage returns what the request will be charged for.
 func (r DevLoRAInpaint) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-lora/inpainting",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-lora/inpainting",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

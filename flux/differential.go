@@ -167,13 +167,14 @@ func (r GeneralDifferentialDiffusion) Validate() error {
 // Usage returns what the request will be charged for.
 func (r GeneralDifferentialDiffusion) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   "fal-ai/flux-general/differential-diffusion",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.ReferenceImageURL, r.ChangeMapImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs) + len(r.ControlLoRAs),
+		Endpoint:     "fal-ai/flux-general/differential-diffusion",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.ReferenceImageURL, r.ChangeMapImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs) + len(r.ControlLoRAs),
 	}
 	for _, v := range r.ControlLoRAs {
 		u.Inputs = append(u.Inputs, v.pictures()...)
@@ -325,11 +326,12 @@ func (r DifferentialDiffusion) Validate() error {
 // Usage returns what the request will be charged for.
 func (r DifferentialDiffusion) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-differential-diffusion",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.ChangeMapImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:     "fal-ai/flux-differential-diffusion",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.ChangeMapImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 }
 

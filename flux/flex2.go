@@ -64,10 +64,11 @@ func (r Flex2) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Flex2) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: "fal-ai/flux-2-flex",
-		Outputs:  1,
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:  "fal-ai/flux-2-flex",
+		Outputs:   1,
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		MaxPixels: 4 << 20, // larger sizes are reduced
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
 	}
 }
 
@@ -148,11 +149,12 @@ func (r Flex2Edit) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Flex2Edit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: "fal-ai/flux-2-flex/edit",
-		Outputs:  1,
-		Size:     r.ImageSize,
-		Inputs:   r.ImageURLs,
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:  "fal-ai/flux-2-flex/edit",
+		Outputs:   1,
+		Size:      r.ImageSize,
+		MaxPixels: 4 << 20, // larger sizes are reduced
+		Inputs:    r.ImageURLs,
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
 		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels

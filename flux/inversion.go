@@ -165,13 +165,14 @@ func (r GeneralRFInversion) Validate() error {
 // Usage returns what the request will be charged for.
 func (r GeneralRFInversion) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   "fal-ai/flux-general/rf-inversion",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.ReferenceImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs) + len(r.ControlLoRAs),
+		Endpoint:     "fal-ai/flux-general/rf-inversion",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.ReferenceImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs) + len(r.ControlLoRAs),
 	}
 	for _, v := range r.ControlLoRAs {
 		u.Inputs = append(u.Inputs, v.pictures()...)

@@ -274,12 +274,13 @@ func (r KontextLoRAInpaint) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KontextLoRAInpaint) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-kontext-lora/inpaint",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL, r.ReferenceImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 30),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-kontext-lora/inpaint",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL, r.ReferenceImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 30),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

@@ -154,13 +154,14 @@ func (r KreaLoRAImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KreaLoRAImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-krea-lora/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-krea-lora/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 
@@ -258,13 +259,14 @@ func (r KreaLoRAInpaint) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KreaLoRAInpaint) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-krea-lora/inpainting",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-krea-lora/inpainting",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

@@ -56,9 +56,10 @@ func (r Max2) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Max2) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: "fal-ai/flux-2-max",
-		Outputs:  1,
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Endpoint:  "fal-ai/flux-2-max",
+		Outputs:   1,
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		MaxPixels: 4 << 20, // larger sizes are reduced
 	}
 }
 
@@ -128,10 +129,11 @@ func (r Max2Edit) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Max2Edit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: "fal-ai/flux-2-max/edit",
-		Outputs:  1,
-		Size:     r.ImageSize,
-		Inputs:   r.ImageURLs,
+		Endpoint:  "fal-ai/flux-2-max/edit",
+		Outputs:   1,
+		Size:      r.ImageSize,
+		MaxPixels: 4 << 20, // larger sizes are reduced
+		Inputs:    r.ImageURLs,
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
 		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels

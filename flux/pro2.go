@@ -58,9 +58,10 @@ func (r Pro2) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Pro2) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: "fal-ai/flux-2-pro",
-		Outputs:  1,
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Endpoint:  "fal-ai/flux-2-pro",
+		Outputs:   1,
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		MaxPixels: 4 << 20, // larger sizes are reduced
 	}
 }
 
@@ -131,10 +132,11 @@ func (r Pro2Edit) Warnings() []fal.Problem {
 // Usage returns what the request will be charged for.
 func (r Pro2Edit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: "fal-ai/flux-2-pro/edit",
-		Outputs:  1,
-		Size:     r.ImageSize,
-		Inputs:   r.ImageURLs,
+		Endpoint:  "fal-ai/flux-2-pro/edit",
+		Outputs:   1,
+		Size:      r.ImageSize,
+		MaxPixels: 4 << 20, // larger sizes are reduced
+		Inputs:    r.ImageURLs,
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
 		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels

@@ -56,10 +56,11 @@ func (r ProFill) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ProFill) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-pro/v1/fill",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
+		Endpoint:     "fal-ai/flux-pro/v1/fill",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
 	}
 }
 
@@ -145,10 +146,11 @@ func (r ProFillFinetuned) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ProFillFinetuned) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-pro/v1/fill-finetuned",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
+		Endpoint:     "fal-ai/flux-pro/v1/fill-finetuned",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
 	}
 }
 
@@ -216,10 +218,11 @@ func (r ProErase) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ProErase) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-pro/v1/erase",
-		Outputs:    1,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
+		Endpoint:     "fal-ai/flux-pro/v1/erase",
+		Outputs:      1,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
 	}
 }
 
@@ -289,11 +292,12 @@ func (r ProTryOn) Validate() error {
 // Usage returns what the request will be charged for.
 func (r ProTryOn) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-pro/v1/vto",
-		Outputs:    1,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.HumanImageURL, r.GarmentImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 4),
+		Endpoint:     "fal-ai/flux-pro/v1/vto",
+		Outputs:      1,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.HumanImageURL, r.GarmentImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 4),
 	}
 }
 

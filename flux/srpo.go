@@ -138,11 +138,12 @@ func (r SRPOImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r SRPOImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux/srpo/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 40),
+		Endpoint:     "fal-ai/flux/srpo/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 40),
 	}
 }
 

@@ -80,13 +80,14 @@ func (r FillLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r FillLoRA) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   "fal-ai/flux-lora-fill",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-lora-fill",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 	u.Inputs = append(u.Inputs, r.FillImage.pictures()...)
 	return u
@@ -189,13 +190,14 @@ func (r CannyLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r CannyLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-lora-canny",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-lora-canny",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 
@@ -284,13 +286,14 @@ func (r DepthLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r DepthLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/flux-lora-depth",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/flux-lora-depth",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

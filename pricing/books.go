@@ -3,6 +3,7 @@ package pricing
 import (
 	"cmp"
 	"maps"
+	"math"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type event struct {
 	Expected USD               `json:"expected,omitzero"`
 	Max      USD               `json:"max,omitzero"`
 	Reserved USD               `json:"reserved,omitzero"`
+	// UnitPrice is what a billed unit is booked for; 0 if that is not known.
+	UnitPrice USD `json:"unit_price,omitzero"`
 
 	// When accepted or settled.
 	RequestID string `json:"request_id,omitzero"`
@@ -27,6 +30,17 @@ type event struct {
 	Units    string `json:"units,omitzero"`
 	Billed   USD    `json:"billed,omitzero"`
 	Presumed bool   `json:"presumed,omitzero"`
+}
+
+// valid reports whether the event is one of those below and could have been
+// written by a ledger.
+func (e event) valid() bool {
+	switch e.Event {
+	case eventReserved, eventAccepted, eventSettled, eventReleased:
+	default:
+		return false
+	}
+	return e.ID != "" && min(e.Min, e.Expected, e.Max, e.Reserved, e.UnitPrice, e.Billed) >= 0
 }
 
 const (
@@ -48,6 +62,9 @@ type Entry struct {
 	Tags      map[string]string
 	// Min, Expected and Max are the quote, and Reserved what was set aside.
 	Min, Expected, Max, Reserved USD
+	// UnitPrice is what a billed unit will be booked for: the dearest price
+	// where sources disagree. It is 0 if no unit price is known.
+	UnitPrice USD
 }
 
 // Total is the sum of several requests.
@@ -79,21 +96,21 @@ func (t Totals) clone() Totals {
 	return t
 }
 
-// spent returns what the requests with a tag have spent, what is set aside included. The
-// zero Tag stands for all requests, and a tag without value for those that
-// lack it.
-func (t Totals) spent(a Tag) USD {
+// account returns the sums of the requests that an account is for. The zero Tag
+// stands for all requests, and a tag without value for those that lack it or
+// have it without one.
+func (t *Totals) account(a Tag) Total {
 	if a.Name == "" {
-		return t.All.Billed + t.All.Reserved
+		return t.All
 	}
 	if a.Value != "" {
-		of := t.Tags[a]
-		return of.Billed + of.Reserved
+		return t.Tags[a]
 	}
-	rest := t.All.Billed + t.All.Reserved
+	rest := t.All
 	for tag, of := range t.Tags {
-		if tag.Name == a.Name {
-			rest -= of.Billed + of.Reserved
+		if tag.Name == a.Name && tag.Value != "" {
+			rest.Billed -= of.Billed
+			rest.Reserved -= of.Reserved
 		}
 	}
 	return rest
@@ -103,26 +120,38 @@ func (t Totals) spent(a Tag) USD {
 type books struct {
 	open     map[string]*Entry // by entry
 	accepted map[string]string // open entries by request id
-	settled  map[string]bool   // by request id
+	// settled are the requests that are, by their ids; nil in books that are
+	// not kept, which need not know them. Presumed are those of them of which
+	// fal did not tell what it billed.
+	settled  map[string]bool
+	presumed map[string]presumed
 	totals   Totals
 	damaged  int
 }
 
+// presumed is a request that is settled by the most that it may have cost.
+type presumed struct {
+	entry  *Entry
+	billed USD
+}
+
 func newBooks() books {
 	return books{
-		open: make(map[string]*Entry), accepted: make(map[string]string), settled: make(map[string]bool),
+		open: make(map[string]*Entry), accepted: make(map[string]string),
+		settled: make(map[string]bool), presumed: make(map[string]presumed),
 		totals: Totals{Models: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
 	}
 }
 
 // news reports whether an event changes anything: a second result for a
-// request, for one, does not.
+// request, for one, does not, unless the first was presumed.
 func (b *books) news(e event) bool {
 	switch {
 	case e.Event == eventReserved:
 		return b.open[e.ID] == nil
 	case e.first():
-		return !b.settled[e.RequestID]
+		_, again := b.presumed[e.RequestID]
+		return !b.settled[e.RequestID] || again && !e.Presumed
 	}
 	return b.open[e.ID] != nil
 }
@@ -130,29 +159,50 @@ func (b *books) news(e event) bool {
 // first reports whether the event is both the first and the last of its entry.
 func (e event) first() bool { return e.Event == eventSettled && e.Endpoint != "" }
 
-// apply takes an event into the books.
+// apply takes an event into the books. Only a reservation that is too large to
+// be held is an error.
 func (b *books) apply(e event) error {
 	if !b.news(e) {
 		return nil
 	}
+	if p, ok := b.presumed[e.RequestID]; ok && e.first() {
+		delete(b.presumed, e.RequestID)
+		b.change(p.entry, Total{Billed: e.Billed - p.billed})
+		return nil
+	}
 	if e.Event == eventReserved || e.first() {
-		entry := &Entry{
-			ID: e.ID, Time: e.Time, Endpoint: e.Endpoint, Tags: e.Tags,
-			Min: e.Min, Expected: e.Expected, Max: e.Max, Reserved: e.Reserved,
-		}
-		b.open[e.ID] = entry
-		err := b.change(entry, Total{Requests: 1, Open: 1, Reserved: e.Reserved, Quoted: e.Expected})
-		if err != nil || !e.first() {
+		if err := b.begin(e); err != nil || !e.first() {
 			return err
 		}
 	}
 	entry := b.open[e.ID]
-	requestID := cmp.Or(e.RequestID, entry.RequestID)
 	if e.Event == eventAccepted {
-		entry.RequestID = requestID
-		b.accepted[requestID] = e.ID
+		entry.RequestID = cmp.Or(e.RequestID, entry.RequestID)
+		b.accepted[entry.RequestID] = e.ID
 		return nil
 	}
+	b.end(entry, e)
+	return nil
+}
+
+// begin opens an entry.
+func (b *books) begin(e event) error {
+	entry := &Entry{
+		ID: e.ID, Time: e.Time, Endpoint: e.Endpoint, Tags: e.Tags,
+		Min: e.Min, Expected: e.Expected, Max: e.Max, Reserved: e.Reserved, UnitPrice: e.UnitPrice,
+	}
+	change := Total{Requests: 1, Open: 1, Reserved: e.Reserved, Quoted: e.Expected}
+	if _, err := b.totals.All.plus(change); err != nil {
+		return err
+	}
+	b.open[e.ID] = entry
+	b.change(entry, change)
+	return nil
+}
+
+// end closes an entry.
+func (b *books) end(entry *Entry, e event) {
+	requestID := cmp.Or(e.RequestID, entry.RequestID)
 	delete(b.open, e.ID)
 	delete(b.accepted, entry.RequestID)
 	change := Total{Open: -1, Reserved: -entry.Reserved}
@@ -162,17 +212,22 @@ func (b *books) apply(e event) error {
 		// Released, or another entry for a request that is settled already.
 		change.Requests, change.Quoted = -1, -entry.Expected
 	}
-	if e.Event == eventSettled && requestID != "" {
+	if e.Event == eventSettled && requestID != "" && b.settled != nil {
+		if e.Presumed && !b.settled[requestID] {
+			b.presumed[requestID] = presumed{entry, e.Billed}
+		}
 		b.settled[requestID] = true
 	}
-	return b.change(entry, change)
+	b.change(entry, change)
 }
 
-// change adds to all totals that an entry is part of.
-func (b *books) change(e *Entry, change Total) error {
+// change adds to all totals that an entry is part of. What was billed stops at
+// the largest amount that can be held: nothing more passes a budget then.
+func (b *books) change(e *Entry, change Total) {
 	all, err := b.totals.All.plus(change)
 	if err != nil {
-		return err
+		change.Billed = math.MaxInt64 - b.totals.All.Billed - b.totals.All.Reserved - change.Reserved
+		all, _ = b.totals.All.plus(change)
 	}
 	b.totals.All = all
 	// The others are parts of it and cannot overflow.
@@ -183,7 +238,6 @@ func (b *books) change(e *Entry, change Total) error {
 		tag := Tag{name, value}
 		b.totals.Tags[tag], _ = b.totals.Tags[tag].plus(change)
 	}
-	return nil
 }
 
 func (t Total) plus(u Total) (sum Total, err error) {

@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -34,8 +35,8 @@ type Limit struct {
 //	}}}
 //
 // What was set aside for a request of unknown fate stays so: it may have been
-// charged. Where fal does not report what it billed, the maximum is booked. A
-// budget may be used by many goroutines at once; its fields must not be
+// charged. Where fal does not report what it billed, the maximum is booked, and
+// where sources disagree on the price, by the dearest. A budget may be used by many goroutines at once; its fields must not be
 // changed after its first use. It knows only what passes through it: two
 // programs with a budget each can spend both.
 type Budget struct {
@@ -50,16 +51,12 @@ type Budget struct {
 	// holds already counts as spent. A request that it cannot note is refused.
 	Ledger *Ledger
 
-	once     sync.Once
-	mu       sync.Mutex
-	accounts map[Tag]*balance // by tag and value; the zero Tag is for all
-	past     Totals           // what the ledger held at first
+	once sync.Once
+	err  error   // what is wrong with the limits
+	own  *Ledger // in memory, where Ledger is not set
 }
 
 var _ fal.Guard = (*Budget)(nil)
-
-// balance is the state of an account.
-type balance struct{ spent, reserved USD }
 
 // BudgetError says that a request was refused because it could exceed a limit.
 type BudgetError struct {
@@ -88,7 +85,10 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	b.once.Do(b.load)
+	ledger := b.ledger()
+	if b.err != nil {
+		return nil, b.err
+	}
 	table := b.Table
 	if table == nil {
 		table = Default()
@@ -96,96 +96,68 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	quote, err := table.Estimate(u) // reads files, so not under the lock
 	amount := quote.Max
 	if err != nil {
-		if b.Unpriced <= 0 {
+		if b.Unpriced <= 0 || !errors.Is(err, ErrUnknown) {
 			return nil, err
 		}
 		amount = b.Unpriced
 	}
-	r := &reservation{budget: b, quote: quote, amount: amount, accounts: b.accountsOf(tags)}
-	if err := b.take(r); err != nil {
-		return nil, err
-	}
+	accounts := b.accountsOf(tags)
 	if b.Ledger == nil {
-		return r, nil
+		tags = limited(accounts) // the others would only take up memory
 	}
-	if r.entry, err = b.Ledger.reserve(quote, amount, tags); err != nil {
-		b.book(r, 0)
+	id, err := ledger.reserve(quote, amount, tags, func(t *Totals) error { return b.allow(t, accounts, quote.Endpoint, amount) })
+	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	return &reservation{ledger: ledger, entry: id, quote: quote, amount: amount}, nil
 }
 
-// take sets the amount aside in all accounts, or in none.
-func (b *Budget) take(r *reservation) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, a := range r.accounts {
+// allow returns an error if an amount is more than what is left in one of the
+// accounts.
+func (b *Budget) allow(t *Totals, accounts []Tag, endpoint string, amount USD) error {
+	for _, a := range accounts {
 		limit, ok := b.limitOf(a)
 		if !ok {
 			continue
 		}
-		if left := b.left(a, limit); r.amount > left {
-			return &BudgetError{Endpoint: r.quote.Endpoint, Tag: a.Name, Value: a.Value, Limit: limit, Left: left, Asked: r.amount}
-		}
-	}
-	for _, a := range r.accounts {
-		balance := b.balance(a)
-		sum, err := balance.reserved.Add(r.amount)
+		used := t.account(a)
+		left, err := limit.Sub(used.Billed + used.Reserved) // which can be held
 		if err != nil {
-			return err
+			left = math.MinInt64
 		}
-		balance.reserved = sum
+		if amount > left {
+			return &BudgetError{Endpoint: endpoint, Tag: a.Name, Value: a.Value, Limit: limit, Left: left, Asked: amount}
+		}
 	}
 	return nil
 }
 
-// book takes back what was set aside and books what was billed.
-func (b *Budget) book(r *reservation, billed USD) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r.booked {
-		return
+// ledger returns the ledger that has what was spent.
+func (b *Budget) ledger() *Ledger {
+	b.once.Do(func() {
+		b.own = &Ledger{books: newBooks()}
+		b.own.books.settled = nil // nothing is noted twice in one program
+		for i, l := range b.Limits {
+			if l.Tag == "" && l.Value != "" {
+				b.err = fmt.Errorf("pricing: budget: Limits[%d]: the value %q needs a tag", i, shorten(l.Value))
+			}
+		}
+	})
+	if b.Ledger != nil {
+		return b.Ledger
 	}
-	r.booked = true
-	for _, a := range r.accounts {
-		balance := b.balance(a)
-		balance.reserved -= r.amount
-		balance.spend(billed)
-	}
+	return b.own
 }
 
-// spend adds to what was spent. Where that is more than can be held, the
-// account is full for good.
-func (b *balance) spend(amount USD) {
-	sum, err := b.spent.Add(amount)
-	if err != nil {
-		sum = math.MaxInt64
+// limited returns the tags among accounts.
+func limited(accounts []Tag) map[string]string {
+	tags := make(map[string]string, len(accounts))
+	for _, a := range accounts {
+		if a.Value != "" {
+			tags[a.Name] = a.Value
+		}
 	}
-	b.spent = sum
-}
-
-// left returns what is left of a limit; below zero if more was billed than
-// quoted.
-func (b *Budget) left(a Tag, limit USD) USD {
-	used := *b.balance(a)
-	used.spend(used.reserved)
-	left, err := limit.Sub(used.spent)
-	if err != nil {
-		return math.MinInt64
-	}
-	return left
-}
-
-// balance returns the state of an account, which begins with what the ledger
-// held before.
-func (b *Budget) balance(a Tag) *balance {
-	if b.accounts == nil {
-		b.accounts = make(map[Tag]*balance)
-	}
-	if b.accounts[a] == nil {
-		b.accounts[a] = &balance{spent: b.past.spent(a)}
-	}
-	return b.accounts[a]
+	return tags
 }
 
 // accountsOf returns the accounts that a request is for: that of all, and one
@@ -221,69 +193,50 @@ func (b *Budget) limitOf(a Tag) (limit USD, ok bool) {
 	return limit, ok
 }
 
-// load takes over what the ledger holds from before.
-func (b *Budget) load() {
-	if b.Ledger != nil {
-		b.past = b.Ledger.Totals()
-	}
-}
-
 // Spent returns what was billed, and Reserved what is set aside, for all
-// requests together.
-func (b *Budget) Spent() USD { return b.state("", "").spent }
+// requests together, those that the ledger held before included.
+func (b *Budget) Spent() USD { return b.state("", "").Billed }
 
 // Reserved returns what is set aside for requests that are under way or of
 // unknown fate, for all requests together.
-func (b *Budget) Reserved() USD { return b.state("", "").reserved }
+func (b *Budget) Reserved() USD { return b.state("", "").Reserved }
 
 // SpentBy is like Spent, for the requests with the given value of a tag. The
 // tag must have a limit.
-func (b *Budget) SpentBy(tag, value string) USD { return b.state(tag, value).spent }
+func (b *Budget) SpentBy(tag, value string) USD { return b.state(tag, value).Billed }
 
 // ReservedBy is like Reserved, for the requests with the given value of a tag.
 // The tag must have a limit.
-func (b *Budget) ReservedBy(tag, value string) USD { return b.state(tag, value).reserved }
+func (b *Budget) ReservedBy(tag, value string) USD { return b.state(tag, value).Reserved }
 
-func (b *Budget) state(tag, value string) balance {
-	b.once.Do(b.load)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return *b.balance(Tag{tag, value})
+func (b *Budget) state(tag, value string) Total {
+	l := b.ledger()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.books.totals.account(Tag{tag, value})
 }
 
-// reservation is the money set aside for one request.
+// reservation is the money set aside for one request. What cannot be written
+// about it is kept as the ledger's Err.
 type reservation struct {
-	budget   *Budget
-	quote    Quote
-	amount   USD
-	accounts []Tag
-	entry    string // in the ledger
-	booked   bool   // guarded by the lock of the budget
+	ledger *Ledger
+	entry  string
+	quote  Quote
+	amount USD
 }
 
 // Accepted notes the request id.
-func (r *reservation) Accepted(requestID string) {
-	if r.entry != "" {
-		_ = r.budget.Ledger.accepted(r.entry, requestID) // kept as the ledger's Err
-	}
-}
+func (r *reservation) Accepted(requestID string) { _ = r.ledger.accepted(r.entry, requestID) }
 
 // Settled books what was billed.
 func (r *reservation) Settled(meta fal.Meta) {
 	bill, err := Settle(r.quote, meta)
+	billed := bill.Max
 	if err != nil {
-		bill.Billed = r.amount // unknown: as much as it can be
+		billed = r.amount // unknown: as much as it can be
 	}
-	r.budget.book(r, bill.Billed)
-	if r.entry != "" {
-		_ = r.budget.Ledger.settled(r.entry, meta, bill.Billed, err == nil)
-	}
+	_ = r.ledger.settled(r.entry, meta, billed, err == nil)
 }
 
 // Released takes back what was set aside.
-func (r *reservation) Released(error) {
-	r.budget.book(r, 0)
-	if r.entry != "" {
-		_ = r.budget.Ledger.released(r.entry)
-	}
-}
+func (r *reservation) Released(error) { _ = r.ledger.released(r.entry) }

@@ -28,8 +28,8 @@ import (
 // used by many goroutines at once, by one program at a time.
 type Ledger struct {
 	mu    sync.Mutex
-	file  *os.File
-	torn  bool // the file does not end with a line break
+	file  *os.File // nil for that of a budget without a ledger
+	torn  bool     // the file does not end with a line break
 	err   error
 	books books
 }
@@ -59,8 +59,8 @@ func (l *Ledger) read(r *bufio.Reader) error {
 		l.torn = len(line) > 0 && err == io.EOF
 		if len(bytes.TrimSpace(line)) > 0 {
 			var e event
-			if json.Unmarshal(line, &e) != nil {
-				l.books.damaged++ // cut off by a crash
+			if json.Unmarshal(line, &e) != nil || !e.valid() {
+				l.books.damaged++ // cut off by a crash, or not ours
 			} else if err := l.books.apply(e); err != nil {
 				return fmt.Errorf("line %d: %w", number, err)
 			}
@@ -91,7 +91,8 @@ func (l *Ledger) Err() error {
 }
 
 // Damaged returns the number of lines that could not be read when the ledger
-// was opened: those that crashes cut off.
+// was opened: those that crashes cut off, and those that no ledger of this
+// version writes.
 func (l *Ledger) Damaged() int { return l.books.damaged }
 
 // Totals returns the sums of all requests in the ledger.
@@ -119,83 +120,124 @@ func (l *Ledger) Open() []Entry {
 }
 
 // Record notes the result of a job that was taken up by fal.Resume, which no
-// guard sees, priced by the default table. A request that the ledger holds as
-// settled is not noted again.
+// guard sees. A request that the ledger has is priced as it was quoted, others
+// by the default table. One that it holds as settled is not noted again, unless
+// fal had not told what it billed before. Budgets with this ledger see it at
+// once.
 func (l *Ledger) Record(meta fal.Meta) error {
 	if meta.RequestID == "" {
 		return errors.New("pricing: ledger: the result has no request id")
 	}
-	price, _ := Default().card(meta.Endpoint)
-	bill, err := Settle(Quote{Endpoint: meta.Endpoint, card: price}, meta)
+	l.mu.Lock()
+	id := l.books.accepted[meta.RequestID]
+	entry := l.books.open[id]
+	if p, ok := l.books.presumed[meta.RequestID]; ok {
+		entry = p.entry
+	}
+	l.mu.Unlock()
+	billed, err := billedFor(entry, meta)
 	if err != nil {
 		return fmt.Errorf("pricing: ledger: request %s: %w", meta.RequestID, err)
 	}
-	l.mu.Lock()
-	id := l.books.accepted[meta.RequestID]
-	l.mu.Unlock()
 	if id != "" {
-		return l.settled(id, meta, bill.Billed, true)
+		return l.settled(id, meta, billed, true)
 	}
 	return l.add(event{
 		Time: time.Now().UTC(), Event: eventSettled, ID: rand.Text(), Endpoint: meta.Endpoint,
-		RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: bill.Billed,
-	})
+		RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed,
+	}, nil)
+}
+
+// billedFor returns what a result is booked for, by the price that the entry
+// was quoted with, if there is one.
+func billedFor(entry *Entry, meta fal.Meta) (USD, error) {
+	if entry == nil || entry.UnitPrice == 0 {
+		price, _ := Default().card(meta.Endpoint)
+		bill, err := Settle(Quote{Endpoint: meta.Endpoint, card: price}, meta)
+		return bill.Max, err
+	}
+	if meta.BillableUnits == "" {
+		return 0, ErrNoUnits
+	}
+	units, err := ParseUnits(meta.BillableUnits)
+	if err != nil {
+		return 0, err
+	}
+	return units.At(entry.UnitPrice)
 }
 
 // Forget notes that an open request was not charged after all: that its job
-// was never accepted, or failed. ID is that of the entry.
+// was never accepted, or failed. ID is that of the entry. Budgets with this
+// ledger see it at once.
 func (l *Ledger) Forget(id string) error { return l.released(id) }
 
-// reserve notes a new request and returns its id in the ledger. If it cannot
-// be written it is not noted.
-func (l *Ledger) reserve(q Quote, amount USD, tags map[string]string) (id string, err error) {
+// reserve notes a new request and returns its id in the ledger, unless the
+// totals do not allow it. If it cannot be written it is not noted.
+func (l *Ledger) reserve(q Quote, amount USD, tags map[string]string, allow func(*Totals) error) (id string, err error) {
 	id = rand.Text()
 	return id, l.add(event{
 		Time: time.Now().UTC(), Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
-		Min: q.Min, Expected: q.Expected, Max: q.Max, Reserved: amount,
-	})
+		Min: q.Min, Expected: q.Expected, Max: q.Max, Reserved: amount, UnitPrice: q.unitPrice(most),
+	}, allow)
 }
 
 func (l *Ledger) accepted(id, requestID string) error {
-	return l.add(event{Time: time.Now().UTC(), Event: eventAccepted, ID: id, RequestID: requestID})
+	return l.add(event{Time: time.Now().UTC(), Event: eventAccepted, ID: id, RequestID: requestID}, nil)
 }
 
 func (l *Ledger) settled(id string, meta fal.Meta, billed USD, known bool) error {
 	e := event{Time: time.Now().UTC(), Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
 	e.Presumed = !known
-	return l.add(e)
+	return l.add(e, nil)
 }
 
 func (l *Ledger) released(id string) error {
-	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id})
+	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id}, nil)
 }
 
-// add writes an event and takes it into the books. A new request must be in
-// the file before it is sent; what happened to it afterwards counts even if
-// it cannot be written.
-func (l *Ledger) add(e event) error {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("pricing: ledger: %w", err)
-	}
-	line = append(line, '\n')
+// add writes an event and takes it into the books, unless the totals do not
+// allow it. A new request must be in the file before it is sent; what happened
+// to it afterwards counts even if it cannot be written.
+func (l *Ledger) add(e event, allow func(*Totals) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.books.news(e) {
 		return nil
 	}
-	if l.torn {
-		line = append([]byte{'\n'}, line...)
-	}
-	if _, err = l.file.Write(line); err != nil {
-		l.torn = true
-		err = fmt.Errorf("pricing: ledger: %w", err)
-		l.err = cmp.Or(l.err, err)
-		if e.Event == eventReserved {
+	if allow != nil {
+		if err := allow(&l.books.totals); err != nil {
 			return err
 		}
-	} else {
-		l.torn = false
+	}
+	if e.Event == eventReserved { // refused before it is written
+		if _, err := l.books.totals.All.plus(Total{Reserved: e.Reserved, Quoted: e.Expected}); err != nil {
+			return err
+		}
+	}
+	err := l.write(e)
+	if err != nil && e.Event == eventReserved {
+		return err
 	}
 	return errors.Join(err, l.books.apply(e))
+}
+
+// write adds a line to the file.
+func (l *Ledger) write(e event) error {
+	if l.file == nil {
+		return nil
+	}
+	line, err := json.Marshal(e)
+	if err == nil {
+		line = append(line, '\n')
+		if l.torn {
+			line = append([]byte{'\n'}, line...)
+		}
+		_, err = l.file.Write(line)
+		l.torn = err != nil
+	}
+	if err != nil {
+		err = fmt.Errorf("pricing: ledger: %w", err)
+		l.err = cmp.Or(l.err, err)
+	}
+	return err
 }

@@ -101,7 +101,7 @@ func TestLedger(t *testing.T) {
 
 	// A new budget goes on from there.
 	b = &pricing.Budget{Ledger: again, Limits: []pricing.Limit{{Amount: 20 * cent}, {Amount: 8 * cent, Tag: "tenant"}}}
-	if b.Spent() != 39*cent/2 || b.SpentBy("tenant", "x") != 6*cent || b.SpentBy("tenant", "") != 9*cent {
+	if b.Spent()+b.Reserved() != 39*cent/2 || b.SpentBy("tenant", "x")+b.ReservedBy("tenant", "x") != 6*cent || b.SpentBy("tenant", "")+b.ReservedBy("tenant", "") != 9*cent {
 		t.Errorf("spent %v, by x %v, without tenant %v", b.Spent(), b.SpentBy("tenant", "x"), b.SpentBy("tenant", ""))
 	}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -81,7 +82,7 @@ func Sum(quotes ...Quote) (Plan, error) {
 			rows[q.Endpoint] = row
 			order = append(order, row)
 		}
-		if err := row.add(Row{Images: q.work.outputs, Requests: 1, Min: q.Min, Expected: q.Expected, Max: q.Max}); err != nil {
+		if err := row.add(Row{Images: q.images(), Requests: 1, Min: q.Min, Expected: q.Expected, Max: q.Max}); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -113,49 +114,98 @@ func Rank(images int64, parts ...Part) ([]Row, error) {
 // MostFinals returns the plan that makes the given number of images within a
 // budget with as many as possible by the second, better and dearer model and
 // the others by the first. What is kept within the budget is the maximum. The
-// error tells by how much the budget is too small if even drafts alone exceed
-// it.
+// error tells by how much the budget is too small if no mix is within it.
+// Where a request makes several images, there may be 10 million at most.
 func MostFinals(images int64, budget USD, drafts, finals Part) (Plan, error) {
-	// The cost grows with the number of finals, so a binary search finds the
-	// most; low always fits.
-	with := func(n int64) (Plan, error) {
-		var p Plan
-		for _, s := range []struct {
-			part  Part
-			count int64
-		}{{drafts, images - n}, {finals, n}} {
-			row, err := s.part.row(s.count)
-			if err == nil {
-				err = p.add(row)
-			}
-			if err != nil {
-				return p, err
-			}
+	for _, p := range []Part{drafts, finals} {
+		if _, err := p.row(images); err != nil && !errors.Is(err, ErrOverflow) {
+			return Plan{}, err
 		}
-		return p, nil
 	}
-	best, err := with(0)
+	n, err := mostFinals(images, budget, &drafts.Quote, &finals.Quote)
 	if err != nil {
 		return Plan{}, err
 	}
-	if best.Max > budget {
-		return Plan{}, fmt.Errorf("pricing: %d images by %s alone cost up to %v, which is %v more than the budget of %v",
-			images, drafts.name(), best.Max, best.Max-budget, budget)
-	}
-	low, high := int64(0), images
-	for low < high {
-		middle := high - (high-low)/2
-		p, err := with(middle)
-		if err != nil && !errors.Is(err, ErrOverflow) {
+	var p Plan
+	for _, s := range []struct {
+		part  Part
+		count int64
+	}{{drafts, images - n}, {finals, n}} {
+		row, err := s.part.row(s.count)
+		if err == nil {
+			err = p.add(row)
+		}
+		if err != nil {
 			return Plan{}, err
 		}
-		if err == nil && p.Max <= budget {
-			low, best = middle, p
-		} else {
-			high = middle - 1
+	}
+	return p, nil
+}
+
+// mostFinals goes through the numbers of requests for drafts, from none on:
+// the first with which the budget is enough for all other images leaves the
+// most finals. Where each request makes one image that number is calculated.
+func mostFinals(images int64, budget USD, drafts, finals *Quote) (int64, error) {
+	const most = 10_000_000
+	perDraft, perFinal := drafts.images(), finals.images()
+	if perDraft == 1 && perFinal == 1 {
+		return mostSingleFinals(images, budget, drafts.Max, finals.Max)
+	}
+	if images > most {
+		return 0, fmt.Errorf("pricing: %d images: there may be %d at most where a request makes several", images, int64(most))
+	}
+	least := USD(math.MaxInt64)
+	for m := int64(0); ; m++ {
+		cost, err := drafts.Max.Mul(m)
+		if err != nil {
+			return 0, err
+		}
+		needed := max(0, images-m*perDraft)
+		requests := (needed + perFinal - 1) / perFinal
+		all, err := finals.Max.Mul(requests)
+		if err == nil {
+			all, err = all.Add(cost)
+		}
+		if err == nil {
+			least = min(least, all)
+			if all <= budget {
+				return min(images, int64((budget-cost)/finals.Max)*perFinal), nil
+			}
+		}
+		if needed == 0 {
+			return 0, tooSmall(images, budget, least)
 		}
 	}
-	return best, nil
+}
+
+// mostSingleFinals is mostFinals where each request makes one image.
+func mostSingleFinals(images int64, budget, draft, final USD) (int64, error) {
+	all, err := draft.Mul(images)
+	if dear, dearErr := final.Mul(images); dearErr == nil && dear <= budget {
+		return images, nil
+	} else if final <= draft {
+		return 0, errors.Join(dearErr, tooSmall(images, budget, dear))
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case all > budget:
+		return 0, tooSmall(images, budget, all)
+	}
+	return int64((budget - all) / (final - draft)), nil
+}
+
+func tooSmall(images int64, budget, least USD) error {
+	return fmt.Errorf("pricing: %d images cost up to %v in the cheapest way, which is %v more than the budget of %v", images, least, least-budget, budget)
+}
+
+// images returns the number of images that a request makes. What is taken apart
+// into layers is one, however many there are.
+func (q *Quote) images() int64 {
+	if _, ok := q.card.Rule.(PerRequest); ok {
+		return 1
+	}
+	return max(q.work.outputs, 1)
 }
 
 func (p Part) name() string { return cmp.Or(p.Name, p.Quote.Endpoint) }
@@ -170,7 +220,7 @@ func (p Part) row(images int64) (Row, error) {
 	if q.card == nil || q.Max == 0 {
 		return r, &UnknownError{Endpoint: r.Name, Reason: "it has no quote"}
 	}
-	each := max(q.work.outputs, 1)
+	each := q.images()
 	r.Requests = images / each
 	if images%each > 0 {
 		r.Requests++ // the last request is charged as the others
@@ -209,6 +259,17 @@ func (p *Plan) add(r Row) error {
 	p.Rows = append(p.Rows, r)
 	p.Images, p.Min, p.Expected, p.Max = sum.Images, sum.Min, sum.Expected, sum.Max
 	return nil
+}
+
+// Add returns the plan of doing both.
+func (p Plan) Add(q Plan) (Plan, error) {
+	p.Rows = slices.Clone(p.Rows)
+	for _, r := range q.Rows {
+		if err := p.add(r); err != nil {
+			return Plan{}, err
+		}
+	}
+	return p, nil
 }
 
 // split divides images by shares so that the counts add up.

@@ -40,6 +40,50 @@ func TestPlanOfTheArticle(t *testing.T) {
 	}
 }
 
+// MostFinals finds the most, whatever a request makes: it is compared with
+// trying everything.
+func TestMostFinalsIsTheMost(t *testing.T) {
+	t.Parallel()
+	draft := func(n int) pricing.Quote {
+		return estimate(t, qwen.Image{Prompt: "x", ImageSize: fal.SquareHD, NumImages: n})
+	}
+	for _, tt := range []struct{ drafts, finals pricing.Quote }{
+		{draft(4), estimate(t, flux.Pro2{Prompt: "x", ImageSize: fal.SquareHD})},
+		{draft(1), estimate(t, flux.Pro2{Prompt: "x", ImageSize: fal.SquareHD})},
+		{draft(3), estimate(t, qwen.Image2{Prompt: "x", NumImages: 2})},
+		{draft(1), estimate(t, flux.Schnell{Prompt: "x", ImageSize: fal.SquareHD})}, // finals are cheaper
+	} {
+		for images := range int64(12) {
+			for budget := pricing.USD(0); budget < 40*pricing.Cent; budget += pricing.Cent / 2 {
+				most := int64(-1)
+				for n := range images + 1 {
+					a, errA := pricing.NewPlan(images-n, pricing.Part{Quote: tt.drafts})
+					b, errB := pricing.NewPlan(n, pricing.Part{Quote: tt.finals})
+					if errA != nil || errB != nil {
+						t.Fatal(errA, errB)
+					}
+					if both, err := a.Add(b); err == nil && both.Max <= budget && len(both.Rows) == 2 {
+						most = n
+					}
+				}
+				plan, err := pricing.MostFinals(images, budget, pricing.Part{Quote: tt.drafts}, pricing.Part{Quote: tt.finals})
+				if (err == nil) != (most >= 0) || err == nil && (plan.Rows[1].Images != most || plan.Max > budget || plan.Images != images) {
+					t.Fatalf("%d images for %v: %v, %v, want %d finals", images, budget, plan, err, most)
+				}
+			}
+		}
+	}
+}
+
+// A picture that is taken apart is one, however many layers it has.
+func TestPlanOfLayers(t *testing.T) {
+	t.Parallel()
+	plan, err := pricing.NewPlan(1000, pricing.Part{Quote: estimate(t, qwen.Layered{ImageURL: fal.URL("https://x.example/a.png")})})
+	if err != nil || plan.Expected != 50*pricing.Dollar {
+		t.Errorf("%v, %v, want $50", plan, err)
+	}
+}
+
 // Shares that do not divide evenly add up all the same, and so do requests
 // that make several pictures.
 func TestPlanRounding(t *testing.T) {

@@ -16,7 +16,7 @@ type Rule interface {
 	UnitPrice() USD
 
 	validate() error
-	withPrice(USD) Rule // a tiered price stays as it is
+	withPrice(USD) Rule // with another UnitPrice
 }
 
 // Inputs says how input images count in a price per megapixel.
@@ -121,12 +121,12 @@ func (r PerStep) UnitPrice() USD { return r.Price }
 // UnitPrice returns the price of a second.
 func (r PerSecond) UnitPrice() USD { return r.Price }
 
-func (r PerMegapixel) withPrice(p USD) Rule     { r.Price = p; return r }
-func (r PerTieredMegapixel) withPrice(USD) Rule { return r }
-func (r PerImage) withPrice(p USD) Rule         { r.Price = p; return r }
-func (r PerRequest) withPrice(p USD) Rule       { r.Price = p; return r }
-func (r PerStep) withPrice(p USD) Rule          { r.Price = p; return r }
-func (r PerSecond) withPrice(p USD) Rule        { r.Price = p; return r }
+func (r PerMegapixel) withPrice(p USD) Rule       { r.Price = p; return r }
+func (r PerTieredMegapixel) withPrice(p USD) Rule { r.First = p; return r }
+func (r PerImage) withPrice(p USD) Rule           { r.Price = p; return r }
+func (r PerRequest) withPrice(p USD) Rule         { r.Price = p; return r }
+func (r PerStep) withPrice(p USD) Rule            { r.Price = p; return r }
+func (r PerSecond) withPrice(p USD) Rule          { r.Price = p; return r }
 
 var errPrice = errors.New("the price must be more than zero: what has no known price is given without a rule")
 

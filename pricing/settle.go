@@ -15,15 +15,18 @@ type Bill struct {
 	Endpoint  string
 	RequestID string
 	// Units is what fal reported, and Billed that many times the unit price.
-	Units  Units
-	Billed USD
+	// Max is the same by the dearest price where sources disagree on it, and
+	// else the same as Billed.
+	Units       Units
+	Billed, Max USD
 	// Difference is how much more than expected was billed; below zero if it
 	// was less.
 	Difference USD
 	// Within says that the amount lies between the quote's Min and Max.
 	Within bool
 
-	quote Quote
+	quote   Quote
+	settled bool // what was billed is known
 }
 
 // Settle tells what a request was billed, from its quote and what came with
@@ -47,17 +50,37 @@ func Settle(q Quote, meta fal.Meta) (Bill, error) {
 	if b.Billed, err = b.Units.At(q.card.Rule.UnitPrice()); err != nil {
 		return b, err
 	}
+	if b.Max, err = b.Units.At(q.unitPrice(most)); err != nil {
+		return b, err
+	}
 	if b.Difference, err = b.Billed.Sub(q.Expected); err != nil {
 		return b, err
 	}
 	b.Within = q.Min <= b.Billed && b.Billed <= q.Max
+	b.settled = true
 	return b, nil
+}
+
+// unitPrice returns the price of a unit in one of the cases; 0 if there is none.
+func (q *Quote) unitPrice(c which) USD {
+	if q.card == nil || q.card.Rule == nil {
+		return 0
+	}
+	return q.card.rules[c].UnitPrice()
 }
 
 // String says what was billed and how it differs from the quote.
 func (b Bill) String() string {
+	if !b.settled {
+		return "it is not known what was billed"
+	}
 	text := fmt.Sprintf("%v billed (%v units)", b.Billed, b.Units)
+	if b.Max != b.Billed {
+		text = fmt.Sprintf("%v billed (%v units), or %v by another source of the price", b.Billed, b.Units, b.Max)
+	}
 	switch {
+	case b.quote.Max == 0:
+		return text + ", and nothing was quoted"
 	case b.Difference == 0:
 		return text + ", as quoted"
 	case b.Within:

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -146,4 +147,30 @@ func FuzzReadTable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A table that cannot be meant as it stands is refused.
+func TestTableRefuses(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a second table":         `{"prices":[]}{"prices":[]}`,
+		"something after it":     `{"prices":[]} x`,
+		"null":                   `null`,
+		"nothing":                `{}`,
+		"unknown with a price":   `{"prices":[{"endpoint":"a/b","unknown":"x","price":"0.01"}]}`,
+		"unknown with a unit":    `{"prices":[{"endpoint":"a/b","unknown":"x","per":"image"}]}`,
+		"misspelt confidence":    `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","price_confidence":"hihg"}]}`,
+		"a field of another one": `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","max_steps":3}]}`,
+	} {
+		if _, err := pricing.ReadTable(strings.NewReader(text)); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestEstimateOfNilPointer(t *testing.T) {
+	t.Parallel()
+	if _, err := pricing.Estimate((*flux.Pro2)(nil)); !errors.Is(err, pricing.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
 }

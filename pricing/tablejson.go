@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // tableJSON is the form of a table in a file.
@@ -63,6 +64,12 @@ func (t *Table) UnmarshalJSON(data []byte) error {
 	if err := d.Decode(&file); err != nil {
 		return fmt.Errorf("pricing: reading a table: %w", err)
 	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("pricing: reading a table: there is something after it")
+	}
+	if file.Prices == nil {
+		return errors.New("pricing: reading a table: it has no prices")
+	}
 	cards := make(map[string]*card, len(file.Prices))
 	for _, f := range file.Prices {
 		if f.AsOf == "" {
@@ -93,7 +100,15 @@ func (f priceJSON) price() (Price, error) {
 	for _, a := range f.Alternates {
 		p.Alternates = append(p.Alternates, Alternate(a))
 	}
+	for _, c := range []Confidence{f.Confidence, f.Rounding} {
+		if c != "" && c != High && c != Medium && c != Low {
+			return p, fmt.Errorf("confidence %q: must be high, medium or low", shorten(string(c)))
+		}
+	}
 	if f.Unknown != "" {
+		if f.Per != "" || !newPriceJSON(p).sameRule(f) {
+			return p, errors.New("unknown: a price that is not known has no rule")
+		}
 		return p, nil
 	}
 	switch f.Per {

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"reflect"
 	"sync"
 
 	"github.com/falimage/falimage-go/fal"
@@ -37,9 +38,10 @@ func usageOf[Out any, T fal.Request[Out]](r T) (u fal.Usage, err error) {
 			return u, nil
 		}
 	}
-	switch r := any(r).(type) {
-	case nil:
+	if v := reflect.ValueOf(r); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return u, errNil
+	}
+	switch r := any(r).(type) {
 	case user:
 		return r.Usage(), nil
 	}

@@ -95,7 +95,7 @@ func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 			if r.MaxSteps == 0 {
 				return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell its number of steps"}
 			}
-			w.size = span{1, likelySteps, r.MaxSteps}
+			w.size = span{1, min(likelySteps, r.MaxSteps), r.MaxSteps}
 		}
 		if r.MinStepsUnknown {
 			w.size[most] = max(w.size[most], largestMinSteps)
@@ -146,6 +146,9 @@ func (w *work) setSize(u *fal.Usage, size measurer) error {
 	if width, height, ok := u.Size.Dimensions(); ok {
 		area, err := areaOf(width, height)
 		w.size = exactly(megapixels(area))
+		if reduced := int64(u.MaxPixels); reduced > 0 && reduced < area {
+			w.size[least] = megapixels(reduced)
+		}
 		return err
 	}
 	area := span{1, likelyOutput, maxSide * maxSide}
@@ -156,6 +159,9 @@ func (w *work) setSize(u *fal.Usage, size measurer) error {
 		}
 		if area, err = upscale(area, int64(u.Upscale)); err != nil {
 			return err
+		}
+		if u.MatchAssumed {
+			area[least] = min(area[least], likelyOutput)
 		}
 	}
 	area = area.clamp(int64(max(u.MinPixels, 1)), int64(u.MaxPixels))

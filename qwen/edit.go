@@ -66,12 +66,13 @@ func (r Edit) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Edit) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-edit",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 30),
+		Endpoint:     "fal-ai/qwen-image-edit",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
 }
 
@@ -164,12 +165,13 @@ func (r EditImageToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r EditImageToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-edit/image-to-image",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 30),
+		Endpoint:     "fal-ai/qwen-image-edit/image-to-image",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
 }
 
@@ -265,12 +267,13 @@ func (r EditInpaint) Validate() error {
 // Usage returns what the request will be charged for.
 func (r EditInpaint) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-edit/inpaint",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL, r.MaskURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 30),
+		Endpoint:     "fal-ai/qwen-image-edit/inpaint",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL, r.MaskURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
 }
 
@@ -368,13 +371,14 @@ func (r EditLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r EditLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-edit-lora",
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 30),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/qwen-image-edit-lora",
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 30),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

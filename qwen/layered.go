@@ -61,11 +61,12 @@ func (r Layered) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Layered) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-layered",
-		Outputs:    cmp.Or(r.NumLayers, 4),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:     "fal-ai/qwen-image-layered",
+		Outputs:      cmp.Or(r.NumLayers, 4),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 }
 
@@ -152,12 +153,13 @@ func (r LayeredLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r LayeredLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint:   "fal-ai/qwen-image-layered/lora",
-		Outputs:    cmp.Or(r.NumLayers, 4),
-		MatchInput: 1, // presumably: no source says so
-		Inputs:     body.Given(r.ImageURL),
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
+		Endpoint:     "fal-ai/qwen-image-layered/lora",
+		Outputs:      cmp.Or(r.NumLayers, 4),
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       body.Given(r.ImageURL),
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
 	}
 }
 

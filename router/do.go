@@ -35,8 +35,9 @@ type Attempt struct {
 	RequestID string
 	// Billed is what fal reported, as far as it did.
 	Billed pricing.USD
-	// Spent is the most that the request can have cost: Billed if it is known,
-	// or else the maximum of the quote, unless it certainly was not charged.
+	// Spent is the most that the request can have cost: what was billed, if
+	// that is known, by the dearest price if sources disagree on it; or else
+	// the maximum of the quote, unless it certainly was not charged.
 	Spent pricing.USD
 	// Unpriced says that no source tells the price: Spent is then 0 and means
 	// nothing, unless Billed is known.
@@ -236,7 +237,7 @@ func (a *Attempt) settle() {
 	if a.Err == nil {
 		a.RequestID = a.Result.RequestID
 		if bill, err := pricing.Settle(a.Quote, a.Result.Meta); err == nil {
-			a.Billed, a.Spent, a.Unpriced = bill.Billed, bill.Billed, false
+			a.Billed, a.Spent, a.Unpriced = bill.Billed, bill.Max, false
 		}
 		return
 	}

@@ -158,23 +158,7 @@ func (p *DraftPlan) cost() (pricing.Plan, error) {
 	if err != nil {
 		return finals, err
 	}
-	return addPlans(drafts, finals)
-}
-
-func addPlans(a, b pricing.Plan) (pricing.Plan, error) {
-	a.Rows = append(a.Rows, b.Rows...)
-	a.Images += b.Images
-	for _, sum := range []struct {
-		to   *pricing.USD
-		more pricing.USD
-	}{{&a.Min, b.Min}, {&a.Expected, b.Expected}, {&a.Max, b.Max}} {
-		total, err := sum.to.Add(sum.more)
-		if err != nil {
-			return a, err
-		}
-		*sum.to = total
-	}
-	return a, nil
+	return drafts.Add(finals)
 }
 
 // cheapest returns the least that the whole costs with any of the finals.

@@ -80,6 +80,7 @@ func orDefault(f *catalog.Field) string {
 // to after.
 func usageSize(fields, after *printer, e *catalog.Endpoint) {
 	out := e.Limits.Output
+	reduced := e.Limits.Size.WarnMaxArea
 	f, sized := e.Field("image_size")
 	switch {
 	case sized && e.Limits.Size.PresetsOnly:
@@ -93,9 +94,15 @@ func usageSize(fields, after *printer, e *catalog.Endpoint) {
 		after.line("u.Size, u.MinPixels, u.MaxPixels = \"\", %d, %s // the model decides, up to %d megapixels",
 			out.MinPixels, strings.ReplaceAll(megapixels(out.MaxPixels), " ", ""), out.MaxPixels>>20)
 		after.line("}")
+		if reduced > 0 {
+			fields.line("MaxPixels: %s, // larger sizes are reduced", megapixels(reduced))
+		}
 		return
 	case sized:
 		fields.line("Size: %s,", orDefault(f))
+		if reduced > 0 && f.Default != nil {
+			fields.line("MaxPixels: %s, // larger sizes are reduced", megapixels(reduced))
+		}
 		if f.Default != nil {
 			return // it is never zero
 		}
@@ -103,11 +110,10 @@ func usageSize(fields, after *printer, e *catalog.Endpoint) {
 	if mode, ok := e.Field("resolution_mode"); ok {
 		after.line("if r.%s == \"\" || r.%s == ResolutionMatchInput {\nu.MatchInput = 1\n}", mode.Go, mode.Go)
 	} else if match := matchInput(e); match != "" {
-		doubt := ""
+		fields.line("MatchInput: %s,", match)
 		if out.Assumed {
-			doubt = " // presumably: no source says so"
+			fields.line("MatchAssumed: true,")
 		}
-		fields.line("MatchInput: %s,%s", match, doubt)
 	}
 	if out.MinPixels > 0 {
 		fields.line("MinPixels: %s,", area(out.MinPixels))

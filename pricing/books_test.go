@@ -1,0 +1,232 @@
+package pricing_test
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// Only a price that is not known is worth Unpriced; what is wrong with a
+// request is not.
+func TestBudgetUnpricedIsForUnknownPrices(t *testing.T) {
+	t.Parallel()
+	b := &pricing.Budget{Unpriced: pricing.Cent, Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	for name, u := range map[string]fal.Usage{
+		"overflow":         {Endpoint: proUsage.Endpoint, Outputs: math.MaxInt, Size: fal.SquareHD},
+		"negative outputs": {Endpoint: proUsage.Endpoint, Outputs: -1, Size: fal.SquareHD},
+		"missing file":     {Endpoint: "fal-ai/flux-2-pro/edit", Outputs: 1, Size: fal.SquareHD, Inputs: []fal.File{fal.Path("missing.png")}},
+	} {
+		if _, err := b.Reserve(t.Context(), u, nil); err == nil {
+			t.Errorf("%s: admitted for %v", name, b.Reserved())
+		}
+	}
+}
+
+// A limit keeps through restarts, for requests without the tag or its value
+// too.
+func TestBudgetOfEmptyTagLasts(t *testing.T) {
+	t.Parallel()
+	for _, tags := range []map[string]string{nil, {"tenant": ""}} {
+		path := filepath.Join(t.TempDir(), "ledger.jsonl")
+		for round := range 3 {
+			l, err := pricing.OpenLedger(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &pricing.Budget{Ledger: l, Limits: []pricing.Limit{{Amount: 3 * pricing.Cent, Tag: "tenant"}}}
+			_, err = b.Reserve(t.Context(), proUsage, tags)
+			if (err == nil) != (round == 0) {
+				t.Errorf("round %d: %v", round, err)
+			}
+			if used := b.SpentBy("tenant", "") + b.ReservedBy("tenant", ""); used != 3*pricing.Cent {
+				t.Errorf("round %d: %v is used", round, used)
+			}
+			_ = l.Close()
+		}
+	}
+}
+
+// Where sources disagree, the dearest price is booked and the bill says so.
+func TestDisputedPricesAreBookedDear(t *testing.T) {
+	t.Parallel()
+	usage := fal.Usage{Endpoint: "fal-ai/flux-2/klein/4b", Outputs: 1, Size: fal.SquareHD} // $0.005, 0.009 or 0.014
+	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: 2 * pricing.Cent}}}
+	r, err := b.Reserve(t.Context(), usage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := fal.Meta{Endpoint: usage.Endpoint, RequestID: "a", BillableUnits: "1"}
+	r.Settled(meta)
+	if got := b.Spent(); got != 14*pricing.Cent/10 {
+		t.Errorf("%v is booked, want $0.014", got)
+	}
+	if _, err := b.Reserve(t.Context(), usage, nil); err == nil {
+		t.Error("two requests may cost $0.028, more than the limit")
+	}
+	q, err := pricing.EstimateUsage(usage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bill, err := pricing.Settle(q, meta)
+	if err != nil || bill.Billed != pricing.Cent/2 || bill.Max != 14*pricing.Cent/10 || !strings.Contains(bill.String(), "$0.014 by another source") {
+		t.Errorf("%+v, %v: %v", bill, err, bill)
+	}
+	if bill := (pricing.Bill{Difference: 1}); !strings.Contains(bill.String(), "not known") {
+		t.Errorf("a bill of nothing: %v", bill)
+	}
+	if bill, err := pricing.Settle(q, fal.Meta{}); !errors.Is(err, pricing.ErrNoUnits) || !strings.Contains(bill.String(), "not known") {
+		t.Errorf("%v, %v", bill, err)
+	}
+	if bill, err := pricing.Settle(q, fal.Meta{BillableUnits: "0"}); err != nil || !strings.Contains(bill.String(), "$0.00 billed") {
+		t.Errorf("%v, %v", bill, err)
+	}
+}
+
+// What the ledger is told, its budgets see.
+func TestBudgetSeesItsLedger(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &pricing.Budget{Ledger: l, Limits: []pricing.Limit{{Amount: 3 * pricing.Cent}}}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil {
+		t.Error("went over the limit")
+	}
+	if err := l.Forget(l.Open()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
+		t.Errorf("what was forgotten still counts: %v", err)
+	}
+	if err := l.Forget(l.Open()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(proMeta("elsewhere", "100")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil || b.Spent() != 300*pricing.Cent {
+		t.Errorf("%v of $3.00 is spent, %v", b.Spent(), err)
+	}
+}
+
+// A bill that comes later takes the place of one that was presumed.
+func TestRecordReplacesPresumed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &pricing.Budget{Ledger: l}
+	book(t, b, "a", tenant("x"), settle("a", "")) // no units: the maximum, $0.03
+	if err := l.Record(proMeta("a", "0.5")); err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range map[string]*pricing.Ledger{"as written": l, "read back": openLedger(t, path)} {
+		if got := l.Totals(); got.All.Billed != 3*pricing.Cent/2 || got.All.Requests != 1 || got.Tags[pricing.Tag{Name: "tenant", Value: "x"}].Billed != 3*pricing.Cent/2 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if err := l.Record(proMeta("a", "2")); err != nil || l.Totals().All.Billed != 3*pricing.Cent/2 {
+			t.Errorf("%s: a second bill changed it to %v, %v", name, l.Totals().All.Billed, err)
+		}
+	}
+}
+
+// A request is recorded by the price that it was quoted with.
+func TestRecordByTheQuotedPrice(t *testing.T) {
+	t.Parallel()
+	ours, err := pricing.Embedded().With(pricing.Price{Endpoint: "our/model", Rule: pricing.PerImage{Price: 10 * pricing.Cent}, Sources: []string{"contract"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &pricing.Budget{Ledger: l, Table: ours}
+	r, err := b.Reserve(t.Context(), fal.Usage{Endpoint: "our/model", Outputs: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Accepted("a")
+	again := openLedger(t, path) // after a crash
+	if err := again.Record(fal.Meta{Endpoint: "our/model", RequestID: "a", BillableUnits: "1"}); err != nil || again.Totals().All.Billed != 10*pricing.Cent {
+		t.Errorf("%+v, %v", again.Totals().All, err)
+	}
+}
+
+// Released, then settled all the same: what was billed counts.
+func TestRecordAfterRelease(t *testing.T) {
+	t.Parallel()
+	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
+	b := &pricing.Budget{Ledger: l}
+	book(t, b, "a", nil, func(r fal.Reservation) { r.Released(nil) })
+	if err := l.Record(proMeta("a", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Totals().All; got.Billed != 3*pricing.Cent || got.Requests != 1 || got.Open != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Lines that no ledger writes change nothing.
+func TestLedgerOfStrangeLines(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	lines := `{"time":"2026-11-23T10:00:00Z","event":"reserved","id":"A","endpoint":"fal-ai/flux-2-pro","reserved":"0.03","max":"0.03"}
+{"time":"2026-11-23T10:00:00Z","event":"cancelling","id":"A"}
+{"time":"2026-11-23T10:00:00Z","event":"settled","id":"A","request_id":"a","billed":"-100"}
+{"time":"2026-11-23T10:00:00Z","event":"reserved","id":"B","reserved":"-5"}
+{"time":"2026-11-23T10:00:00Z","event":"released","id":""}
+`
+	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := openLedger(t, path)
+	if got := l.Totals().All; got.Open != 1 || got.Reserved != 3*pricing.Cent || got.Billed != 0 || l.Damaged() != 4 {
+		t.Errorf("%+v, %d damaged", got, l.Damaged())
+	}
+}
+
+// An amount that cannot be held is refused before it is written, so that the
+// ledger can be opened again.
+func TestLedgerStaysReadable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &pricing.Budget{Ledger: l, Unpriced: math.MaxInt64 - 5}
+	usage := fal.Usage{Endpoint: "some/model", Outputs: 1}
+	r, err := b.Reserve(t.Context(), usage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Reserve(t.Context(), usage, nil); !errors.Is(err, pricing.ErrOverflow) {
+		t.Errorf("got %v, want ErrOverflow", err)
+	}
+	r.Settled(fal.Meta{RequestID: "a"})
+	if err := l.Record(proMeta("b", "1000000")); err != nil {
+		t.Fatal(err)
+	}
+	if got := openLedger(t, path).Totals().All; got.Billed != math.MaxInt64 {
+		t.Errorf("%+v, want the largest amount", got)
+	}
+}
+
+func TestBudgetLimitNeedsTag(t *testing.T) {
+	t.Parallel()
+	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Cent, Value: "acme"}}}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil || !strings.Contains(err.Error(), "Limits[0]") {
+		t.Errorf("got %v", err)
+	}
+	// Of two limits for the same, the lower counts.
+	b = &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Dollar}, {Amount: 4 * pricing.Cent}, {Amount: 10 * pricing.Cent}}}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil {
+		t.Error("went over the lower limit")
+	}
+}
