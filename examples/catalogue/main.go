@@ -23,7 +23,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
@@ -45,7 +44,7 @@ func main() {
 
 	info, err := os.Stdout.Stat()
 	o.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	o.models = [2][]string{split(*draftModels), split(*finalModels)}
+	o.models = [2][]string{demo.List(*draftModels), demo.List(*finalModels)}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Stdout, o); err != nil {
@@ -61,16 +60,6 @@ type options struct {
 	models              [2][]string // of drafts and of finals
 	budget              pricing.USD
 	planOnly, terminal  bool
-}
-
-func split(list string) []string {
-	var out []string
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // run makes the catalogue with a real fal or a simulated one.

@@ -54,20 +54,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout, tests, split(*models), fal.ImageSize(*size), *out, *planOnly); err != nil {
+	if err := run(ctx, os.Stdout, tests, demo.List(*models), fal.ImageSize(*size), *out, *planOnly); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
-}
-
-func split(list string) []string {
-	var out []string
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // run quotes the comparison and, unless that is all, makes it.
@@ -115,7 +105,7 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 		section.Title = tests[i].title
 		s.Sections = append(s.Sections, section)
 	}
-	return errors.Join(failure, save(w, s, filepath.Join(out, "compare")))
+	return errors.Join(failure, demo.SaveSheet(w, s, filepath.Join(out, "compare")))
 }
 
 // quote returns what all tasks cost by all models, before anything is sent.
@@ -182,22 +172,4 @@ func titles(comparisons []*router.Comparison) []string {
 		out = append(out, comparisons[0].Models[i].Candidate.Model.Title)
 	}
 	return out
-}
-
-// save writes a sheet as a web page and as a PNG.
-func save(w io.Writer, s *sheet.Sheet, base string) error {
-	for _, form := range []struct {
-		extension string
-		write     func(io.Writer) error
-	}{{".html", s.WriteHTML}, {".png", s.WritePNG}} {
-		f, err := os.Create(base + form.extension)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(form.write(f), f.Close()); err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "contact sheet: %s\n", base+form.extension)
-	}
-	return nil
 }

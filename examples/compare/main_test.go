@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/router"
@@ -24,7 +25,7 @@ func TestQuote(t *testing.T) {
 		{"flux.Pro9", "!the nearest are"},
 		{"", "!no models"},
 	} {
-		plan, err := quote(tasks, split(tt.models))
+		plan, err := quote(tasks, demo.List(tt.models))
 		if problem, ok := strings.CutPrefix(tt.want, "!"); ok {
 			if err == nil || !strings.Contains(err.Error(), problem) {
 				t.Errorf("%q: %v", tt.models, err)

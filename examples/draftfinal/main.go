@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
@@ -42,7 +41,7 @@ func main() {
 	flag.Parse()
 
 	task.Size = fal.ImageSize(*size)
-	task.Only, drafts.Models = split(*finalModels), split(*draftModels)
+	task.Only, drafts.Models = demo.List(*finalModels), demo.List(*draftModels)
 	if *seed != 0 {
 		task.Seed = seed
 	}
@@ -58,16 +57,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "draftfinal:", err)
 		os.Exit(1)
 	}
-}
-
-func split(list string) []string {
-	var out []string
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // plan prints what drafts and finals cost.
@@ -134,28 +123,5 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 		note += ". Simulated: no model painted these pictures, and nothing was charged."
 	}
 	s := &sheet.Sheet{Title: "Drafts and finals", Note: note, Sections: made.Sections(ctx, client)}
-	return errors.Join(failure, save(w, s, filepath.Join(out, "drafts")))
-}
-
-// save writes a sheet as a web page and as a PNG.
-func save(w io.Writer, s *sheet.Sheet, base string) error {
-	for _, form := range []struct {
-		extension string
-		write     func(io.Writer) error
-	}{{".html", s.WriteHTML}, {".png", s.WritePNG}} {
-		f, err := os.Create(base + form.extension)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(form.write(f), f.Close())
-		if errors.Is(err, sheet.ErrTooTall) {
-			fmt.Fprintln(w, "there are too many drafts for one PNG: see the web page")
-			return os.Remove(base + form.extension)
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "contact sheet: %s\n", base+form.extension)
-	}
-	return nil
+	return errors.Join(failure, demo.SaveSheet(w, s, filepath.Join(out, "drafts")))
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/router"
 )
@@ -43,7 +44,7 @@ func picker(client *fal.Client, w io.Writer, by string, d router.Drafts) (router
 // numbers reads a list such as "0,3,5".
 func numbers(list string) ([]int, error) {
 	var out []int
-	for _, part := range split(list) {
+	for _, part := range demo.List(list) {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 0 {
 			return nil, fmt.Errorf("-pick %q: must be sharpness, contrast, first, random, or numbers such as 0,3,5", list)

@@ -42,18 +42,14 @@ func main() {
 	}
 	var err error
 	if *model != "" {
-		err = quote(os.Stdout, *model, fal.ImageSize(*size), split(*inputs), *n)
+		err = quote(os.Stdout, *model, fal.ImageSize(*size), demo.List(*inputs), *n)
 	} else {
-		err = overview(os.Stdout, *chart, split(*models))
+		err = overview(os.Stdout, *chart, demo.List(*models))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-func split(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // overview prints the lists and draws the chart.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -118,7 +119,7 @@ var controls = []control{
 	{"purpose", "photo, product, illustration, poster, infographic, comic, ui or texture", func(t *router.Task, s string) error { t.Purpose = router.Purpose(s); return nil }},
 	{"stage", "preview, draft or final", func(t *router.Task, s string) error { t.Stage = router.Stage(s); return nil }},
 	{"text", "what is to be read in the pictures; what stands in quotes in the prompt is found anyway", func(t *router.Task, s string) error { t.Text = []string{s}; return nil }},
-	{"languages", "languages of the text, such as en,zh-Hant", func(t *router.Task, s string) error { t.Languages = split(s); return nil }},
+	{"languages", "languages of the text, such as en,zh-Hant", func(t *router.Task, s string) error { t.Languages = demo.List(s); return nil }},
 	{"colors", "exact colours, such as #2ECC71,#1B3A5C", func(t *router.Task, s string) error { return colors(t, s) }},
 	{"seed", "where the randomness starts", func(t *router.Task, s string) error {
 		seed, err := strconv.ParseUint(s, 10, 64)
@@ -136,27 +137,15 @@ var controls = []control{
 	}},
 	{"licence", "what the licence of the weights must allow: open or apache", func(t *router.Task, s string) error { t.Licence = router.Licence(s); return nil }},
 	{"format", "file format of the pictures, such as png", func(t *router.Task, s string) error { t.Format = fal.OutputFormat(s); return nil }},
-	{"only", "models allowed: packages, families, Go types or endpoints, separated by commas", func(t *router.Task, s string) error { t.Only = split(s); return nil }},
-	{"not", "models banned, as for -only", func(t *router.Task, s string) error { t.Not = split(s); return nil }},
+	{"only", "models allowed: packages, families, Go types or endpoints, separated by commas", func(t *router.Task, s string) error { t.Only = demo.List(s); return nil }},
+	{"not", "models banned, as for -only", func(t *router.Task, s string) error { t.Not = demo.List(s); return nil }},
 	{"require", "what must not be lost, such as seed,hex colours", func(t *router.Task, s string) error {
-		for _, name := range split(s) {
+		for _, name := range demo.List(s) {
 			t.Require = append(t.Require, router.Feature(name))
 		}
 		return nil
 	}},
 	{"prefer", "weights of quality, speed and price, such as 3,1,0", prefer},
-}
-
-// split returns the parts of a list. Names such as "FLUX.2" and "hex colours"
-// may have spaces in them, so commas alone separate.
-func split(list string) []string {
-	var out []string
-	for part := range strings.SplitSeq(list, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }
 
 // file returns a file by its path or URL.
@@ -169,7 +158,7 @@ func file(name string) fal.File {
 
 func files(list string) []fal.File {
 	var out []fal.File
-	for _, name := range split(list) {
+	for _, name := range demo.List(list) {
 		out = append(out, file(name))
 	}
 	return out
@@ -177,7 +166,7 @@ func files(list string) []fal.File {
 
 func colors(t *router.Task, list string) error {
 	t.Colors = nil
-	for _, code := range split(list) {
+	for _, code := range demo.List(list) {
 		c, err := flux.Hex(code)
 		if err != nil {
 			return err
@@ -188,7 +177,7 @@ func colors(t *router.Task, list string) error {
 }
 
 func prefer(t *router.Task, list string) (err error) {
-	weights := split(list)
+	weights := demo.List(list)
 	if len(weights) != 3 {
 		return errors.New("must be three numbers such as 3,1,0")
 	}
