@@ -89,8 +89,12 @@ func At[Out any](r Request[Out], e Endpoint[Out]) Request[Out] {
 
 // With returns a request whose JSON body also has the given fields: what a
 // newer server takes and the type does not know yet. A field that r sets
-// itself is replaced. If one of them may change what is charged, such as
-// num_images or image_size, nothing is known of the price any more.
+// itself is replaced.
+//
+// If one of them may change what is charged, nothing is known of the price any
+// more: a field that holds a [File], or whose name says that it is a number, a
+// size, a file or weights, such as num_images, image_size, aspect_ratio,
+// num_inference_steps, image_url, loras or upscale_factor.
 func With[Out any](r Request[Out], extra map[string]any) Request[Out] {
 	return with[Out]{wrapper[Out]{r}, maps.Clone(extra)}
 }
@@ -139,23 +143,55 @@ type with[Out any] struct {
 // it.
 func (w with[Out]) Usage() Usage {
 	u := w.wrapper.Usage()
-	for key := range w.extra {
-		if charged(key) {
+	for key, v := range w.extra {
+		if charged(key, v) {
 			return Usage{Endpoint: u.Endpoint}
 		}
 	}
 	return u
 }
 
-// charged reports whether a field of that name may change what is charged:
-// counts, sizes, steps, files and weights.
-func charged(field string) bool {
-	for _, part := range [...]string{"num_", "size", "width", "height", "ratio", "resolution", "layers", "steps", "image", "url", "lora", "upscale", "factor", "expand", "duration", "turbo"} {
-		if strings.Contains(field, part) {
+// What may change what is charged: counts, sizes, steps, files and weights.
+// Words are parts of a name: "ratio" is one of aspect_ratio and not of
+// acceleration.
+var (
+	chargedFields = []string{
+		"image", "images", "mask", "masks", "fill_image", "ip_adapters", "auto_crop", "paste_back", "resize_to_original",
+	}
+	chargedWords = []string{
+		"num", "n", "number", "count", "batch", "outputs", "layers", "steps", "duration", "turbo",
+		"size", "width", "height", "area", "ratio", "resolution", "pixels", "megapixels", "mp", "upscale", "scaling", "factor", "expand",
+		"url", "urls", "lora", "loras", "controlnet", "controlnets", "easycontrols", "references",
+	}
+	// notCharged are fields with such a word that change nothing.
+	notCharged = []string{"control_lora_strength", "controlnet_strength", "dilate_pixels", "lora_scale", "lora_strength", "output_lora_format"}
+)
+
+// charged reports whether a field may change what is charged.
+func charged(field string, v any) bool {
+	name := strings.ToLower(field)
+	if slices.Contains(chargedFields, name) || holdsFile(v) {
+		return true
+	}
+	if slices.Contains(notCharged, name) {
+		return false
+	}
+	for word := range strings.SplitSeq(name, "_") {
+		if slices.Contains(chargedWords, word) {
 			return true
 		}
 	}
 	return false
+}
+
+// holdsFile reports whether there is a file in a value.
+func holdsFile(v any) bool {
+	found := false
+	_, err := mapAny("", v, func(_ string, f File) (File, error) {
+		found = true
+		return f, nil
+	})
+	return found || err != nil
 }
 
 func (w with[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/internal/catalog"
 	"github.com/falimage/falimage-go/qwen"
 )
 
@@ -58,12 +59,49 @@ func TestWithHidesUsage(t *testing.T) {
 	for field, known := range map[string]bool{
 		"num_images": false, "image_size": false, "num_layers": false, "num_inference_steps": false, "loras": false,
 		"image_urls": false, "aspect_ratio": false, "upscale_factor": false, "target_width": false,
-		"x": true, "safety_tolerance": true, "cns_strength": true,
+		"controlnets": false, "controlnet_unions": false, "ip_adapters": false, "easycontrols": false, "fill_image": false,
+		"paste_back": false, "auto_crop": false, "expand_top": false, "Num_Images": false, "image_count": false, "megapixels": false,
+		"x": true, "safety_tolerance": true, "cns_strength": true, "acceleration": true, "lora_scale": true, "output_format": true,
 	} {
 		r := fal.With(flux.Schnell{Prompt: "x"}, map[string]any{field: 4})
 		u, ok := r.(interface{ Usage() fal.Usage })
 		if !ok || u.Usage().Endpoint != "fal-ai/flux/schnell" || (u.Usage().Outputs > 0) != known {
 			t.Errorf("%s: %+v", field, r)
+		}
+	}
+	// A file may count under any name.
+	for name, v := range map[string]any{
+		"a file": fal.URL("https://x.example/a.png"), "in a list": []fal.File{fal.URL("https://x.example/a.png")},
+		"deep": map[string]any{"x": []any{fal.URL("https://x.example/a.png")}},
+	} {
+		r := fal.With(flux.Schnell{Prompt: "x"}, map[string]any{"style": v})
+		if u, ok := r.(interface{ Usage() fal.Usage }); !ok || u.Usage().Outputs != 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// No field of the catalogue that is a picture, a size or a number of pictures
+// or steps passes With with a price, and none of the switches without one.
+func TestWithKnowsTheCatalogue(t *testing.T) {
+	t.Parallel()
+	free := map[string]bool{"resume_from_checkpoint": true} // the only file that no price counts
+	counts := map[string]bool{
+		"num_images": true, "num_layers": true, "num_inference_steps": true, "steps": true, "upscale_factor": true, "aspect_ratio": true,
+		"resolution_mode": true, "expand_top": true, "expand_bottom": true, "expand_left": true, "expand_right": true,
+		"auto_crop": true, "paste_back": true, "resize_to_original": true, "use_turbo": true,
+	}
+	for _, e := range catalog.All() {
+		for _, f := range e.Fields {
+			want := counts[f.Name]
+			switch f.Type {
+			case catalog.File, catalog.Files, catalog.Size, catalog.List, catalog.Object:
+				want = !free[f.Name]
+			}
+			r := fal.With(flux.Schnell{Prompt: "x"}, map[string]any{f.Name: 1})
+			if u, ok := r.(interface{ Usage() fal.Usage }); !ok || (u.Usage().Outputs == 0) != want {
+				t.Errorf("%s of %s: hidden is %t", f.Name, e.ID, !want)
+			}
 		}
 	}
 }

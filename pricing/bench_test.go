@@ -61,6 +61,24 @@ func BenchmarkPlan10000(b *testing.B) {
 	}
 }
 
+// The most finals of 10,000 pictures, where each request makes several.
+func BenchmarkMostFinals10000(b *testing.B) {
+	qwen, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/qwen-image", Outputs: 4, Size: fal.SquareHD})
+	if err != nil {
+		b.Fatal(err)
+	}
+	pro, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/qwen-image-2/pro/text-to-image", Outputs: 3})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if plan, err := pricing.MostFinals(10_000, 210*pricing.Dollar, pricing.Part{Quote: qwen}, pricing.Part{Quote: pro}); err != nil || plan.Max > 210*pricing.Dollar {
+			b.Fatal(plan, err)
+		}
+	}
+}
+
 // 10,000 different requests, each quoted by itself and added up.
 func BenchmarkSum10000(b *testing.B) {
 	quotes := make([]pricing.Quote, 10_000)

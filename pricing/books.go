@@ -165,9 +165,7 @@ func (b *books) apply(e event) error {
 	if !b.news(e) {
 		return nil
 	}
-	if p, ok := b.presumed[e.RequestID]; ok && e.first() {
-		delete(b.presumed, e.RequestID)
-		b.change(p.entry, Total{Billed: e.Billed - p.billed})
+	if b.replace(e, e.RequestID) && e.first() {
 		return nil
 	}
 	if e.Event == eventReserved || e.first() {
@@ -183,6 +181,18 @@ func (b *books) apply(e event) error {
 	}
 	b.end(entry, e)
 	return nil
+}
+
+// replace puts a bill in the place of one that was presumed for the request,
+// and reports whether there was one.
+func (b *books) replace(e event, requestID string) bool {
+	p, ok := b.presumed[requestID]
+	if !ok || e.Event != eventSettled || e.Presumed {
+		return false
+	}
+	delete(b.presumed, requestID)
+	b.change(p.entry, Total{Billed: e.Billed - p.billed})
+	return true
 }
 
 // begin opens an entry.
@@ -203,6 +213,7 @@ func (b *books) begin(e event) error {
 // end closes an entry.
 func (b *books) end(entry *Entry, e event) {
 	requestID := cmp.Or(e.RequestID, entry.RequestID)
+	b.replace(e, requestID)
 	delete(b.open, e.ID)
 	delete(b.accepted, entry.RequestID)
 	change := Total{Open: -1, Reserved: -entry.Reserved}

@@ -69,6 +69,19 @@ func TestDisputedPricesAreBookedDear(t *testing.T) {
 	if _, err := b.Reserve(t.Context(), usage, nil); err == nil {
 		t.Error("two requests may cost $0.028, more than the limit")
 	}
+	// So does a record, whether the ledger knows of the request or not.
+	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
+	r, err = (&pricing.Budget{Ledger: l}).Reserve(t.Context(), usage, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Accepted("a")
+	if err := errors.Join(l.Record(meta), l.Record(fal.Meta{Endpoint: usage.Endpoint, RequestID: "b", BillableUnits: "1"})); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Totals().All; got.Billed != 28*pricing.Cent/10 || got.Open != 0 {
+		t.Errorf("recorded: %+v, want $0.028", got)
+	}
 	q, err := pricing.EstimateUsage(usage)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +147,87 @@ func TestRecordReplacesPresumed(t *testing.T) {
 		if err := l.Record(proMeta("a", "2")); err != nil || l.Totals().All.Billed != 3*pricing.Cent/2 {
 			t.Errorf("%s: a second bill changed it to %v, %v", name, l.Totals().All.Billed, err)
 		}
+	}
+}
+
+// It does so however it comes: without its endpoint, or as the result of
+// another reservation.
+func TestPresumedIsReplacedHoweverItComes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &pricing.Budget{Ledger: l}
+	book(t, b, "a", nil, settle("a", ""))
+	if err := l.Record(fal.Meta{RequestID: "a", BillableUnits: "0.5"}); err != nil {
+		t.Fatal(err)
+	}
+	book(t, b, "b", nil, settle("b", ""))
+	book(t, b, "b", nil, settle("b", "0.5"))
+	book(t, b, "c", nil, settle("c", ""))
+	book(t, b, "c", nil, nil) // open, and the same request
+	if err := l.Record(proMeta("c", "0.5")); err != nil {
+		t.Fatal(err)
+	}
+	book(t, b, "d", nil, settle("d", "0.5"))
+	book(t, b, "d", nil, settle("d", "")) // nothing new
+	book(t, b, "e", nil, settle("e", ""))
+	book(t, b, "e", nil, settle("", "0.5")) // the id is known from before
+	for name, l := range map[string]*pricing.Ledger{"as written": l, "read back": openLedger(t, path)} {
+		if got := l.Totals().All; got != (pricing.Total{Requests: 5, Quoted: 15 * pricing.Cent, Billed: 15 * pricing.Cent / 2}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	// A presumed bill is told as such by the file.
+	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), `"presumed":true`) != 5 {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// The same request settled by two reservations counts once in the budget too.
+func TestSameRequestCountsOnce(t *testing.T) {
+	t.Parallel()
+	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
+	b := &pricing.Budget{Ledger: l}
+	book(t, b, "a", nil, settle("a", "1"))
+	book(t, b, "a", nil, settle("a", "1"))
+	if b.Spent() != 3*pricing.Cent || b.Reserved() != 0 || l.Totals().All.Billed != 3*pricing.Cent {
+		t.Errorf("spent %v, reserved %v, the ledger has %+v", b.Spent(), b.Reserved(), l.Totals().All)
+	}
+}
+
+// Bills name a dispute whichever way it goes.
+func TestBillNamesDispute(t *testing.T) {
+	t.Parallel()
+	table, err := pricing.NewTable(pricing.Price{
+		Endpoint: "our/model", Rule: pricing.PerImage{Price: 2 * pricing.Cent}, Confidence: pricing.Low,
+		Alternates: []pricing.Alternate{{Price: pricing.Cent, Where: "x"}, {Price: 5 * pricing.Cent, Where: "y"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table = pricing.Embedded().Merge(table)
+	for id, want := range map[string]string{
+		"our/model":                   "$0.02 billed (1 units), or $0.01 to $0.05 by other sources of the price, as quoted",
+		"fal-ai/flux-2/klein/4b":      "$0.005 billed (1 units), or $0.014 by another source of the price, as quoted",
+		"fal-ai/flux-2/klein/4b/edit": "$0.01 billed (1 units), or $0.009 by another source of the price, as quoted",
+		"fal-ai/flux-2/klein/4b/base": "as quoted",
+	} {
+		q, err := table.Estimate(fal.Usage{Endpoint: id, Outputs: 1, Size: fal.SquareHD})
+		if err != nil {
+			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		b, err := pricing.Settle(q, fal.Meta{BillableUnits: "1"})
+		if err != nil || !strings.HasSuffix(b.String(), want) || b.Min > b.Billed || b.Billed > b.Max {
+			t.Errorf("%s: %+v, %v: %v, want %s", id, b, err, b, want)
+		}
+	}
+	q, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/flux-general/rf-inversion", Outputs: 1})
+	if !errors.Is(err, pricing.ErrUnknown) {
+		t.Fatal(err)
+	}
+	if b, err := pricing.Settle(q, fal.Meta{BillableUnits: "4.2"}); err != nil || b.String() != "$0.00525 billed (4.2 units), and nothing was quoted" {
+		t.Errorf("%v, %v", b, err)
 	}
 }
 

@@ -35,10 +35,13 @@ type Limit struct {
 //	}}}
 //
 // What was set aside for a request of unknown fate stays so: it may have been
-// charged. Where fal does not report what it billed, the maximum is booked, and
-// where sources disagree on the price, by the dearest. A budget may be used by many goroutines at once; its fields must not be
-// changed after its first use. It knows only what passes through it: two
-// programs with a budget each can spend both.
+// charged. A stream that its caller leaves early is one of those: no request id
+// is noted for it, so that only [Ledger.Forget] ends it. Where fal does not
+// report what it billed, the maximum is booked, and where sources disagree on
+// the price, what was billed by the dearest. A budget may be used by many
+// goroutines at once; its fields must not be changed after its first use. It
+// knows only what passes through it and its ledger: two programs with a budget
+// each can spend both.
 type Budget struct {
 	// Limits are all kept. Without any, nothing is refused for its amount.
 	Limits []Limit

@@ -100,7 +100,7 @@ func (t *Table) compare(l LivePrice) Change {
 		if c.LivePrice != tiered.First && c.LivePrice != tiered.Extra {
 			c.Kind = ChangedTier
 		}
-	case l.unit() != c.Unit:
+	case isTiered || l.unit() != c.Unit:
 		c.Kind = OtherUnit
 	case c.LivePrice != c.TablePrice:
 		c.Kind = ChangedPrice

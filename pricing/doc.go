@@ -25,8 +25,12 @@
 // that comes from elsewhere to have 4 MP, as photographs do, and a picture
 // whose size the model chooses to have 1 MP, as the models' presets do, within
 // the limits of the endpoint. [Measure] looks up the sizes of remote pictures.
-// Where sources disagree on a price and none of them settles it, the quote
-// spans the prices. What cannot be priced at all is [ErrUnknown], never nothing
+// Where no source says that an output takes the size of a picture sent along,
+// and such models only usually do, the quote spans from 1 MP to that size and
+// expects it. A size that the endpoint scales down spans from the size that it
+// becomes to the one that was asked for, which is expected: no source says which
+// of the two is charged. Where sources disagree on a price and none of them
+// settles it, the quote spans the prices, and a [Budget] books by the dearest. What cannot be priced at all is [ErrUnknown], never nothing
 // and never zero.
 //
 // # Units

@@ -12,14 +12,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/qwen"
 )
 
 var update = flag.Bool("update", false, "write testdata/quotes.txt anew")
 
-// TestQuotesOfTheTable pins what every endpoint of the embedded table quotes
-// for some usual work. Whoever changes a price runs go test -update and looks
-// at the difference.
+// TestQuotesOfTheTable pins the rule of every endpoint of the embedded table
+// and what it quotes for some usual work. Whoever changes a price runs go test
+// -update and looks at the difference.
 func TestQuotesOfTheTable(t *testing.T) {
 	t.Parallel()
 	input := fal.Bytes(pngFile(t, 1500, 1000)) // 2 MP
@@ -31,11 +33,26 @@ func TestQuotesOfTheTable(t *testing.T) {
 		{"3 x 3 MP", fal.Usage{Outputs: 3, Size: fal.Size(2048, 1536), Steps: 30, References: 1}},
 		{"2 inputs", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, Inputs: []fal.File{input, input}, References: 4}},
 		{"1 LoRA", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, LoRAs: 1}},
+		{"no steps", fal.Usage{Outputs: 1}}, // for trainers alone: others do not count them
 	}
 	var got bytes.Buffer
 	for p := range pricing.Embedded().Prices() {
-		fmt.Fprintln(&got, p.Endpoint)
+		rule := "unknown: " + p.Unknown
+		if p.Rule != nil {
+			rule = p.Rule.String()
+		}
+		if p.Probable > 0 {
+			rule += "; probably " + p.Probable.String()
+		}
+		fmt.Fprintf(&got, "%s: %s\n", p.Endpoint, rule)
+		for _, a := range p.Alternates {
+			fmt.Fprintf(&got, "  or %v, confidence %s\n", a, p.Confidence)
+		}
+		_, trainer := p.Rule.(pricing.PerStep)
 		for _, w := range works {
+			if w.usage.Steps == 0 && !trainer {
+				continue
+			}
 			w.usage.Endpoint = p.Endpoint
 			q, err := pricing.EstimateUsage(w.usage)
 			switch {
@@ -134,5 +151,43 @@ func TestDoubtfulSizes(t *testing.T) {
 		if err != nil || q.Min != tt.min || q.Expected != tt.expected || q.Max != tt.max {
 			t.Errorf("%s: %v, %v", name, q, err)
 		}
+	}
+}
+
+// The requests themselves say what is doubtful about their size.
+func TestRequestsTellDoubts(t *testing.T) {
+	t.Parallel()
+	large := fal.Bytes(pngFile(t, 4000, 3000)) // 12 MP
+	small := fal.Bytes(pngFile(t, 100, 100))
+	for name, tt := range map[string]struct {
+		req                fal.Request[fal.Images]
+		min, expected, max string
+	}{
+		"assumed":              {flux.DevLoRAImageToImage{Prompt: "x", ImageURL: large}, "$0.035", "$0.42", "$0.42"},
+		"assumed, but small":   {flux.DevLoRAImageToImage{Prompt: "x", ImageURL: small}, "$0.035", "$0.035", "$0.035"},
+		"told by a source":     {qwen.Edit2511{Prompt: "x", ImageURLs: []fal.File{large}}, "$0.36", "$0.36", "$0.36"},
+		"scaled down":          {flux.Pro2{Prompt: "x", ImageSize: fal.Size(4096, 4096)}, "$0.075", "$0.255", "$0.255"},
+		"scaled down, flex":    {flux.Flex2{Prompt: "x", ImageSize: fal.Size(4096, 4096)}, "$0.20", "$0.80", "$0.80"},
+		"scaled down, an edit": {flux.Max2Edit{Prompt: "x", ImageSize: fal.Size(4096, 4096), ImageURLs: []fal.File{small}}, "$0.19", "$0.55", "$0.55"},
+		"just large enough":    {flux.Max2{Prompt: "x", ImageSize: fal.Size(2048, 2048)}, "$0.16", "$0.16", "$0.16"},
+	} {
+		q, err := pricing.Estimate(tt.req)
+		if err != nil || q.Min.String() != tt.min || q.Expected.String() != tt.expected || q.Max.String() != tt.max {
+			t.Errorf("%s: %v, %v", name, q, err)
+		}
+	}
+}
+
+// A field that With adds and that may change the charge leaves no price, so
+// that no budget takes the request for a cheap one.
+func TestWithLeavesNoPrice(t *testing.T) {
+	t.Parallel()
+	cheap := flux.Schnell{Prompt: "x", ImageSize: fal.SquareHD}
+	dear := fal.With(cheap, map[string]any{"num_images": 4, "image_size": fal.Size(4096, 4096)})
+	if q, err := pricing.Estimate(dear); !errors.Is(err, pricing.ErrUnknown) || q.Max != 0 {
+		t.Errorf("%v, %v, want ErrUnknown", q, err)
+	}
+	if q, err := pricing.Estimate(fal.With(cheap, map[string]any{"acceleration": "high"})); err != nil || q.Max != 3*pricing.Cent/10 {
+		t.Errorf("%v, %v, want $0.003", q, err)
 	}
 }

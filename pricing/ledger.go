@@ -129,23 +129,26 @@ func (l *Ledger) Record(meta fal.Meta) error {
 		return errors.New("pricing: ledger: the result has no request id")
 	}
 	l.mu.Lock()
-	id := l.books.accepted[meta.RequestID]
-	entry := l.books.open[id]
-	if p, ok := l.books.presumed[meta.RequestID]; ok {
+	defer l.mu.Unlock()
+	entry := l.books.open[l.books.accepted[meta.RequestID]]
+	isOpen := entry != nil
+	if p, ok := l.books.presumed[meta.RequestID]; ok && !isOpen {
 		entry = p.entry
 	}
-	l.mu.Unlock()
+	if entry != nil {
+		meta.Endpoint = cmp.Or(meta.Endpoint, entry.Endpoint)
+	}
 	billed, err := billedFor(entry, meta)
 	if err != nil {
 		return fmt.Errorf("pricing: ledger: request %s: %w", meta.RequestID, err)
 	}
-	if id != "" {
-		return l.settled(id, meta, billed, true)
+	e := event{Time: time.Now().UTC(), Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+	if isOpen {
+		e.ID = entry.ID
+	} else {
+		e.ID, e.Endpoint = rand.Text(), meta.Endpoint
 	}
-	return l.add(event{
-		Time: time.Now().UTC(), Event: eventSettled, ID: rand.Text(), Endpoint: meta.Endpoint,
-		RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed,
-	}, nil)
+	return l.addLocked(e, nil)
 }
 
 // billedFor returns what a result is booked for, by the price that the entry
@@ -201,6 +204,11 @@ func (l *Ledger) released(id string) error {
 func (l *Ledger) add(e event, allow func(*Totals) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.addLocked(e, allow)
+}
+
+// addLocked is add for those who hold the lock.
+func (l *Ledger) addLocked(e event, allow func(*Totals) error) error {
 	if !l.books.news(e) {
 		return nil
 	}

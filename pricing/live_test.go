@@ -61,6 +61,13 @@ func TestWithLive(t *testing.T) {
 	if err != nil || len(changes) != 7 {
 		t.Fatal(changes, err)
 	}
+	// A rule with two prices stays, by whatever name the platform calls its unit.
+	tiered := pricing.LivePrice{Endpoint: "fal-ai/flux-2-pro", UnitPrice: "0.5", Unit: "tiered megapixel", Currency: "USD"}
+	if same, changes, err := before.WithLive([]pricing.LivePrice{tiered}, time.Now()); err != nil || len(changes) != 1 || changes[0].Kind != pricing.OtherUnit {
+		t.Errorf("%v, %v", changes, err)
+	} else if p, _ := same.Price(tiered.Endpoint); p.Rule.UnitPrice() != 3*pricing.Cent {
+		t.Errorf("changed to %v", p.Rule)
+	}
 	for p := range table.Prices() {
 		old, _ := before.Price(p.Endpoint)
 		if p.Endpoint == "fal-ai/qwen-image" {

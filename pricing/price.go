@@ -47,7 +47,8 @@ type Price struct {
 	// Sources are where the price is from.
 	Sources []string
 	// Alternates are other prices that some source gives. Where Confidence
-	// is not high, quotes span them.
+	// is not high, quotes span those by the unit of the rule. Those of a
+	// tiered rule are prices of the first megapixel.
 	Alternates []Alternate
 }
 
@@ -88,6 +89,17 @@ func newCard(p Price) (*card, error) {
 	}
 	if p.Rule == nil && p.Unknown == "" {
 		return nil, fmt.Errorf("pricing: %s: a price needs a rule, or words on why there is none", p.Endpoint)
+	}
+	if p.Rule != nil && (p.Unknown != "" || p.Probable != 0) {
+		return nil, fmt.Errorf("pricing: %s: a price with a rule is neither unknown nor probable", p.Endpoint)
+	}
+	for _, c := range []Confidence{p.Confidence, p.Rounding} {
+		if c != "" && c != High && c != Medium && c != Low {
+			return nil, fmt.Errorf("pricing: %s: confidence %q: must be high, medium or low", p.Endpoint, shorten(string(c)))
+		}
+	}
+	if p.Probable < 0 {
+		return nil, fmt.Errorf("pricing: %s: a probable price of %v: must not be negative", p.Endpoint, p.Probable)
 	}
 	p.Sources = slices.Clone(p.Sources)
 	p.Alternates = slices.Clone(p.Alternates)

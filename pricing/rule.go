@@ -166,6 +166,9 @@ func (r PerStep) validate() error {
 	if r.MinSteps < 0 || r.MaxSteps < 0 || r.MinCharge < 0 {
 		return errors.New("minimum and maximum of steps and charge must not be negative")
 	}
+	if r.MaxSteps > 0 && r.MinSteps > r.MaxSteps {
+		return fmt.Errorf("at least %d steps and at most %d", r.MinSteps, r.MaxSteps)
+	}
 	if r.References != [4]Units{} {
 		least := One
 		for i, m := range r.References {

@@ -15,10 +15,10 @@ type Bill struct {
 	Endpoint  string
 	RequestID string
 	// Units is what fal reported, and Billed that many times the unit price.
-	// Max is the same by the dearest price where sources disagree on it, and
-	// else the same as Billed.
-	Units       Units
-	Billed, Max USD
+	// Min and Max are the same by the cheapest and the dearest price where
+	// sources disagree on it, and else the same as Billed.
+	Units            Units
+	Billed, Min, Max USD
 	// Difference is how much more than expected was billed; below zero if it
 	// was less.
 	Difference USD
@@ -50,6 +50,9 @@ func Settle(q Quote, meta fal.Meta) (Bill, error) {
 	if b.Billed, err = b.Units.At(q.card.Rule.UnitPrice()); err != nil {
 		return b, err
 	}
+	if b.Min, err = b.Units.At(q.unitPrice(least)); err != nil {
+		return b, err
+	}
 	if b.Max, err = b.Units.At(q.unitPrice(most)); err != nil {
 		return b, err
 	}
@@ -75,8 +78,11 @@ func (b Bill) String() string {
 		return "it is not known what was billed"
 	}
 	text := fmt.Sprintf("%v billed (%v units)", b.Billed, b.Units)
-	if b.Max != b.Billed {
-		text = fmt.Sprintf("%v billed (%v units), or %v by another source of the price", b.Billed, b.Units, b.Max)
+	switch {
+	case b.Min != b.Billed && b.Max != b.Billed:
+		text += fmt.Sprintf(", or %v to %v by other sources of the price", b.Min, b.Max)
+	case b.Min != b.Max:
+		text += fmt.Sprintf(", or %v by another source of the price", b.Min+(b.Max-b.Billed))
 	}
 	switch {
 	case b.quote.Max == 0:

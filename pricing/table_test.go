@@ -135,15 +135,19 @@ func TestOverride(t *testing.T) {
 func FuzzReadTable(f *testing.F) {
 	f.Add([]byte(`{"prices": [{"endpoint": "a/b", "per": "step", "price": "0.0046", "references": ["2.11", "3.44", "5.09", "6.95"]}]}`))
 	f.Add([]byte(`{"as_of": "x", "prices": [{"endpoint": "a/b", "per": "tiered megapixel", "first": "1", "extra": "9", "inputs": "rounded up", "input_cap": 4}]}`))
+	f.Add([]byte(`{"prices": [{"endpoint": "a/b", "per": "step", "price": "0.01", "max_steps": 500}]}`))
+	f.Add([]byte(`{"prices": [{"endpoint": "a/b", "per": "tiered megapixel", "first": "2", "extra": "1", "inputs": "rounded up", "alternates": [{"price": "9", "where": "x"}, {"price": "1", "where": "y"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		table, err := pricing.ReadTable(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
 		for p := range table.Prices() {
-			q, err := table.Estimate(fal.Usage{Endpoint: p.Endpoint, Outputs: 3, Steps: 7, LoRAs: 1, Inputs: []fal.File{fal.URL("https://x.example/a")}})
-			if err == nil && (q.Min <= 0 || q.Min > q.Expected || q.Expected > q.Max) {
-				t.Errorf("%+v: %v to %v, expected %v", p, q.Min, q.Max, q.Expected)
+			for _, steps := range []int{0, 7, 5000} {
+				q, err := table.Estimate(fal.Usage{Endpoint: p.Endpoint, Outputs: 3, Steps: steps, LoRAs: 1, Inputs: []fal.File{fal.URL("https://x.example/a")}})
+				if err == nil && (q.Min <= 0 || q.Min > q.Expected || q.Expected > q.Max) {
+					t.Errorf("%+v, %d steps: %v to %v, expected %v", p, steps, q.Min, q.Max, q.Expected)
+				}
 			}
 		}
 	})
@@ -160,11 +164,35 @@ func TestTableRefuses(t *testing.T) {
 		"unknown with a price":   `{"prices":[{"endpoint":"a/b","unknown":"x","price":"0.01"}]}`,
 		"unknown with a unit":    `{"prices":[{"endpoint":"a/b","unknown":"x","per":"image"}]}`,
 		"misspelt confidence":    `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","price_confidence":"hihg"}]}`,
+		"a key given twice":      `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","price":"7"}]}`,
+		"a list given twice":     `{"prices":[],"prices":[]}`,
+		"a key in capitals":      `{"prices":[{"endpoint":"a/b","per":"image","PRICE":"8"}]}`,
+		"null for a field":       `{"prices":[{"endpoint":"a/b","per":"image","price":"8","sources":null}]}`,
+		"null for a price":       `{"prices":[null]}`,
+		"probable with a price":  `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","probable":"0.02"}]}`,
+		"probably below zero":    `{"prices":[{"endpoint":"a/b","unknown":"x","probable":"-1"}]}`,
+		"least more than most":   `{"prices":[{"endpoint":"a/b","per":"step","price":"0.01","min_steps":50,"max_steps":5}]}`,
 		"a field of another one": `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","max_steps":3}]}`,
 	} {
 		if _, err := pricing.ReadTable(strings.NewReader(text)); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
+	}
+	rule := pricing.PerImage{Price: pricing.Cent}
+	for name, p := range map[string]pricing.Price{
+		"misspelt confidence": {Endpoint: "a/b", Rule: rule, Confidence: "hihg"},
+		"misspelt rounding":   {Endpoint: "a/b", Rule: rule, Rounding: "hihg"},
+		"unknown with a rule": {Endpoint: "a/b", Rule: rule, Unknown: "x"},
+	} {
+		if _, err := pricing.NewTable(p); err == nil {
+			t.Errorf("in code: %s was accepted", name)
+		}
+	}
+	// The same key in two objects is no other thing than it should be.
+	text := `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","alternates":[{"price":"1","where":"x"},{"price":"2","where":"y"}],"sources":["price","price"]},
+		{"endpoint":"a/c","per":"image","price":"0.01"}]}`
+	if table, err := pricing.ReadTable(strings.NewReader(text)); err != nil || table.Len() != 2 {
+		t.Errorf("%d prices, %v", table.Len(), err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // tableJSON is the form of a table in a file.
@@ -58,6 +59,9 @@ type alternateJSON struct {
 // Fields it does not know are an error: a price with a condition that is not
 // understood would be wrong.
 func (t *Table) UnmarshalJSON(data []byte) error {
+	if err := checkKeys(data); err != nil {
+		return fmt.Errorf("pricing: reading a table: %w", err)
+	}
 	var file tableJSON
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -90,6 +94,47 @@ func (t *Table) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// checkKeys refuses what encoding/json lets pass: a key that an object has
+// twice, a key in other letters than the field has, and null.
+func checkKeys(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // keys of the objects around, nil for a list
+	isKey := false
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		inObject := len(open) > 0 && open[len(open)-1] != nil
+		if text, ok := token.(string); ok && inObject && isKey {
+			keys := open[len(open)-1]
+			if keys[text] {
+				return fmt.Errorf("key %q is given twice", shorten(text))
+			}
+			if strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") != "" {
+				return fmt.Errorf("key %q is not known", shorten(text))
+			}
+			keys[text] = true
+			isKey = false
+			continue
+		}
+		switch token {
+		case nil:
+			return errors.New("null is no value here")
+		case json.Delim('{'):
+			open = append(open, make(map[string]bool))
+		case json.Delim('['):
+			open = append(open, nil)
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+		}
+		isKey = true // where an object is open
+	}
+}
+
 // price returns the price that a file holds. Fields that its rule does not
 // have are an error.
 func (f priceJSON) price() (Price, error) {
@@ -99,11 +144,6 @@ func (f priceJSON) price() (Price, error) {
 	}
 	for _, a := range f.Alternates {
 		p.Alternates = append(p.Alternates, Alternate(a))
-	}
-	for _, c := range []Confidence{f.Confidence, f.Rounding} {
-		if c != "" && c != High && c != Medium && c != Low {
-			return p, fmt.Errorf("confidence %q: must be high, medium or low", shorten(string(c)))
-		}
 	}
 	if f.Unknown != "" {
 		if f.Per != "" || !newPriceJSON(p).sameRule(f) {
