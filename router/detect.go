@@ -88,8 +88,9 @@ type Fact struct {
 
 // understanding is what is known about a task.
 type understanding struct {
-	facts facts
-	why   [factCount]string
+	facts     facts
+	why       [factCount]string
+	languages []string
 }
 
 func (u *understanding) add(f fact, why string) {
@@ -218,24 +219,40 @@ func (u *understanding) understandText(t *Task, prompt string, words words) {
 	if mentioned(prompt) > 0 {
 		u.add(mentions, "the prompt refers to pictures by number")
 	}
-	for _, tag := range languagesOf(t, prompt) {
-		if language, _, _ := strings.Cut(strings.ToLower(tag), "-"); language != "en" {
+	u.languages = languagesOf(t, prompt, words)
+	for _, tag := range u.languages {
+		if primary(tag) != "en" {
 			u.add(multilingual, "a language other than English: "+tag)
 			return
 		}
 	}
 }
 
+// primary returns the language of a tag: "zh" of "zh-Hant".
+func primary(tag string) string {
+	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	return language
+}
+
 // languagesOf returns the languages that are given, or else those that the
-// script of the prompt and the text tells.
-func languagesOf(t *Task, prompt string) []string {
+// script of the prompt and the text tells, and those that the prompt names.
+func languagesOf(t *Task, prompt string, words words) []string {
 	if len(t.Languages) > 0 {
 		return t.Languages
 	}
 	var found []string
-	for _, s := range append([]string{prompt}, t.Text...) {
-		if tag := languageOf(s); tag != "" && !slices.Contains(found, tag) {
+	add := func(tag string) {
+		if tag != "" && !slices.Contains(found, tag) {
 			found = append(found, tag)
+		}
+	}
+	add(languageOf(prompt))
+	for _, s := range t.Text {
+		add(languageOf(s))
+	}
+	for _, l := range languageWords {
+		if strings.Contains(string(words), l.words) && !strings.Contains(string(words), l.words+"style ") {
+			add(l.tag)
 		}
 	}
 	return found
@@ -380,7 +397,7 @@ var purposeWords = []struct {
 	{comic, []string{" comic ", " manga ", " comic strip ", " graphic novel ", " speech bubble ", " webtoon "}},
 	{poster, []string{" poster ", " flyer ", " billboard ", " book cover ", " album cover ", " magazine cover ", " leaflet ", " banner ", " menu ", " packaging ", " invitation "}},
 	{ui, []string{" user interface ", " app screen ", " ui mockup ", " dashboard ", " landing page ", " wireframe ", " ui design "}},
-	{texture, []string{" seamless texture ", " tileable ", " seamless pattern ", " texture of ", " normal map "}},
+	{texture, []string{" seamless ", " tileable ", " texture of ", " normal map "}},
 	{product, []string{" product photography ", " product photo ", " product shot ", " packshot ", " product image ", " e commerce "}},
 	{illustration, []string{" illustration ", " watercolor ", " watercolour ", " oil painting ", " sketch ", " line art ", " vector art ", " cartoon ", " pixel art ", " anime ", " line drawing "}},
 	{photo, []string{" photo ", " photograph ", " photographed ", " photos ", " photography ", " photorealistic ", " photoreal ", " shot on ", " depth of field ", " lens ", " dslr ", " bokeh ", " film grain ", " 35mm ", " 50mm ", " 85mm ", " close up of ", " portrait of ", " headshot "}},
@@ -388,9 +405,18 @@ var purposeWords = []struct {
 
 // textWords tell that a picture has text in it.
 var textWords = []string{
-	" sign reading ", " sign that says ", " sign saying ", " that reads ", " reading the words ", " the words ", " that says ",
+	" sign reading ", " sign that says ", " sign saying ", " that reads ", " reading the words ", " the words ", " says ", " saying ",
+	" neon sign ", " neon signs ", " street sign ", " road sign ", " signage ",
 	" text ", " lettering ", " typography ", " headline ", " caption ", " tagline ", " slogan ", " title ", " titled ", " labelled ", " labeled ",
 	" logo ", " inscription ", " written on ", " written in ", " speech bubble ", " subtitles ", " infographic ",
+}
+
+// languageWords tell that text is in a language.
+var languageWords = []struct{ words, tag string }{
+	{" in chinese ", "zh"}, {" in mandarin ", "zh"}, {" in cantonese ", "zh"}, {" in japanese ", "ja"}, {" in korean ", "ko"},
+	{" in arabic ", "ar"}, {" in hindi ", "hi"}, {" in russian ", "ru"}, {" in ukrainian ", "uk"}, {" in german ", "de"}, {" in french ", "fr"},
+	{" in spanish ", "es"}, {" in italian ", "it"}, {" in portuguese ", "pt"}, {" in turkish ", "tr"}, {" in thai ", "th"},
+	{" in vietnamese ", "vi"}, {" in polish ", "pl"}, {" in dutch ", "nl"}, {" in hebrew ", "he"}, {" in greek ", "el"}, {" in swedish ", "sv"},
 }
 
 // noTextWords tell that it has none, whatever else the prompt says.

@@ -8,7 +8,6 @@ import (
 	"image/color"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
@@ -430,8 +429,5 @@ func (x *route) sizeLoss(e *endpoint) string {
 
 // chinese reports whether the languages of the task are Chinese and English.
 func (x *route) chinese() bool {
-	return !slices.ContainsFunc(languagesOf(x.task, x.prompts.prose), func(tag string) bool {
-		language, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		return language != "zh" && language != "en"
-	})
+	return !slices.ContainsFunc(x.languages, func(tag string) bool { return primary(tag) != "zh" && primary(tag) != "en" })
 }
