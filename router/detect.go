@@ -272,24 +272,22 @@ var scripts = []struct {
 
 // languageOf returns the language that the script of a text tells, or "".
 func languageOf(s string) string {
-	if isASCII(s) {
+	first := len(scripts)
+	for _, r := range s {
+		if r <= unicode.MaxLatin1 || unicode.Is(unicode.Latin, r) {
+			continue
+		}
+		for i := range scripts[:first] {
+			if unicode.Is(scripts[i].table, r) {
+				first = i
+				break
+			}
+		}
+	}
+	if first == len(scripts) {
 		return ""
 	}
-	for _, script := range scripts {
-		if strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 && unicode.Is(script.table, r) }) {
-			return script.tag
-		}
-	}
-	return ""
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return scripts[first].tag
 }
 
 // quotes are the marks that open a quotation, each with what closes it.

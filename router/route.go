@@ -146,7 +146,7 @@ func (r *Router) Route(t Task) (*Routing, error) {
 		return nil, err
 	}
 	x := r.newRoute(&t)
-	routing := &Routing{Task: t, Facts: x.list(), Candidates: make([]Candidate, 0, 48), Refused: make([]Refusal, 0, len(endpoints))}
+	routing := &Routing{Task: t, Facts: x.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(endpoints))}
 	for i := range endpoints {
 		c, refused := x.try(i, 0)
 		if refused.needs != 0 {
@@ -158,10 +158,26 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if len(routing.Candidates) == 0 {
 		return nil, x.noModel(routing.Refused)
 	}
-	slices.SortStableFunc(routing.Candidates, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Expected, b.Expected))
-	})
+	routing.Candidates = ranked(routing.Candidates)
 	return routing, nil
+}
+
+// ranked returns the candidates by score, then by price, then in their order.
+// They are large, so each is moved once.
+func ranked(list []Candidate) []Candidate {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Expected, b.Expected), cmp.Compare(i, j))
+	})
+	out := make([]Candidate, len(list))
+	for to, from := range order {
+		out[to] = list[from]
+	}
+	return out
 }
 
 // route is a task on its way to the models.
