@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,12 @@ type Client struct {
 
 	// HTTPClient does the exchanges; nil means one of our own. It is never
 	// changed. A Timeout set in it also cuts off long calls and streams.
+	//
+	// Downloads refuse private addresses when they are dialled, with a copy of
+	// the client's Transport if that is an [http.Transport]. Any other
+	// RoundTripper dials as it likes: for it, the name is looked up and checked
+	// beforehand. A name that leads elsewhere a moment later, or that only the
+	// RoundTripper finds, is then not caught.
 	HTTPClient *http.Client
 
 	// Logger gets a record at debug level for each exchange, and one at warn
@@ -65,7 +72,8 @@ type Retry struct {
 // version is the version of this module as sent to fal.
 const version = "0.1.0"
 
-// readTimeout limits one exchange that does no work on the server.
+// readTimeout limits one exchange that does no work on the server; while it
+// reads, the time in which nothing arrives.
 const readTimeout = 60 * time.Second
 
 // ready sets the client up at its first use.
@@ -106,8 +114,18 @@ func (c *Client) setUp() {
 func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response, error) {
 	return c.transport.Send(ctx, &transport.Request{
 		Class: transport.Read, Method: http.MethodGet, URL: url,
-		Auth: true, Endpoint: endpoint, Timeout: readTimeout,
+		Auth: true, Endpoint: endpoint, Timeout: readTimeout, Result: true,
 	})
+}
+
+// discreet takes the API key out of a text that a server has sent. It is
+// called before the text is shortened, which could leave a part of the key.
+func (c *Client) discreet(s string) string {
+	key, err := c.Key.text()
+	if err != nil {
+		return s
+	}
+	return strings.ReplaceAll(s, key, redacted)
 }
 
 // refused wraps an error that came before anything was sent or accepted.

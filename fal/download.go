@@ -22,6 +22,8 @@ const (
 	maxDownload = 4 << 30
 	// maxPixels limits the pictures that Decode takes: 256 megapixels.
 	maxPixels = 256 << 20
+	// maxHead limits what Decode reads to find the size of a picture.
+	maxHead = 16 << 20
 )
 
 // Download returns the content of a file in a result. The API key is never
@@ -122,7 +124,7 @@ func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
 	// The header is read first, so that a small file cannot claim a huge
 	// picture; then it is read again as a part of the whole.
 	var head bytes.Buffer
-	config, _, err := image.DecodeConfig(io.TeeReader(r, &head))
+	config, _, err := image.DecodeConfig(io.LimitReader(io.TeeReader(r, &head), maxHead))
 	if err != nil {
 		return nil, fmt.Errorf("fal: decode: not a PNG, JPEG, GIF or WebP picture: %w", err)
 	}

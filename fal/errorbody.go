@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/falimage/falimage-go/internal/transport"
 )
 
 // Names of error types that fal itself does not give.
@@ -120,7 +120,7 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 	e.BillableUnits = header.Get("X-Fal-Billable-Units")
 	e.Billing = billing(status, falsOwn, e.BillableUnits)
 	e.Retryable = retryable(&e, header)
-	e.RetryAfter = retryAfter(header)
+	e.RetryAfter, _ = transport.RetryAfter(header)
 	return &e
 }
 
@@ -154,18 +154,6 @@ func retryable(e *Error, header http.Header) bool {
 		return true
 	}
 	return false
-}
-
-func retryAfter(header http.Header) time.Duration {
-	// The platform names the header of its rate limits in its own way.
-	value := cmp.Or(header.Get("Retry-After"), header.Get("X-Ratelimit-Reset"))
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<31)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }
 
 // plainText returns the beginning of a body that is not fal's JSON, such as

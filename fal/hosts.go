@@ -42,7 +42,8 @@ func (h Hosts) resolve() (full Hosts, origins []string, err error) {
 		u, err := url.Parse(*host.value)
 		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 			(u.Scheme != "https" && u.Scheme != "http") {
-			return h, nil, fmt.Errorf("fal: Client.Hosts.%s: %q is not a base URL such as https://queue.fal.run", host.field, *host.value)
+			// The value is not shown: it may hold a password.
+			return h, nil, fmt.Errorf("fal: Client.Hosts.%s is not a base URL such as https://queue.fal.run, without credentials, query and fragment", host.field)
 		}
 		*host.value = strings.TrimRight(*host.value, "/")
 		origins = append(origins, u.Scheme+"://"+u.Host)

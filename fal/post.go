@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/falimage/falimage-go/internal/transport"
@@ -30,7 +29,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	body, readErr := readAll(resp, maxErrorBody)
+	body, readErr := readAll(resp, maxBody) // it may repeat the whole input
 	e := p.c.newError(p.endpoint, "", resp, body)
 	_, falsOwn := parseErrorBody(body)
 	if turnedAway := e.Status == http.StatusServiceUnavailable && e.RequestID == ""; e.Status >= 500 && !falsOwn && !turnedAway {
@@ -38,26 +37,36 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 		// request on before it failed. Only with 503 it says that it did not.
 		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
 	}
-	// The queue charges nothing for what it does not accept. A direct call may
-	// have been refused by the model itself, after it had begun to work.
-	if e.Billing == BillingUnknown && (p.queued || e.Status != http.StatusUnprocessableEntity) {
-		e.Billing = NotBilled
+	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {
+		e.Billing = NotBilled // the queue charges nothing for what it does not accept
 	}
 	finish(p.money, Meta{}, e)
 	return nil, e
 }
 
+// turnedDown reports whether a direct call was refused before the model began
+// to work. Of other answers that have a request id it may be the author.
+func turnedDown(e *Error) bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
+		return true
+	case http.StatusUnprocessableEntity:
+		return false
+	}
+	return e.RequestID == ""
+}
+
 // newError makes the error for an answer with a status of 300 or above. A
 // server that repeats the API key does not get it into our error.
 func (c *Client) newError(endpoint, requestID string, resp *http.Response, body []byte) *Error {
-	e := newError(endpoint, requestID, resp.StatusCode, resp.Header, body)
-	key, err := c.Key.text()
-	if err != nil {
-		return e
-	}
-	hide := func(s *string) { *s = strings.ReplaceAll(*s, key, redacted) }
+	// The body is cleared of it before it is cut to pieces; the texts once
+	// more, as JSON may have written it in another way.
+	e := newError(endpoint, requestID, resp.StatusCode, resp.Header, []byte(c.discreet(string(body))))
+	hide := func(s *string) { *s = c.discreet(*s) }
 	hide(&e.Message)
 	hide(&e.Type)
+	hide(&e.RequestID)
 	for i := range e.Fields {
 		hide(&e.Fields[i].Message)
 		hide(&e.Fields[i].Value)

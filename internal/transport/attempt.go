@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -50,17 +51,19 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, error) {
 	if err := x.outer.Err(); err != nil {
+		closeBody(req)
 		return nil, err // even if there is a grace: it is for what was begun
 	}
 	ctx, done := req.Context(), func() {}
+	var clock *time.Timer
 	if x.guarded {
-		if err := rt.t.checkDownload(req.URL); err != nil {
+		if err := rt.t.checkDownload(ctx, req.URL); err != nil {
+			closeBody(req)
 			return nil, err
 		}
 		ctx = context.WithValue(ctx, hopKey{}, &hop{guarded: !rt.t.configured(req.URL)})
 	}
 	if x.request.Timeout > 0 {
-		var clock *time.Timer
 		ctx, clock, done = x.limit(ctx)
 		if x.request.Stream {
 			defer clock.Stop() // a stream may take longer than its header
@@ -68,7 +71,8 @@ func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, err
 	}
 	if x.request.Class == Submit {
 		x.traced.Store(false)
-		x.written.Store(false)
+		x.wrote.Store(false)
+		x.framed.Store(false)
 		x.maybe.Store(true) // until a hook says otherwise
 		ctx = httptrace.WithClientTrace(ctx, x.trace())
 	}
@@ -97,10 +101,21 @@ func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, err
 		done()
 		return nil, err
 	}
+	x.wrote.Store(false) // net/http asks for the body before it asks whether to follow a redirect
 	if x.request.Timeout > 0 {
-		resp.Body = &body{resp.Body, x, ctx, done}
+		if x.request.Class != Read || x.request.Stream {
+			clock = nil
+		}
+		resp.Body = &body{resp.Body, x, ctx, done, clock}
 	}
 	return resp, nil
+}
+
+// closeBody does what a RoundTripper owes to a request that it does not send.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
 }
 
 // send has the user's RoundTripper send a request, and holds it to its
@@ -114,6 +129,10 @@ func (rt *roundTripper) send(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("the RoundTripper returned neither an answer nor an error")
 	case resp.Body == nil:
 		resp.Body = http.NoBody
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		// Its body would be the bare connection, which knows no context.
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("%w: the server switches to another protocol", errRefused)
 	}
 	return resp, nil
 }

@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -26,6 +25,7 @@ type exchange struct {
 	request *Request
 	origin  *url.URL
 	guarded bool // a download
+	direct  bool // net/http's own Transport sends it, with nothing in between
 
 	attempt int     // attempts begun
 	last    outcome // of the attempt before
@@ -34,9 +34,11 @@ type exchange struct {
 	// that it may have accepted it. Traced says that the RoundTripper tells
 	// how far it has come. Both are written by net/http's goroutines too.
 	maybe, traced atomic.Bool
-	// written says that an attempt was written as a whole over HTTP/2.
-	written atomic.Bool
-	http2   atomic.Bool // the attempt's connection is one
+	// wrote says that the RoundTripper has begun to write the request, if only
+	// into a buffer; framed, that it did so over HTTP/2 or later.
+	wrote, framed atomic.Bool
+	// fresh returns the body anew; nil if there is none.
+	fresh func() (io.ReadCloser, error)
 
 	// cancel ends the exchange; nil without Grace.
 	cancel context.CancelCauseFunc
@@ -82,29 +84,42 @@ func (x *exchange) prepare(req *retryablehttp.Request, key string, userAgent []s
 			}
 			return x.request.Open()
 		}))
-		req.ContentLength = x.request.Length
-		req.GetBody = x.request.Open
-		return err
-	case len(x.request.Body) > 0:
-		if err := req.SetBody(x.request.Body); err != nil || x.request.Class != Submit {
+		if err != nil {
 			return err
 		}
-		again := req.GetBody
-		req.GetBody = func() (io.ReadCloser, error) {
-			if x.written.Load() {
-				return nil, errWritten
-			}
-			return again()
+		req.ContentLength = x.request.Length
+		x.fresh = x.request.Open
+	case len(x.request.Body) > 0:
+		if err := req.SetBody(x.request.Body); err != nil {
+			return err
 		}
+		x.fresh = req.GetBody
+	}
+	req.GetBody = x.fresh
+	if x.fresh != nil && x.request.Class == Submit {
+		req.GetBody = x.rewind
 	}
 	return nil
 }
 
-// errWritten keeps net/http from sending a request again by itself. Over
-// HTTP/2 it would do so, without end, when the server resets the stream with
-// PROTOCOL_ERROR, be it after it has read the whole request. (Over HTTP/1 it
-// repeats a POST only if not a byte of it was written.)
-var errWritten = errors.New("the stream was reset after the request had been written")
+// errWritten keeps a RoundTripper from sending a Submit again by itself.
+var errWritten = errors.New("the exchange failed after the request may have been written")
+
+// rewind gives the body of a Submit anew to the RoundTripper. Over HTTP/2,
+// net/http asks for it, without end, when the server resets the stream with
+// PROTOCOL_ERROR, be it after it has read the whole request: that is refused.
+// Over HTTP/1 it asks only if not a byte of a POST has left its buffer, as on a
+// connection that was closed while it was idle. Of a RoundTripper of the
+// user's nothing is known.
+func (x *exchange) rewind() (io.ReadCloser, error) {
+	if x.wrote.Load() {
+		if x.framed.Load() || !x.direct {
+			return nil, errWritten
+		}
+		x.wrote.Store(false)
+	}
+	return x.fresh()
+}
 
 // withGrace lets the exchange outlive its context by the request's grace while
 // an answer may still come. Release frees it.
@@ -171,18 +186,16 @@ func (x *exchange) explain(ctx context.Context, err error) error {
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			x.maybe.Store(x.written.Load()) // a RoundTripper may try several times
+			x.maybe.Store(x.wrote.Load()) // a RoundTripper may try several times
 			x.traced.Store(true)
 		},
-		GotConn: func(info httptrace.GotConnInfo) {
-			conn, ok := info.Conn.(*tls.Conn)
-			x.http2.Store(ok && conn.ConnectionState().NegotiatedProtocol == "h2")
-			x.maybe.Store(true)
-		},
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			// Over HTTP/1 it may still be in a buffer.
-			if info.Err == nil && x.http2.Load() {
-				x.written.Store(true)
+		GotConn: func(httptrace.GotConnInfo) { x.maybe.Store(true) },
+		WroteHeaderField: func(name string, _ []string) {
+			// It is called before the header leaves the buffer. The names of
+			// pseudo-headers, which HTTP/1 does not have, begin with a colon.
+			x.wrote.Store(true)
+			if strings.HasPrefix(name, ":") {
+				x.framed.Store(true)
 			}
 		},
 	}
@@ -201,13 +214,17 @@ func (x *exchange) unsent(err error) bool {
 // body frees what belongs to an attempt when the answer has been read.
 type body struct {
 	io.ReadCloser
-	x    *exchange
-	ctx  context.Context
-	done func()
+	x     *exchange
+	ctx   context.Context
+	done  func()
+	clock *time.Timer // begins anew with each piece that arrives; may be nil
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if n > 0 && b.clock != nil {
+		b.clock.Reset(b.x.request.Timeout)
+	}
 	if err != nil {
 		err = b.x.explain(b.ctx, err)
 		b.done()

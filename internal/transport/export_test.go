@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 )
 
 // What tests of this package need to see of its inside.
 var CheckPublic = checkPublic
+
+// SetLookUp has a Transport find the addresses of names in another way.
+func SetLookUp(t *Transport, lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)) {
+	t.lookUp = lookUp
+}
 
 // GuardedGet downloads past the check of the URL: what is left is the guard of
 // the dialler.

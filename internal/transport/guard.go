@@ -12,14 +12,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // ErrPrivateAddress says that a download was refused because its address is
 // in a private network.
 var ErrPrivateAddress = errors.New("the address is in a private network")
 
-// checkDownload refuses what can be refused before any name is looked up.
-func (t *Transport) checkDownload(u *url.URL) error {
+// checkDownload refuses what can be refused before it is dialled.
+func (t *Transport) checkDownload(ctx context.Context, u *url.URL) error {
 	if u.Scheme != "https" && u.Scheme != "http" {
 		return fmt.Errorf("%w: the URL is not http or https", errRefused)
 	}
@@ -30,11 +31,35 @@ func (t *Transport) checkDownload(u *url.URL) error {
 		return nil
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if strings.ContainsFunc(host, notASCII) {
+		return fmt.Errorf("%w: %q is not ASCII; write it in its ASCII form (xn--...)", errRefused, host)
+	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return checkPublic(addr)
 	}
 	if numeric(host) || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
 		return fmt.Errorf("%w: %s", ErrPrivateAddress, host)
+	}
+	if t.direct {
+		return nil // its dialler is guarded
+	}
+	return t.checkName(ctx, host)
+}
+
+// notASCII reports whether a character may be mapped to another, such as a
+// full-width digit to a digit, when a name is looked up.
+func notASCII(r rune) bool { return r > unicode.MaxASCII }
+
+// checkName refuses a name that leads to a private address. A name that is not
+// found is let pass: the user's RoundTripper may know another way to it.
+func (t *Transport) checkName(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	addrs, _ := t.lookUp(ctx, "ip", host)
+	for _, addr := range addrs {
+		if err := checkPublic(addr); err != nil {
+			return fmt.Errorf("%s: %w", host, err)
+		}
 	}
 	return nil
 }
@@ -52,6 +77,8 @@ var reserved = func() []netip.Prefix {
 	for _, s := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"168.63.129.16/32", // Azure's own services
+		"::ffff:0:0:0/96",  // IPv4 in another way than ::ffff:0:0/96
 		"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "::/96", "3fff::/20", "5f00::/16", "fec0::/10",
 	} {
 		list = append(list, netip.MustParsePrefix(s))

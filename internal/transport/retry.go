@@ -62,7 +62,7 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	case err != nil:
 		again = !permanent(err)
 	default:
-		again = passing(resp)
+		again = passing(resp) && (!x.request.Result || !ofJob(resp))
 	}
 	// The caller's context is looked at last, when what maybe says is settled:
 	// if it ends from here on, the exchange ends with it even if it has a grace.
@@ -84,16 +84,14 @@ func passing(resp *http.Response) bool {
 		// The caller's own start time-out is the model's final answer.
 		return resp.Header.Get("X-Fal-Request-Timeout-Type") != "user"
 	}
-	if resp.StatusCode < 500 {
-		return false
-	}
-	// A job's own failure is replayed on its result: that is no failure of
-	// the exchange.
-	if resp.Header.Get("X-Fal-Request-Id") != "" {
-		return false
-	}
-	head, err := peek(resp)
-	return err != nil || !looksLikeFal(head)
+	return resp.StatusCode >= 500
+}
+
+// ofJob reports whether a failure is that of a job, which is replayed each time
+// its result is asked for, rather than one of the exchange.
+func ofJob(resp *http.Response) bool {
+	return resp.StatusCode >= 500 && cmp.Or(resp.Header.Get("X-Fal-Request-Id"),
+		resp.Header.Get("X-Fal-Error-Type"), resp.Header.Get("X-Fal-Billable-Units")) != ""
 }
 
 // notAccepted reports whether an answer to a Submit says for certain that the
@@ -101,10 +99,15 @@ func passing(resp *http.Response) bool {
 func notAccepted(resp *http.Response) bool {
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
-		return true
+		// The model may have been refused by another, when it had begun to work.
+		billed := strings.Trim(resp.Header.Get("X-Fal-Billable-Units"), "0.") != ""
+		needsRetry := strings.ToLower(resp.Header.Get("X-Fal-Needs-Retry"))
+		return !billed && needsRetry != "0" && needsRetry != "false"
 	case http.StatusServiceUnavailable:
-		if resp.Header.Get("X-Fal-Request-Id") != "" {
-			return false
+		for name := range resp.Header {
+			if strings.HasPrefix(name, "X-Fal-") {
+				return false
+			}
 		}
 		head, err := peek(resp) // what cannot be read says nothing for certain
 		return err == nil && !looksLikeFal(head)
@@ -134,7 +137,7 @@ func (r *failedReader) Read([]byte) (int, error) { return 0, r.err }
 // looksLikeFal reports whether a body is a JSON object with one of the fields
 // that fal's answers have. Of an object that is cut off it is assumed.
 func looksLikeFal(head []byte) bool {
-	dec := json.NewDecoder(bytes.NewReader(head))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(head, []byte("\ufeff"))))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return false
 	}
@@ -216,13 +219,18 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
 	}
+	return RetryAfter(resp.Header)
+}
+
+// RetryAfter returns how long the header of an answer asks to wait.
+func RetryAfter(header http.Header) (time.Duration, bool) {
 	// The platform names the header of its rate limits in its own way.
-	value := cmp.Or(resp.Header.Get("Retry-After"), resp.Header.Get("X-Ratelimit-Reset"))
+	value := cmp.Or(header.Get("Retry-After"), header.Get("X-Ratelimit-Reset"))
 	if value == "" {
 		return 0, false
 	}
 	if seconds, err := strconv.ParseFloat(value, 64); !math.IsNaN(seconds) && (err == nil || math.IsInf(seconds, 0)) {
-		const most = 24 * 60 * 60 // far beyond what the caller clamps it to
+		const most = 1 << 31 // keeps it from overflowing
 		return time.Duration(min(max(seconds, 0), most) * float64(time.Second)), true
 	}
 	if at, err := http.ParseTime(value); err == nil {

@@ -12,7 +12,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"runtime"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -43,20 +45,25 @@ type Request struct {
 	Endpoint string      // for the log
 	Header   http.Header // not changed
 	// Body is sent along. For what is too large to hold, Open gives it anew
-	// for each attempt, Length bytes long.
+	// for each attempt, Length bytes long. A Submit needs a body: without
+	// one, net/http may repeat it by itself over HTTP/2.
 	Body   []byte
 	Open   func() (io.ReadCloser, error)
 	Length int64
 	// Auth sends the API key along. If the host is not one that may have it,
 	// nothing is sent.
 	Auth bool
-	// Timeout limits each attempt, reading the body included; with Stream it
-	// limits the wait for the header alone. 0 does not limit.
+	// Timeout limits each attempt, reading the body included. For a Read it
+	// begins anew with each piece of the body; with Stream it limits the wait
+	// for the header alone. 0 does not limit.
 	Timeout time.Duration
 	Stream  bool
 	// Grace is how long the answer of a request that was already written is
 	// waited for after the context has ended.
 	Grace time.Duration
+	// Result says that a job's own failure may be the answer, which would be
+	// the same again.
+	Result bool
 }
 
 // Config is what a Transport is made of.
@@ -80,6 +87,10 @@ type Transport struct {
 	config Config
 	retry  Policy
 	budget *budget
+	// direct says that no RoundTripper of the user's is in between.
+	direct bool
+	// lookUp finds the addresses of a name.
+	lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	// userAgent is a header value, made once.
 	userAgent []string
 	api       *retryablehttp.Client
@@ -92,6 +103,9 @@ func New(c Config) *Transport {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	t := &Transport{config: c, retry: c.Retry, budget: newBudget(), userAgent: []string{c.UserAgent}}
+	// Not the default resolver: it shares look-ups under way with others, which
+	// fails between the bubbles of testing/synctest.
+	t.lookUp = new(net.Resolver).LookupNetIP
 	user := http.Client{}
 	if c.HTTPClient != nil {
 		user = *c.HTTPClient
@@ -99,14 +113,23 @@ func New(c Config) *Transport {
 	api, files := user.Transport, user.Transport
 	switch base := user.Transport.(type) {
 	case nil:
-		api, files = newHTTPTransport(dialBackup), newHTTPTransport(dialGuarded)
+		t.direct = true
+		api, files = t.own(newHTTPTransport(dialBackup)), t.own(newHTTPTransport(dialGuarded))
 	case *http.Transport:
-		files = guardTransport(base)
+		t.direct = true
+		files = t.own(guardTransport(base))
 	}
 	t.api = t.client(user, api)
 	user.Jar = nil // a download carries nothing of the user's
 	t.files = t.client(user, files)
 	return t
+}
+
+// own has the idle connections of an HTTP transport that nobody else knows
+// closed when the Transport is no longer used.
+func (t *Transport) own(base *http.Transport) *http.Transport {
+	runtime.AddCleanup(t, (*http.Transport).CloseIdleConnections, base)
+	return base
 }
 
 // client wraps the user's HTTP client so that nothing of the library's or of
@@ -175,13 +198,16 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error
 
 // Download gets a file from anywhere, without credentials. Addresses in
 // private networks are refused with ErrPrivateAddress, except on the origins
-// that the user has set. Header is sent along; it may be nil.
+// that the user has set. A RoundTripper of the user's that is no
+// [http.Transport] does its own dialling: there a name is looked up and checked
+// beforehand, and may lead elsewhere when it is dialled. Header is sent along;
+// it may be nil.
 func (t *Transport) Download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
 	return t.send(ctx, t.files, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download"})
 }
 
 func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *Request) (*http.Response, error) {
-	x := &exchange{Context: ctx, outer: ctx, request: r, guarded: client == t.files}
+	x := &exchange{Context: ctx, outer: ctx, request: r, guarded: client == t.files, direct: t.direct}
 	req, err := retryablehttp.NewRequestWithContext(x, r.Method, r.URL, nil)
 	if err != nil {
 		// The parser's error repeats the URL, which may be long or private.
@@ -228,7 +254,7 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 	}
 	resp.Request = nil // it has the key
 	if r.Grace > 0 {
-		resp.Body = &body{resp.Body, x, x, release}
+		resp.Body = &body{resp.Body, x, x, release, nil}
 	}
 	return resp, nil
 }

@@ -132,6 +132,7 @@ func TestCheckPublic(t *testing.T) {
 		{"0.0.0.0", false}, {"100.64.0.1", false}, {"198.18.0.1", false}, {"192.0.2.1", false}, {"224.0.0.1", false}, {"255.255.255.255", false},
 		{"::1", false}, {"::", false}, {"fe80::1", false}, {"fe80::1%eth0", false}, {"fc00::1", false}, {"ff02::1", false}, {"2001:db8::1", false},
 		{"::ffff:127.0.0.1", false}, {"::ffff:10.0.0.1", false}, {"64:ff9b::7f00:1", false}, {"64:ff9b::a9fe:a9fe", false}, {"2002:7f00:1::", false},
+		{"::ffff:0:127.0.0.1", false}, {"::ffff:0:8.8.8.8", false}, {"168.63.129.16", false}, {"168.63.129.17", true},
 		{"64:ff9b:1::a00:1", false}, {"fec0::1", false}, {"::7f00:1", false}, {"::10.0.0.1", false},
 	} {
 		err := transport.CheckPublic(netip.MustParseAddr(tt.addr))
@@ -149,6 +150,8 @@ func TestDownloadLiterals(t *testing.T) {
 		"http://169.254.169.254/latest", "http://[::ffff:10.0.0.1]/", "ftp://example.com/x", "file:///etc/passwd", "", "::", "https:///x",
 		// Forms of 127.0.0.1 that a proxy or the system's resolver may understand.
 		"http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.0.0.1/", "http://0177.0.0.1/", "http://example.0x7F./",
+		// Full-width digits, a full stop and letters that are mapped to ASCII ones.
+		"http://１２７.0.0.1/", "http://127。0。0。1/", "http://ｌocalhost/",
 		"https://user:word@v3.fal.media/x", "https://user@v3.fal.media/x",
 	} {
 		calls := 0
