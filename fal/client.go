@@ -114,7 +114,7 @@ func (c *Client) setUp() {
 func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response, error) {
 	return c.transport.Send(ctx, &transport.Request{
 		Class: transport.Read, Method: http.MethodGet, URL: url,
-		Auth: true, Endpoint: endpoint, Timeout: readTimeout, Result: true,
+		Auth: true, Endpoint: endpoint, Timeout: readTimeout,
 	})
 }
 

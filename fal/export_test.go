@@ -2,14 +2,13 @@ package fal
 
 // What tests of this package need to see of its inside.
 var (
-	ParseEndpoint   = parseEndpoint
-	NewError        = newError
-	DecodeDataURL   = decodeDataURL
-	ContentType     = contentType
-	ResolveHosts    = Hosts.resolve
-	KeyText         = Key.text
-	StreamErrorForm = streamError
-	Encode          = encode
+	ParseEndpoint = parseEndpoint
+	NewError      = newError
+	DecodeDataURL = decodeDataURL
+	ContentType   = contentType
+	ResolveHosts  = Hosts.resolve
+	KeyText       = Key.text
+	Encode        = encode
 )
 
 const (

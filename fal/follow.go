@@ -111,8 +111,9 @@ type watcher struct {
 	start    time.Time
 	answered time.Time // when fal last answered
 	last     Status
-	any      bool // last is set
-	logs     int  // log lines passed on so far
+	any      bool  // last is set
+	logs     []Log // passed on so far
+	replayed int   // of these, those that the stream has told again
 	done     bool
 }
 
@@ -125,13 +126,40 @@ func (w *watcher) pollInterval() time.Duration {
 func (w *watcher) next(s Status) error {
 	w.answered = time.Now()
 	w.done = s.State == Completed
-	w.logs += len(s.Logs)
+	s.Logs = w.unseen(s.Logs)
 	changed := !w.any || s.State != w.last.State || s.QueuePosition != w.last.QueuePosition || len(s.Logs) > 0
 	w.last, w.any = s, true
 	if changed && !w.f(s) {
 		return errStopped
 	}
 	return nil
+}
+
+// unseen returns the log lines that were not passed on yet. A poll returns all
+// lines so far. Whether a stream does so too, or the new ones alone, and
+// whether a second stream begins anew, no source tells: both are taken.
+func (w *watcher) unseen(lines []Log) []Log {
+	fresh := lines
+	if n := common(lines, w.logs); n == len(w.logs) {
+		fresh, w.replayed = lines[n:], n // all so far
+	} else if n := common(lines, w.logs[w.replayed:]); n == len(lines) || w.replayed+n == len(w.logs) {
+		fresh = lines[n:] // told again
+		w.replayed += n
+	}
+	if len(fresh) > 0 {
+		w.logs = append(w.logs, fresh...)
+		w.replayed = len(w.logs)
+	}
+	return fresh
+}
+
+// common is the number of lines in which two logs begin alike.
+func common(a, b []Log) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // poll asks once. Failures that may pass are not reported before maxOutage.
@@ -143,8 +171,7 @@ func (w *watcher) poll(ctx context.Context) error {
 		}
 		return err
 	}
-	// A poll returns the whole log so far.
-	s.Logs = s.Logs[min(w.logs, len(s.Logs)):]
+	w.replayed = 0
 	return w.next(s)
 }
 
@@ -181,6 +208,7 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 		return false, nil
 	}
 	silence.Reset(streamIdle)
+	w.replayed = 0
 	body := &noisyReader{resp.Body, silence}
 	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {

@@ -222,8 +222,11 @@ func TestGuard(t *testing.T) {
 		}, []string{reserve, "released"}},
 		{"unknown", func(m *mock, _ *ledger) { m.answer(http.MethodPost, submitURL, http.StatusBadGateway, "") }, []string{reserve}},
 		{"failed, not billed", func(m *mock, _ *ledger) {
-			m.answer(http.MethodGet, jobURL, http.StatusInternalServerError, `{"detail":"no"}`)
+			m.answer(http.MethodGet, jobURL, http.StatusInternalServerError, `{"detail":"no","error_type":"internal_error"}`)
 		}, []string{reserve, accepted, "released"}},
+		{"result lost on the way", func(m *mock, _ *ledger) {
+			m.answer(http.MethodGet, jobURL, http.StatusInternalServerError, `{"detail":"Internal Server Error"}`)
+		}, []string{reserve, accepted}},
 		{"failed, billed", func(m *mock, _ *ledger) {
 			m.RegisterResponder(http.MethodGet, jobURL, units(http.StatusUnprocessableEntity, "1", `{"detail":"no"}`))
 		}, []string{reserve, accepted, "settled 1"}},

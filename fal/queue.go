@@ -1,6 +1,8 @@
 package fal
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,7 +68,8 @@ func (j *Job[Out]) Status(ctx context.Context) (Status, error) {
 }
 
 // Cancel asks fal to drop the job. A job that is running may still complete,
-// and be charged.
+// and be charged. The question is repeated if its answer is lost: a job that
+// the first one dropped may then be reported as AlreadyCompleted.
 func (j *Job[Out]) Cancel(ctx context.Context) (CancelOutcome, error) {
 	if err := j.j.ready(ctx); err != nil {
 		return "", err
@@ -122,6 +125,7 @@ type job struct {
 	money     Reservation
 	done      bool          // it was seen completed
 	inference time.Duration // as the status told
+	failed    bool          // likewise
 }
 
 // maxBody limits what is read of one answer. Results with data URLs in them
@@ -149,9 +153,10 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	answer, ok := decodeSubmit(body)
 	if err != nil || !ok {
 		if err == nil {
-			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText(body)))
+			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText([]byte(p.c.discreet(string(body))))))
 		}
-		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: headerID, Sent: start, Status: resp.StatusCode, Err: err}
+		id := cmp.Or(headerID, p.c.discreet(answer.RequestID), requestIDIn(body))
+		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
 	}
 	p.money.Accepted(answer.RequestID)
 	j := &job{
@@ -172,13 +177,35 @@ func decodeSubmit(data []byte) (b statusBody, ok bool) {
 	return b, tolerant(json.Unmarshal(data, &b)) && b.RequestID != ""
 }
 
+// requestIDIn finds the id in an answer that was cut off.
+func requestIDIn(body []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	for depth := 0; ; {
+		token, err := dec.Token()
+		if err != nil {
+			return ""
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		case "request_id":
+			if value, err := dec.Token(); err == nil && depth == 1 {
+				id, _ := value.(string)
+				return id
+			}
+		}
+	}
+}
+
 // resume finds the URLs of a job of which only the id is known.
 func (j *job) resume() error {
 	_, app, err := parseEndpoint(j.endpoint)
 	if err != nil {
 		return err
 	}
-	if j.id == "" || strings.ContainsFunc(j.id, notIDRune) {
+	if strings.Trim(j.id, ".") == "" || strings.ContainsFunc(j.id, notIDRune) {
 		return fmt.Errorf("fal: %s: %s is not a request id", j.endpoint, quoteShort(j.id))
 	}
 	j.base = app + "/requests/" + j.id // the host is known once the client is ready
@@ -204,7 +231,7 @@ func (j *job) ready(ctx context.Context) error {
 // and its path is that of this job.
 func (j *job) trusted(u string) bool {
 	parsed, err := url.Parse(u)
-	return err == nil && parsed.RawQuery == "" && j.c.transport.Trusts(parsed) &&
+	return err == nil && !strings.ContainsAny(u, "?#") && j.c.transport.Trusts(parsed) &&
 		strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/response"), "/requests/"+j.id)
 }
 
@@ -234,7 +261,7 @@ func (j *job) status(ctx context.Context) (Status, error) {
 	}
 	b, ok := decodeStatus(body)
 	if !ok {
-		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText(body))))
+		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText([]byte(j.c.discreet(string(body)))))))
 	}
 	return j.saw(&b), nil
 }
@@ -244,7 +271,7 @@ func (j *job) saw(b *statusBody) Status {
 	s := b.status()
 	if s.State == Completed {
 		j.mu.Lock()
-		j.done, j.inference = true, s.InferenceTime
+		j.done, j.inference, j.failed = true, s.InferenceTime, s.Error != "" || s.ErrorType != ""
 		j.mu.Unlock()
 	}
 	return s
@@ -263,6 +290,7 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 	outcome := CancelOutcome(b.Status)
 	switch {
 	case resp.StatusCode == http.StatusOK && outcome == Cancelled:
+		j.release(ErrCancelled) // it has never run
 		return Cancelled, nil
 	case resp.StatusCode < 300:
 		return CancelRequested, nil
@@ -274,7 +302,10 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 
 // result fetches the result. Ok is false while the job is not completed.
 func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok bool, err error) {
-	resp, err := j.c.get(ctx, j.endpoint, j.base)
+	resp, err := j.c.transport.Send(ctx, &transport.Request{
+		Class: transport.Read, Method: http.MethodGet, URL: j.base,
+		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout, Result: true,
+	})
 	if err != nil {
 		return nil, nil, false, j.lost(err)
 	}
@@ -283,14 +314,44 @@ func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok b
 		return nil, nil, false, j.lost(err)
 	}
 	switch {
-	case resp.StatusCode < 300:
+	case resp.StatusCode < 300 && !j.failedWith(body):
 		return body, resp.Header, true, nil
 	case resp.StatusCode == http.StatusBadRequest && strings.Contains(string(body), "still in progress"):
 		return nil, nil, false, nil
 	}
 	e := j.c.newError(j.endpoint, j.id, resp, body)
+	if e.Status >= 500 && e.Type == "" && !transport.OfJob(resp) && !j.saidFailed() {
+		// Not the job has failed, but what should have brought its result.
+		return nil, nil, false, &JobError{Endpoint: j.endpoint, RequestID: j.id, Err: e}
+	}
 	j.finish(Meta{}, e)
 	return nil, nil, false, e
+}
+
+// failedWith reports whether a result that came without an error status is one
+// all the same: the status said that the job failed, and it reads like that.
+func (j *job) failedWith(body []byte) bool {
+	if !j.saidFailed() {
+		return false
+	}
+	_, falsOwn := parseErrorBody(body)
+	return falsOwn
+}
+
+// saidFailed reports whether the status of the job said that it failed.
+func (j *job) saidFailed() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed
+}
+
+// release tells the guard that the job was not charged.
+func (j *job) release(err error) {
+	j.mu.Lock()
+	money := j.money
+	j.money = noReservation{}
+	j.mu.Unlock()
+	money.Released(err)
 }
 
 // finish tells the guard once how the job ended.

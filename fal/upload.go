@@ -93,6 +93,7 @@ type uploads struct {
 
 type uploadKey struct {
 	content   [sha256.Size]byte
+	name      string // the model may read it, as the extension
 	lifecycle string
 }
 
@@ -138,7 +139,7 @@ func (c *Client) upload(ctx context.Context, f File, o *options) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("upload %v: %w", f, err)
 	}
-	key := uploadKey{content: content.hash, lifecycle: o.header.Get("X-Fal-Object-Lifecycle-Preference")}
+	key := uploadKey{content: content.hash, name: content.name, lifecycle: o.header.Get("X-Fal-Object-Lifecycle-Preference")}
 	kept := uploadKept
 	if o.lifecycle != nil && o.lifecycle.ExpiresAfter > 0 {
 		kept = min(kept, o.lifecycle.ExpiresAfter/2)
@@ -175,8 +176,27 @@ type summary struct {
 	name        string
 }
 
-// summarize reads the file once.
+// summarize reads the file once. A reader that hangs is left behind when the
+// context ends.
 func (f File) summarize(ctx context.Context) (summary, error) {
+	type answer struct {
+		s   summary
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		s, err := f.read(ctx)
+		done <- answer{s, err}
+	}()
+	select {
+	case a := <-done:
+		return a.s, a.err
+	case <-ctx.Done():
+		return summary{}, ctx.Err()
+	}
+}
+
+func (f File) read(ctx context.Context) (summary, error) {
 	r, err := f.Open()
 	if err != nil {
 		return summary{}, err
@@ -281,7 +301,7 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 		FileURL   string `json:"file_url"`
 	}
 	if err := json.Unmarshal(body, &address); err != nil || address.UploadURL == "" || address.FileURL == "" {
-		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText(body)))
+		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText([]byte(c.discreet(string(body))))))
 	}
 	if err := c.checkUploadURL(address.UploadURL); err != nil {
 		return "", err

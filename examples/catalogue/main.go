@@ -71,8 +71,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		// Simulated pictures must not pass for real ones in a later run.
 		c.folder = filepath.Join(o.out, "catalogue-simulated")
 		fmt.Fprintln(w, demo.Note)
-		// The request ids of all simulations are the same, and a ledger counts
-		// each id once.
+		// What an earlier simulation left under way ended with it.
 		if err := os.Remove(c.ledger()); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

@@ -22,6 +22,10 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			endpoint = path // the id itself ends in /stream
 		}
 	}
+	if streams && !streamed(path) {
+		writeDetail(w, http.StatusNotFound, "Path /"+path+" not found")
+		return
+	}
 	s.faulty(w, r, op, endpoint, func(w http.ResponseWriter) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
 		if err != nil {
@@ -34,7 +38,7 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			return
 		}
 		id := s.newID()
-		result := s.perform(endpoint, body, id, s.effects(r, endpoint))
+		result := s.perform(endpoint, r.Header, body, id, s.effects(r, op, endpoint))
 		result.header["X-Fal-Request-Id"] = id
 		s.mu.Lock()
 		s.ledger.Runs++
@@ -49,6 +53,10 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 		}
 	})
 }
+
+// streamed reports whether an endpoint is known to stream: those whose id with
+// /stream is in the catalogue. Which others do, no source tells.
+func streamed(path string) bool { return known(path) }
 
 // stream sends the result several times, as a model does whose pictures get
 // better. The last one is final.

@@ -122,7 +122,7 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, op Op, endpoint 
 }
 
 // effects collects what goes wrong with the work that a request begins.
-func (s *Server) effects(r *http.Request, endpoint string) effects {
+func (s *Server) effects(r *http.Request, op Op, endpoint string) effects {
 	var e effects
 	if f := named[r.Header.Get(FaultHeader)]; f.effect != nil {
 		f.effect(&e)
@@ -130,8 +130,7 @@ func (s *Server) effects(r *http.Request, endpoint string) effects {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		begins := f.op == OpSubmit || f.op == OpRun || f.op == OpStream
-		if begins && f.fault.effect != nil && f.left > 0 && (f.endpoint == "" || f.endpoint == endpoint) {
+		if f.op == op && f.fault.effect != nil && f.left > 0 && (f.endpoint == "" || f.endpoint == endpoint) {
 			f.left--
 			f.fault.effect(&e)
 		}

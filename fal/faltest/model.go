@@ -2,6 +2,7 @@ package faltest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	_ "image/jpeg" // likewise
 	_ "image/png"  // likewise
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -28,7 +30,7 @@ func known(id string) bool {
 
 // perform does what a model would do with a request: it checks it, makes what
 // was asked for, and bills it.
-func (s *Server) perform(id string, body []byte, requestID string, e effects) answer {
+func (s *Server) perform(id string, header http.Header, body []byte, requestID string, e effects) answer {
 	endpoint, ok := catalog.Lookup(id)
 	if !ok {
 		return answer{
@@ -37,6 +39,10 @@ func (s *Server) perform(id string, body []byte, requestID string, e effects) an
 		}
 	}
 	in, problems := decodeInput(body)
+	if kind, _, _ := mime.ParseMediaType(cmp.Or(header.Get("Content-Type"), "application/json")); kind != "application/json" {
+		// What is said to be something else is not read as JSON (unconfirmed).
+		problems = []problem{{Loc: []any{"body"}, Msg: "Input should be a valid dictionary", Type: "model_attributes_type"}}
+	}
 	if problems == nil {
 		c := checker{s: s}
 		c.object([]any{"body"}, endpoint.Fields, in)

@@ -138,7 +138,7 @@ func (s *Server) accept(path string, body []byte, r *http.Request, p params) *jo
 		id: s.newID(), app: appOf(path), endpoint: path, priority: p.priority,
 		begins: now.Add(s.queueTime), ends: now.Add(s.queueTime + s.runTime), seconds: s.runTime.Seconds(),
 	}
-	effects := s.effects(r, path)
+	effects := s.effects(r, OpSubmit, path)
 	j.odd, j.silent, j.dropped, j.locked = effects.oddStatus, effects.silent, effects.dropped, effects.locked
 	if p.startTimeout > 0 && p.startTimeout < s.queueTime {
 		j.begins = now.Add(p.startTimeout)
@@ -146,7 +146,7 @@ func (s *Server) accept(path string, body []byte, r *http.Request, p params) *jo
 		j.result = failure(http.StatusGatewayTimeout, "request_timeout", "Request timed out before it was started")
 		j.result.header["X-Fal-Request-Timeout-Type"] = "user"
 	} else {
-		j.result = s.perform(path, body, j.id, effects)
+		j.result = s.perform(path, r.Header, body, j.id, effects)
 	}
 	j.result.header["X-Fal-Request-Id"] = j.id
 	s.mu.Lock()
@@ -172,7 +172,7 @@ func (s *Server) newID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serial++
-	return fmt.Sprintf("00000000-fa1e-4000-8000-%012d", s.serial)
+	return fmt.Sprintf("%08x-fa1e-4000-8000-%012d", s.run, s.serial)
 }
 
 // appOf returns the part of an endpoint that the URLs of its jobs have.

@@ -20,6 +20,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -53,6 +54,8 @@ type Server struct {
 	ledger     Ledger
 	violations []string
 	serial     uint64
+	run        uint32  // begins every id, so that those of two servers differ
+	drawn      []*file // the latest pictures, which are kept
 }
 
 // Option sets up a server.
@@ -104,7 +107,7 @@ func Start(address string, opts ...Option) (*Server, error) {
 	s := &Server{
 		key: Key, keepAlive: 15 * time.Second, base: "http://" + listener.Addr().String(),
 		listener: listener, stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file), prices: make(map[string]price),
-		ledger: newLedger(),
+		ledger: newLedger(), run: rand.Uint32(),
 	}
 	for _, opt := range opts {
 		opt(s)

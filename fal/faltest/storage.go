@@ -6,16 +6,61 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// file is a stored file. Pictures are drawn when they are first asked for.
+// file is a stored file. Pictures are drawn when they are asked for; only the
+// latest are kept, so that a server can make any number.
 type file struct {
 	contentType string
-	content     func() []byte
-	pending     bool // named, but not uploaded yet
+	uploaded    []byte
+	draw        func() []byte // nil for what was uploaded
+	pending     bool          // named, but not uploaded yet
+
+	mu    sync.Mutex
+	drawn []byte
+}
+
+// picturesKept is how many pictures a server keeps.
+const picturesKept = 64
+
+// content returns the content of a file.
+func (s *Server) content(f *file) []byte {
+	if f.draw == nil {
+		return f.uploaded
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.drawn != nil {
+		return f.drawn
+	}
+	f.drawn = f.draw()
+	if old := s.keep(f); old != nil {
+		go old.drop() // it may be being drawn again
+	}
+	return f.drawn
+}
+
+// keep notes a drawn picture and returns the one that is to go.
+func (s *Server) keep(f *file) (old *file) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawn = append(s.drawn, f)
+	if len(s.drawn) <= picturesKept {
+		return nil
+	}
+	old = s.drawn[0]
+	s.drawn = slices.Delete(s.drawn, 0, 1)
+	return old
+}
+
+func (f *file) drop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drawn = nil
 }
 
 // serveREST serves rest.fal.ai: the beginning of an upload.
@@ -70,7 +115,7 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, name string)
 		s.count(func(l *Ledger) { l.Downloads++ })
 		s.faulty(w, r, OpDownload, "storage", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", f.contentType)
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content()))
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.content(f)))
 		})
 	}
 }
@@ -88,7 +133,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, f *fil
 		writeDetail(w, http.StatusLengthRequired, "Length Required")
 	default:
 		s.mu.Lock()
-		s.files[name] = &file{contentType: f.contentType, content: func() []byte { return body }}
+		s.files[name] = &file{contentType: f.contentType, uploaded: body}
 		s.ledger.Uploads++
 		s.mu.Unlock()
 		w.WriteHeader(http.StatusOK)
@@ -101,7 +146,7 @@ func (s *Server) store(name, contentType string, content func() []byte) string {
 	name = "files/b/" + name
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files[name] = &file{contentType: contentType, content: sync.OnceValue(content)}
+	s.files[name] = &file{contentType: contentType, draw: content}
 	return s.host("v3.fal.media") + "/" + name
 }
 
@@ -117,5 +162,5 @@ func (s *Server) stored(u string) (content []byte, here, found bool) {
 	if f == nil || f.pending {
 		return nil, true, false
 	}
-	return f.content(), true, true
+	return s.content(f), true, true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -20,6 +21,9 @@ func decodeInput(body []byte) (map[string]any, []problem) {
 	var in any
 	if err := dec.Decode(&in); err != nil {
 		return nil, []problem{{Loc: []any{"body"}, Msg: "JSON decode error", Type: "json_invalid"}}
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, []problem{{Loc: []any{"body"}, Msg: "JSON decode error: Extra data", Type: "json_invalid"}}
 	}
 	object, ok := in.(map[string]any)
 	if !ok {

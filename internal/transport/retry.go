@@ -62,7 +62,7 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	case err != nil:
 		again = !permanent(err)
 	default:
-		again = passing(resp) && (!x.request.Result || !ofJob(resp))
+		again = passing(resp) && (!x.request.Result || !OfJob(resp))
 	}
 	// The caller's context is looked at last, when what maybe says is settled:
 	// if it ends from here on, the exchange ends with it even if it has a grace.
@@ -87,9 +87,9 @@ func passing(resp *http.Response) bool {
 	return resp.StatusCode >= 500
 }
 
-// ofJob reports whether a failure is that of a job, which is replayed each time
+// OfJob reports whether a failure is that of a job, which is replayed each time
 // its result is asked for, rather than one of the exchange.
-func ofJob(resp *http.Response) bool {
+func OfJob(resp *http.Response) bool {
 	return resp.StatusCode >= 500 && cmp.Or(resp.Header.Get("X-Fal-Request-Id"),
 		resp.Header.Get("X-Fal-Error-Type"), resp.Header.Get("X-Fal-Billable-Units")) != ""
 }
