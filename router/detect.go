@@ -150,9 +150,9 @@ func understand(t *Task, prompt string) understanding {
 		u.add(references, "more pictures than one")
 	}
 	understandControls(&u, t)
-	words := newWords(prompt)
-	u.understandPurpose(t, words)
-	u.understandText(t, prompt, words)
+	words := find(prompt)
+	u.understandPurpose(t, &words)
+	u.understandText(t, prompt, &words)
 	if t.ManyElements {
 		u.add(manyElements, given)
 	} else if n := words.count(elementWords); n >= 3 {
@@ -186,14 +186,14 @@ func understandControls(u *understanding, t *Task) {
 }
 
 // understandPurpose finds what the pictures are for.
-func (u *understanding) understandPurpose(t *Task, words words) {
+func (u *understanding) understandPurpose(t *Task, words *hits) {
 	if f, ok := purposeFacts[t.Purpose]; ok {
 		u.add(f, given)
 		return
 	}
-	for _, p := range purposeWords {
-		if w := words.first(p.words); w != "" {
-			u.add(p.fact, "the prompt says "+w)
+	for l, fact := range purposes {
+		if w := words.first(list(l)); w != "" {
+			u.add(fact, "the prompt says "+w)
 			return
 		}
 	}
@@ -201,7 +201,7 @@ func (u *understanding) understandPurpose(t *Task, words words) {
 
 // understandText finds out whether the pictures have text in them, and in
 // which languages.
-func (u *understanding) understandText(t *Task, prompt string, words words) {
+func (u *understanding) understandText(t *Task, prompt string, words *hits) {
 	quotes := quoted(prompt)
 	switch {
 	case len(t.Text) > 0:
@@ -236,7 +236,7 @@ func primary(tag string) string {
 
 // languagesOf returns the languages that are given, or else those that the
 // script of the prompt and the text tells, and those that the prompt names.
-func languagesOf(t *Task, prompt string, words words) []string {
+func languagesOf(t *Task, prompt string, words *hits) []string {
 	if len(t.Languages) > 0 {
 		return t.Languages
 	}
@@ -250,9 +250,9 @@ func languagesOf(t *Task, prompt string, words words) []string {
 	for _, s := range t.Text {
 		add(languageOf(s))
 	}
-	for _, l := range languageWords {
-		if strings.Contains(string(words), l.words) && !strings.Contains(string(words), l.words+"style ") {
-			add(l.tag)
+	for i, tag := range languageTags {
+		if words[languageWords]&(1<<i) != 0 {
+			add(tag)
 		}
 	}
 	return found
@@ -336,101 +336,4 @@ func hasHex(s string) bool {
 		}
 		s = rest
 	}
-}
-
-// words is a prompt in small letters, with single spaces between its words and
-// around it: " a red mug ".
-type words string
-
-func newWords(prompt string) words {
-	var b strings.Builder
-	b.Grow(len(prompt) + 2)
-	gap := true
-	b.WriteByte(' ')
-	for _, r := range prompt {
-		if !isLetter(r) {
-			if !gap {
-				b.WriteByte(' ')
-			}
-			gap = true
-			continue
-		}
-		b.WriteRune(unicode.ToLower(r))
-		gap = false
-	}
-	if !gap {
-		b.WriteByte(' ')
-	}
-	return words(b.String())
-}
-
-// first returns the first word of the list that the prompt has, without the
-// spaces around it, or "".
-func (w words) first(list []string) string {
-	for _, word := range list {
-		if strings.Contains(string(w), word) {
-			return strings.TrimSpace(word)
-		}
-	}
-	return ""
-}
-
-// count returns how many of the words the prompt has.
-func (w words) count(list []string) int {
-	n := 0
-	for _, word := range list {
-		if strings.Contains(string(w), word) {
-			n++
-		}
-	}
-	return n
-}
-
-// purposeWords tell what a picture is for, the surest first.
-var purposeWords = []struct {
-	fact  fact
-	words []string
-}{
-	{infographic, []string{" infographic ", " data visualization ", " data visualisation ", " flow chart ", " flowchart ", " bar chart ", " pie chart ", " diagram "}},
-	{comic, []string{" comic ", " manga ", " comic strip ", " graphic novel ", " speech bubble ", " webtoon "}},
-	{poster, []string{" poster ", " flyer ", " billboard ", " book cover ", " album cover ", " magazine cover ", " leaflet ", " banner ", " menu ", " packaging ", " invitation "}},
-	{ui, []string{" user interface ", " app screen ", " ui mockup ", " dashboard ", " landing page ", " wireframe ", " ui design "}},
-	{texture, []string{" seamless ", " tileable ", " texture of ", " normal map "}},
-	{product, []string{" product photography ", " product photo ", " product shot ", " packshot ", " product image ", " e commerce "}},
-	{illustration, []string{" illustration ", " watercolor ", " watercolour ", " oil painting ", " sketch ", " line art ", " vector art ", " cartoon ", " pixel art ", " anime ", " line drawing "}},
-	{photo, []string{" photo ", " photograph ", " photographed ", " photos ", " photography ", " photorealistic ", " photoreal ", " shot on ", " depth of field ", " lens ", " dslr ", " bokeh ", " film grain ", " 35mm ", " 50mm ", " 85mm ", " close up of ", " portrait of ", " headshot "}},
-}
-
-// textWords tell that a picture has text in it.
-var textWords = []string{
-	" sign reading ", " sign that says ", " sign saying ", " that reads ", " reading the words ", " the words ", " says ", " saying ",
-	" neon sign ", " neon signs ", " street sign ", " road sign ", " signage ",
-	" text ", " lettering ", " typography ", " headline ", " caption ", " tagline ", " slogan ", " title ", " titled ", " labelled ", " labeled ",
-	" logo ", " inscription ", " written on ", " written in ", " speech bubble ", " subtitles ", " infographic ",
-}
-
-// languageWords tell that text is in a language.
-var languageWords = []struct{ words, tag string }{
-	{" in chinese ", "zh"}, {" in mandarin ", "zh"}, {" in cantonese ", "zh"}, {" in japanese ", "ja"}, {" in korean ", "ko"},
-	{" in arabic ", "ar"}, {" in hindi ", "hi"}, {" in russian ", "ru"}, {" in ukrainian ", "uk"}, {" in german ", "de"}, {" in french ", "fr"},
-	{" in spanish ", "es"}, {" in italian ", "it"}, {" in portuguese ", "pt"}, {" in turkish ", "tr"}, {" in thai ", "th"},
-	{" in vietnamese ", "vi"}, {" in polish ", "pl"}, {" in dutch ", "nl"}, {" in hebrew ", "he"}, {" in greek ", "el"}, {" in swedish ", "sv"},
-}
-
-// noTextWords tell that it has none, whatever else the prompt says.
-var noTextWords = []string{" no text ", " without text ", " without any text ", " no lettering ", " no words ", " textless "}
-
-// elementWords count and place subjects. Several of them make a picture of
-// many elements.
-var elementWords = []string{
-	" two ", " three ", " four ", " five ", " six ", " seven ", " eight ", " each ", " different ", " various ", " separate ",
-	" in the foreground ", " in the background ", " in the middle ground ", " in the distance ", " on the left ", " on the right ",
-	" to the left of ", " to the right of ", " next to ", " behind ", " in front of ", " above ", " below ", " holding ", " while ",
-	" busy ", " crowd ", " surrounded by ", " from left to right ", " top left ", " top right ", " bottom left ", " bottom right ",
-}
-
-// peopleWords tell that there are people in the picture.
-var peopleWords = []string{
-	" people ", " person ", " woman ", " man ", " girl ", " boy ", " child ", " children ", " face ", " couple ", " crowd ", " women ", " men ",
-	" grandmother ", " grandfather ", " selfie ", " headshot ",
 }
