@@ -182,7 +182,7 @@ func (p *problems) names(t *Task) {
 
 var features = []Feature{
 	FeatureStructured, FeatureColors, FeatureMentions, FeatureNegative, FeatureSeed, FeatureSteps, FeatureGuidance,
-	FeatureSize, FeaturePrompt, FeatureLanguage, FeatureLoRABase, FeatureCurrent,
+	FeatureSize, FeaturePrompt, FeatureLanguage, FeatureMask, FeatureAngle, FeatureLoRABase, FeatureCurrent,
 }
 
 func (p *problems) model(field, name string) {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ type prompts struct {
 	json     string // for models that read JSON; "" if the task has no structured prompt
 	prose    string // with @image1 where the task has it
 	numbered string // with "image 1" instead
+	turned   string // prose with the camera angle in words, or ""
 }
 
 // newPrompts writes the prompt in the forms that the models want. Colours of
@@ -35,12 +37,20 @@ func newPrompts(t *Task) prompts {
 		}
 	}
 	p.numbered = numberedMentions(p.prose)
+	if t.Edit == EditAngle {
+		p.turned = sentence(p.prose, t.Angle.words())
+	}
 	return p
 }
 
 // of returns the form for a model.
 func (p *prompts) of(e *endpoint) string {
 	switch {
+	case p.turned != "" && e.task == "edit":
+		if e.has&hasMentions == 0 {
+			return numberedMentions(p.turned)
+		}
+		return p.turned
 	case p.json != "" && e.readsJSON():
 		return p.json
 	case e.has&hasMentions != 0:
@@ -48,6 +58,32 @@ func (p *prompts) of(e *endpoint) string {
 	default:
 		return p.numbered
 	}
+}
+
+// words says where the camera goes.
+func (a Angle) words() string {
+	sides := [...]string{"the front", "the front right", "the right", "the back right", "the back", "the back left", "the left", "the front left"}
+	side := int(math.Round(math.Mod(a.Direction, 360)/45)) % len(sides)
+	text := "Show the same scene with the camera at " + sides[(side+len(sides))%len(sides)] + " of the subject"
+	switch {
+	case a.Height < -10:
+		text += ", from below"
+	case a.Height > 75:
+		text += ", straight from above"
+	case a.Height > 15:
+		text += ", from above"
+	default:
+		text += ", at eye level"
+	}
+	if a.Distance != nil {
+		switch {
+		case *a.Distance <= 2:
+			text += ", as a wide shot"
+		case *a.Distance >= 8:
+			text += ", as a close-up"
+		}
+	}
+	return text
 }
 
 // missing returns the texts that the prompt does not have.

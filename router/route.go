@@ -419,6 +419,8 @@ func (x *route) lost(e *endpoint) iter.Seq2[Feature, string] {
 			{t.MinPixels > 0 && x.size == "" && x.unmeasured() && e.has&hasSize != 0, FeatureSize, "the size follows the picture, which may have fewer pixels than min_pixels"},
 			{x.prompts.prose != "" && !e.takesPrompt(), FeaturePrompt, "takes no prompt: it is left out"},
 			{x.facts.has(multilingual) && e.chinese() && !x.chinese(), FeatureLanguage, "is documented for Chinese and English alone"},
+			{!t.Mask.IsZero() && e.task != "inpaint" && e.task != "erase", FeatureMask, "takes no mask: it is left out"},
+			{t.Edit == EditAngle && e.task == "edit", FeatureAngle, "turns the camera by words alone: the prompt says where it goes"},
 			{e.retired, FeatureCurrent, "may be retired: newer lists of models leave it out"},
 		} {
 			if l.is && !yield(l.feature, l.text) {

@@ -83,6 +83,8 @@ func TestCompile(t *testing.T) {
 			qwen.Edit2511Angles{ImageURLs: []fal.File{a}, HorizontalAngle: 90, VerticalAngle: 30, Zoom: new(10.0)}},
 		{"angle as a move", router.Task{Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Right, Height: qwen.BirdsEye}},
 			qwen.Edit2509Angles{ImageURLs: []fal.File{a}, RotateRightLeft: -90, VerticalAngle: -1}},
+		{"angle in words", router.Task{Prompt: "keep the light", Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: 315, Height: qwen.HighAngle, Distance: new(qwen.CloseUp)}},
+			flux.KontextPro{Prompt: "keep the light. Show the same scene with the camera at the front left of the subject, from above, as a close-up.", ImageURL: a}},
 		{"mask", router.Task{Prompt: "a bird", Pictures: two[:1], Mask: b, Edit: router.EditInpaint}, flux.ProFill{Prompt: "a bird", ImageURL: a, MaskURL: b}},
 		{"garment", router.Task{Prompt: "x", Pictures: two, Edit: router.EditTryOn, UnknownPrice: true}, flux.ProTryOn{Prompt: "x", HumanImageURL: a, GarmentImageURL: b}},
 		{"loras for flux", router.Task{Prompt: "x", LoRAs: []router.LoRA{{Path: "a/b", Scale: new(0.5)}}}, flux.DevLoRA{Prompt: "x", LoRAs: []flux.LoRA{{Path: "a/b", Scale: new(0.5)}}}},
@@ -186,6 +188,30 @@ func TestLosses(t *testing.T) {
 			if err == nil && slices.ContainsFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Go == model }) {
 				t.Errorf("%s is a candidate although it lacks %s", model, f)
 			}
+		}
+	}
+}
+
+// What belongs to one kind of editing is not dropped in silence by another.
+func TestLossesOfEdits(t *testing.T) {
+	t.Parallel()
+	for feature, task := range map[router.Feature]router.Task{
+		router.FeatureMask:   {Prompt: "remove the lamp", Pictures: pictures(1), Mask: mask, Edit: router.EditRemove},
+		router.FeatureAngle:  {Prompt: "turn it", Pictures: pictures(1), Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Left}},
+		router.FeaturePrompt: {Prompt: "larger", Pictures: pictures(1), Edit: router.EditUpscale},
+	} {
+		r, err := router.Route(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := 0
+		for i := range r.Candidates {
+			if slices.ContainsFunc(r.Candidates[i].Losses, func(l router.Loss) bool { return l.Feature == feature }) {
+				lost++
+			}
+		}
+		if lost == 0 {
+			t.Errorf("no candidate loses the %s", feature)
 		}
 	}
 }

@@ -204,6 +204,8 @@ const (
 	FeatureSize       Feature = "size"     // the exact size
 	FeaturePrompt     Feature = "prompt"   // what a model without a prompt field leaves out
 	FeatureLanguage   Feature = "language" // a language that the model is documented for
+	FeatureMask       Feature = "mask"
+	FeatureAngle      Feature = "angle" // by degrees rather than in words
 	FeatureLoRABase   Feature = "lora base"
 	FeatureCurrent    Feature = "current model" // one that newer lists do not leave out
 )
