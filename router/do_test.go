@@ -221,6 +221,34 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// Drafts that are billed more than they were to cost leave less for finals, and
+// nothing is not the same as no bound.
+func TestDraftBilledTooMuch(t *testing.T) {
+	t.Parallel()
+	flat := func(id string) pricing.Price {
+		return pricing.Price{Endpoint: id, Rule: pricing.PerImage{Price: 3 * cent / 10}, Sources: []string{"wrong"}}
+	}
+	wrong, err := pricing.Embedded().With(flat(schnell), flat(pro2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := router.DefaultPolicy()
+	policy.Prices = wrong
+	r, err := router.New(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v[:1], nil }
+	for _, limit := range []pricing.USD{cent, 24 * cent / 10} {
+		srv, client := local(t)
+		task := router.Task{Prompt: journalPrompt, Size: fal.Size(2048, 2048), MaxPrice: limit, Only: []string{"flux.Pro2"}} // 4 units each
+		out, err := r.Draft(t.Context(), client, task, router.Drafts{Count: 2, Models: []string{"flux.Schnell"}}, first)
+		if err == nil || len(out.Variants) != 2 || srv.Ledger().Posts != 2 || out.Spent != 24*cent/10 {
+			t.Errorf("limit %v: %d posts, spent %v, %v", limit, srv.Ledger().Posts, out.Spent, err)
+		}
+	}
+}
+
 func TestDraftRefusals(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)

@@ -216,9 +216,13 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 // makeFinals makes the picked variants again, some at a time.
 func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted, opts []fal.Option) error {
 	task := p.task
-	if task.MaxPrice > 0 {
-		// What is left is shared; the planned model fits into each share.
-		task.MaxPrice = (task.MaxPrice - out.Spent) / pricing.USD(len(out.Picked))
+	if limit := task.MaxPrice; limit > 0 {
+		// What is left is shared. The planned model fits into each share, unless
+		// more was billed for the drafts than they were to cost.
+		task.MaxPrice = (limit - out.Spent) / pricing.USD(len(out.Picked))
+		if task.MaxPrice <= 0 {
+			return fmt.Errorf("router: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
+		}
 	}
 	out.Finals = make([]*Outcome, len(out.Picked))
 	errs := make([]error, len(out.Picked))

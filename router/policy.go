@@ -76,7 +76,7 @@ var defaultJSON []byte
 
 // DefaultPolicy returns a copy of the policy that comes with this package. It
 // reproduces the advice of the article "FLUX vs. Qwen Image" of 2026-03-17;
-// each of its rules names the passage. Ratings are the judgement of this
+// each of its rules names the passage, or the catalogue of endpoints. Ratings are the judgement of this
 // package, made from what the article says of speed and quality.
 func DefaultPolicy() Policy {
 	p := defaultPolicy()

@@ -298,8 +298,8 @@ func (t *Task) name(n needs) string {
 type NoModelError struct {
 	// Conflict names the needs that no model meets together.
 	Conflict []string
-	// Nearest are choices that meet all but some of them, the cheapest for each
-	// such need. It is empty if giving up a single need does not help.
+	// Nearest are choices that meet all needs but one, the cheapest for each
+	// such need; or, where that does not help, all but a few.
 	Nearest []Nearest
 	// Refused are the models, each with its reasons.
 	Refused []Refusal
