@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -51,6 +52,20 @@ func (a USD) String() string {
 // MarshalText returns the amount as a decimal number, such as "0.045": also
 // the form of an amount in JSON, where it is a string.
 func (a USD) MarshalText() ([]byte, error) { return appendDecimal(nil, int64(a), 2), nil }
+
+// UnmarshalJSON reads a string as [ParseUSD] does. A number is an error: what
+// wrote it may have kept money in floating point. Null leaves the amount as it
+// is.
+func (a *USD) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return fmt.Errorf("pricing: amount %s: must be a string, such as \"0.25\"", shorten(string(data)))
+	}
+	return a.UnmarshalText([]byte(text))
+}
 
 // UnmarshalText reads what [ParseUSD] reads.
 func (a *USD) UnmarshalText(text []byte) error {

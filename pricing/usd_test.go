@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/png"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/falimage/falimage-go/pricing"
@@ -93,4 +94,18 @@ func FuzzParseUSD(f *testing.F) {
 			t.Errorf("%q became %s, which became %v, %v", s, text, again, err)
 		}
 	})
+}
+
+func TestUSDFromJSON(t *testing.T) {
+	t.Parallel()
+	var got struct{ A, B pricing.USD }
+	got.B = pricing.Cent
+	if err := json.Unmarshal([]byte(`{"A":"$0.25","B":null}`), &got); err != nil || got.A != 25*pricing.Cent || got.B != pricing.Cent {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{`0.25`, `"x"`, `true`, `["1"]`} {
+		if err := json.Unmarshal([]byte(`{"A":`+bad+`}`), &got); err == nil || !strings.Contains(err.Error(), "pricing: amount") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // maxCount is the largest number of pictures in a task.
@@ -50,9 +52,13 @@ func (p *problems) text(t *Task) {
 			p.add("colors["+strconv.Itoa(i)+"]", string(c), err.Error())
 		}
 	}
-	if n := mentioned(t.Prompt); n > len(t.Pictures) {
-		p.add("prompt", "@image"+strconv.Itoa(n), fmt.Sprintf("there are %d pictures", len(t.Pictures)))
+	field, prompt := "prompt", t.Prompt
+	if t.Structured != nil {
+		field, prompt = "structured", t.Structured.Prose()
 	}
+	var l check.List
+	refs.Check(&l, field, prompt, len(t.Pictures))
+	*p = append(*p, l.Problems()...)
 	for i, s := range t.Text {
 		if strings.TrimSpace(s) == "" {
 			p.add("text["+strconv.Itoa(i)+"]", "", "is empty")
@@ -70,9 +76,9 @@ func (p *problems) pictures(t *Task) {
 			p.add(at, fmt.Sprintf("%dx%d", picture.Width, picture.Height), "both sides must be positive and below a million, or 0 where they are not known")
 		}
 	}
-	none := len(t.Pictures) == 0
+	_, known := editFacts[t.Edit]
 	switch {
-	case t.Edit != "" && none:
+	case known && len(t.Pictures) == 0:
 		p.add("edit", string(t.Edit), "needs a picture in pictures")
 	case !t.Mask.IsZero() && t.Edit != EditInpaint && t.Edit != EditRemove:
 		p.add("mask", "", "is for the edits inpaint and remove")

@@ -222,7 +222,7 @@ func run(ctx context.Context, c *fal.Client, best *Candidate, opts []fal.Option,
 
 // attempt sends one of the requests of a candidate and waits for its result.
 func attempt(ctx context.Context, c *fal.Client, best *Candidate, i int, opts []fal.Option) Attempt {
-	a := Attempt{Model: best.Model, Seed: best.part(i).seed, Quote: best.Quote, Unpriced: best.Unpriced}
+	a := Attempt{Model: best.Model, Seed: best.part(i).seed, Quote: best.quote(i), Unpriced: best.Unpriced}
 	start := time.Now()
 	a.Result, a.Err = fal.Subscribe(ctx, c, best.request(i), opts...)
 	a.Elapsed = time.Since(start)

@@ -221,6 +221,31 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// Where the best models are too dear together, a cheaper draft leaves the better
+// final.
+func TestDraftsWithinPrice(t *testing.T) {
+	t.Parallel()
+	task := router.Task{Prompt: journalPrompt, Size: fal.SquareHD, MaxPrice: 6 * cent}
+	plan, err := router.PlanDrafts(task, router.Drafts{Count: 4, Models: []string{"flux.Dev2", "flux.Flash2"}})
+	if err != nil || plan.Final.Model.Go != "flux.Pro2" || plan.Cost.Max > task.MaxPrice {
+		t.Errorf("%v and %v for %v, %v", plan.Draft.Model, plan.Final.Model, plan.Cost.Max, err)
+	}
+	task.MaxPrice = cent
+	if _, err := router.PlanDrafts(task, router.Drafts{Count: 4}); err == nil || !strings.Contains(err.Error(), "$0.015 in the cheapest way") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The last of several requests may make fewer pictures, and cost less.
+func TestQuoteOfTheLast(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	out, err := router.Do(t.Context(), client, router.Task{Prompt: "a sign 'OPEN'", Count: 5, Size: fal.SquareHD, Only: []string{"qwen.Image"}})
+	if err != nil || len(out.Attempts) != 2 || out.Attempts[0].Quote.Max != 8*cent || out.Attempts[1].Quote.Max != 2*cent || out.Billed != 10*cent {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 // Drafts that are billed more than they were to cost leave less for finals, and
 // nothing is not the same as no bound.
 func TestDraftBilledTooMuch(t *testing.T) {

@@ -135,17 +135,22 @@ func (r *Router) PlanDrafts(t Task, d Drafts) (*DraftPlan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finals: %w", err)
 	}
-	p.Draft = *drafts.Best()
-	for i := range finals.Candidates {
-		p.Final = finals.Candidates[i]
-		if p.Cost, err = p.cost(); err != nil {
-			return nil, err
-		}
-		if t.MaxPrice == 0 || p.Cost.Max <= t.MaxPrice {
-			return p, nil
+	// A better final counts for more than a better draft.
+	var least pricing.USD
+	for _, p.Final = range finals.Candidates {
+		for _, p.Draft = range drafts.Candidates {
+			if p.Cost, err = p.cost(); err != nil {
+				return nil, err
+			}
+			if t.MaxPrice == 0 || p.Cost.Max <= t.MaxPrice {
+				return p, nil
+			}
+			if least == 0 || p.Cost.Max < least {
+				least = p.Cost.Max
+			}
 		}
 	}
-	return nil, fmt.Errorf("router: %d drafts and %d finals cost %v at the least, which is more than max_price, %v", d.Count, d.Finals, p.cheapest(finals), t.MaxPrice)
+	return nil, fmt.Errorf("router: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice)
 }
 
 // cost adds up drafts and finals.
@@ -159,18 +164,6 @@ func (p *DraftPlan) cost() (pricing.Plan, error) {
 		return finals, err
 	}
 	return drafts.Add(finals)
-}
-
-// cheapest returns the least that the whole costs with any of the finals.
-func (p *DraftPlan) cheapest(finals *Routing) pricing.USD {
-	var least pricing.USD
-	for i := range finals.Candidates {
-		p.Final = finals.Candidates[i]
-		if cost, err := p.cost(); err == nil && (least == 0 || cost.Max < least) {
-			least = cost.Max
-		}
-	}
-	return least
 }
 
 // seedRange is one more than the largest seed of a variant: what every model

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // prompts are the forms of a task's prompt.
@@ -129,7 +130,9 @@ func phrases(list []flux.Color) string {
 // mentioned returns the largest number n of @imagen in the prompt.
 func mentioned(s string) int {
 	most := 0
-	eachMention(s, func(_, _, n int) { most = max(most, n) })
+	for n := range refs.All(s) {
+		most = max(most, n)
+	}
 	return most
 }
 
@@ -138,38 +141,14 @@ func mentioned(s string) int {
 func numberedMentions(s string) string {
 	var b strings.Builder
 	last := 0
-	eachMention(s, func(from, to, n int) {
-		b.WriteString(s[last:from])
+	for n, span := range refs.All(s) {
+		b.WriteString(s[last:span[0]])
 		b.WriteString("image " + strconv.Itoa(n))
-		last = to
-	})
+		last = span[1]
+	}
 	if last == 0 {
 		return s
 	}
 	b.WriteString(s[last:])
 	return b.String()
-}
-
-// eachMention calls f for each @imagen in s, whatever its letter case.
-func eachMention(s string, f func(from, to, n int)) {
-	const sign = "@image"
-	for i := 0; ; {
-		at := strings.IndexByte(s[i:], '@')
-		if at < 0 {
-			return
-		}
-		i += at
-		end := i + len(sign)
-		if end > len(s) || !strings.EqualFold(s[i:end], sign) {
-			i++
-			continue
-		}
-		for end < len(s) && s[end] >= '0' && s[end] <= '9' {
-			end++
-		}
-		if n, err := strconv.Atoi(s[i+len(sign) : end]); err == nil && n > 0 {
-			f(i, end, n)
-		}
-		i = end
-	}
 }

@@ -51,10 +51,11 @@ type Candidate struct {
 	entry   *entry
 	facts   facts
 	weights Weights
-	points  int         // for the price
-	judged  []Reason    // by the policy's functions
-	seeds   []seeded    // what differs between the requests
-	compile compileFunc // makes the request of one of them
+	points  int           // for the price
+	last    pricing.Quote // of the last request, where that makes fewer pictures
+	judged  []Reason      // by the policy's functions
+	seeds   []seeded      // what differs between the requests
+	compile compileFunc   // makes the request of one of them
 }
 
 // seeded is what differs between the requests for several pictures.
@@ -81,6 +82,14 @@ func (c *Candidate) Requests() iter.Seq[fal.Request[fal.Images]] {
 // request returns one of the requests.
 func (c *Candidate) request(i int) fal.Request[fal.Images] {
 	return c.compile(c.part(i))
+}
+
+// quote returns the quote of request i.
+func (c *Candidate) quote(i int) pricing.Quote {
+	if i == c.Calls-1 && len(c.seeds) > 1 {
+		return c.last
+	}
+	return c.Quote
 }
 
 // part returns what differs in request i: the last makes what is left.
@@ -295,18 +304,17 @@ func (x *route) quote(c *Candidate, plain fal.Request[fal.Images]) (needs, error
 	}
 	c.Quote = q
 	full := int64(c.Calls)
-	last := pricing.Quote{}
 	if len(c.seeds) > 1 {
 		full--
 		u.Outputs = c.seeds[1].count
-		if last, err = x.table().Estimate(u); err != nil {
+		if c.last, err = x.table().Estimate(u); err != nil {
 			return needPrice, err
 		}
 	}
 	for _, sum := range []struct {
 		to         *pricing.USD
 		each, last pricing.USD
-	}{{&c.Min, q.Min, last.Min}, {&c.Expected, q.Expected, last.Expected}, {&c.Max, q.Max, last.Max}} {
+	}{{&c.Min, q.Min, c.last.Min}, {&c.Expected, q.Expected, c.last.Expected}, {&c.Max, q.Max, c.last.Max}} {
 		total, err := sum.each.Mul(full)
 		if err == nil {
 			total, err = total.Add(sum.last)
@@ -387,13 +395,8 @@ func (x *route) hurry(e *endpoint) (acceleration string, turbo bool) {
 // losses returns what of the task the endpoint cannot do.
 func (x *route) losses(e *endpoint) []Loss {
 	var out []Loss
-	t := x.task
-	lose := func(f Feature, text string) { out = append(out, Loss{f, x.policy.Losses[f], text}) }
 	for f, text := range x.lost(e) {
-		lose(f, text)
-	}
-	if len(t.LoRAs) > 0 && slices.ContainsFunc(t.LoRAs, func(l LoRA) bool { return l.Base == "" }) {
-		lose(FeatureLoRABase, "the task does not say which model the LoRA was trained for: it may not fit")
+		out = append(out, Loss{f, x.policy.Losses[f], text})
 	}
 	return out
 }
@@ -421,6 +424,7 @@ func (x *route) lost(e *endpoint) iter.Seq2[Feature, string] {
 			{x.facts.has(multilingual) && e.chinese() && !x.chinese(), FeatureLanguage, "is documented for Chinese and English alone"},
 			{!t.Mask.IsZero() && e.task != "inpaint" && e.task != "erase", FeatureMask, "takes no mask: it is left out"},
 			{t.Edit == EditAngle && e.task == "edit", FeatureAngle, "turns the camera by words alone: the prompt says where it goes"},
+			{slices.ContainsFunc(t.LoRAs, func(l LoRA) bool { return l.Base == "" }), FeatureLoRABase, "the task does not say which model the LoRA was trained for: it may not fit"},
 			{e.retired, FeatureCurrent, "may be retired: newer lists of models leave it out"},
 		} {
 			if l.is && !yield(l.feature, l.text) {

@@ -71,6 +71,7 @@ func TestCompile(t *testing.T) {
 		{"text that is there", router.Task{Prompt: "a sign FISH", Text: []string{"FISH"}}, qwen.Image{Prompt: "a sign FISH"}},
 		{"references by sign", router.Task{Prompt: "@image1 on @Image2", Pictures: two}, flux.Pro2Edit{Prompt: "@image1 on @Image2", ImageURLs: []fal.File{a, b}}},
 		{"references by number", router.Task{Prompt: "@image1 on @Image2", Pictures: two}, qwen.Image2Edit{Prompt: "image 1 on image 2", ImageURLs: []fal.File{a, b}}},
+		{"an address is no reference", router.Task{Prompt: "write me@image1.com on @image1", Pictures: two[:1]}, flux.KontextPro{Prompt: "write me@image1.com on image 1", ImageURL: a}},
 		{"one picture", router.Task{Prompt: "red", Pictures: two[:1]}, flux.KontextPro{Prompt: "red", ImageURL: a}},
 		{"preview", router.Task{Prompt: "x", Stage: router.StagePreview}, qwen.Image{Prompt: "x", UseTurbo: true, Acceleration: qwen.AccelerationHigh}},
 		{"preview with text", router.Task{Prompt: "the words 'x'", Stage: router.StagePreview}, qwen.Image{Prompt: "the words 'x'", UseTurbo: true, Acceleration: qwen.AccelerationRegular}},
@@ -189,6 +190,19 @@ func TestLosses(t *testing.T) {
 				t.Errorf("%s is a candidate although it lacks %s", model, f)
 			}
 		}
+	}
+}
+
+// A LoRA whose model is not named is a doubt that can be ruled out.
+func TestLoRABase(t *testing.T) {
+	t.Parallel()
+	task := router.Task{Prompt: "x", LoRAs: []router.LoRA{{Path: "a/b"}}, Require: []router.Feature{router.FeatureLoRABase}}
+	if r, err := router.Route(task); err == nil {
+		t.Errorf("%v is the first choice for a LoRA of no known base", r.Best().Model)
+	}
+	task.LoRAs[0].Base = "qwen.Image"
+	if r, err := router.Route(task); err != nil || r.Best().Model.Go != "qwen.Image" || len(r.Best().Losses) != 0 {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -383,6 +397,7 @@ func TestWrongTasks(t *testing.T) {
 	}
 	for name, task := range map[string]router.Task{
 		"nothing":              {},
+		"structured reference": {Structured: &flux.StructuredPrompt{Scene: "the mug of @image2"}, Pictures: pictures(1)},
 		"edit without picture": {Prompt: "x", Edit: router.EditStyle},
 		"inpaint without mask": {Prompt: "x", Edit: router.EditInpaint, Pictures: pictures(1)},
 		"no garment":           {Prompt: "x", Edit: router.EditTryOn, Pictures: pictures(1)},

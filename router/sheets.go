@@ -69,18 +69,18 @@ func because(reasons []Reason, losses []Loss) []string {
 }
 
 // words returns the prompt as a person reads it.
-func (t *Task) words() string {
-	p := newPrompts(t)
-	return p.prose
-}
+func (t *Task) words() string { return newPrompts(t).prose }
 
 // entries returns the pictures of an attempt, or its error.
 func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []string) []sheet.Entry {
 	e := sheet.Entry{
 		Title: a.Model.Title, Endpoint: a.Model.ID, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: reasons,
 	}
-	if a.Spent > 0 {
-		e.Price = a.Spent.String()
+	switch {
+	case a.Billed > 0:
+		e.Price = a.Billed.String()
+	case a.Spent > 0:
+		e.Price = "at most " + a.Spent.String()
 	}
 	if a.Result == nil || len(a.Result.Images) == 0 {
 		e.Error = "the result has no picture"

@@ -79,7 +79,7 @@ func Trainers(t Training) ([]Trainer, error) {
 			cheapest = q.Max
 		}
 		if t.MaxPrice == 0 || q.Max <= t.MaxPrice {
-			out = append(out, trainer(m, q))
+			out = append(out, trainer(m, t.Lesson, q))
 		}
 	}
 	switch {
@@ -144,13 +144,16 @@ func named(m schema.Model) func(string) bool {
 	}
 }
 
-func trainer(m schema.Model, q pricing.Quote) Trainer {
+func trainer(m schema.Model, lesson Lesson, q pricing.Quote) Trainer {
 	out := Trainer{
 		Model: Model{Go: m.Package + "." + m.Type, ID: m.ID, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
 		Quote: q,
 	}
 	reason := Reason{Rule: "flux-lora", Text: "FLUX has a mature LoRA ecosystem with established tools", Source: "article, Choose FLUX when 3: LoRA fine-tuning"}
-	if m.Package == "qwen" {
+	switch {
+	case m.Package == "qwen" && lesson != LearnSubject:
+		reason = Reason{Rule: "qwen-lora-trainers", Text: "Qwen Image has trainers of its own for generation and for editing", Source: "article, TL;DR: LoRA ecosystem"}
+	case m.Package == "qwen":
 		reason = Reason{Rule: "qwen-lora-training", Text: "Qwen Image has the cheapest training, $2 for 1,000 steps", Source: "article, Choose Qwen Image when 5: LoRA training cost"}
 	}
 	out.Reasons = []Reason{reason}

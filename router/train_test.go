@@ -29,6 +29,11 @@ func TestTrainers(t *testing.T) {
 			}
 		}
 	}
+	// What is said of the cheapest is said of what it is true for alone.
+	edits, err := router.Trainers(router.Training{Lesson: router.LearnEdit, Only: []string{"qwen"}})
+	if err != nil || edits[0].Reasons[0].Rule != "qwen-lora-trainers" {
+		t.Errorf("%+v, %v", edits, err)
+	}
 	// The prices that the article gives for 1,000 steps.
 	all, err := router.Trainers(router.Training{})
 	if err != nil {

@@ -14,19 +14,17 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 		writeDetail(w, http.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
-	endpoint, streams := strings.CutSuffix(path, "/stream")
-	op := OpRun
+	op, streams := OpRun, strings.HasSuffix(path, "/stream")
 	if streams {
 		op = OpStream
-		if known(path) {
-			endpoint = path // the id itself ends in /stream
+		// Those stream whose id with /stream is in the catalogue. Which others
+		// do, no source tells.
+		if !known(path) {
+			writeDetail(w, http.StatusNotFound, "Path /"+path+" not found")
+			return
 		}
 	}
-	if streams && !streamed(path) {
-		writeDetail(w, http.StatusNotFound, "Path /"+path+" not found")
-		return
-	}
-	s.faulty(w, r, op, endpoint, func(w http.ResponseWriter) {
+	s.faulty(w, r, op, path, func(w http.ResponseWriter) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBody))
 		if err != nil {
 			writeDetail(w, http.StatusBadRequest, "The request body could not be read")
@@ -38,11 +36,11 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			return
 		}
 		id := s.newID()
-		result := s.perform(endpoint, r.Header, body, id, s.effects(r, op, endpoint))
+		result := s.perform(path, r.Header, body, id, s.effects(r, op, path))
 		result.header["X-Fal-Request-Id"] = id
 		s.mu.Lock()
 		s.ledger.Runs++
-		s.bill(id, endpoint, result, r, p)
+		s.bill(id, path, result, r, p)
 		s.mu.Unlock()
 		if streams && result.status == http.StatusOK {
 			s.stream(w, r, result)
@@ -53,10 +51,6 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 		}
 	})
 }
-
-// streamed reports whether an endpoint is known to stream: those whose id with
-// /stream is in the catalogue. Which others do, no source tells.
-func streamed(path string) bool { return known(path) }
 
 // stream sends the result several times, as a model does whose pictures get
 // better. The last one is final.

@@ -11,6 +11,7 @@
 package refs
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -24,17 +25,27 @@ import (
 // number of files given. Each number is noted once, in the order of the prompt.
 func Check(l *check.List, field, prompt string, files int) {
 	var noted []int
-	for at := 0; ; {
-		n, start, end := next(prompt, at)
-		if end == 0 {
-			return
-		}
-		at = end
+	for n, span := range All(prompt) {
+		start, end := span[0], span[1]
 		if n >= 1 && n <= files || slices.Contains(noted, n) {
 			continue
 		}
 		noted = append(noted, n)
 		l.Add(field, strconv.Quote(prompt[start:end]), missing(n, files))
+	}
+}
+
+// All yields the number of each reference of the prompt, in order, and where it
+// starts and ends.
+func All(prompt string) iter.Seq2[int, [2]int] {
+	return func(yield func(int, [2]int) bool) {
+		for at := 0; ; {
+			n, start, end := next(prompt, at)
+			if end == 0 || !yield(n, [2]int{start, end}) {
+				return
+			}
+			at = end
+		}
 	}
 }
 
@@ -68,13 +79,8 @@ func Unmentioned(prompt string, files int) []int {
 			seen[n-1] = true
 		}
 	}
-	for at := 0; ; {
-		n, _, end := next(prompt, at)
-		if end == 0 {
-			break
-		}
+	for n := range All(prompt) {
 		mark(n)
-		at = end
 	}
 	for at := 0; ; {
 		n, end := nextWord(prompt, at)
