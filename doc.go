@@ -6,7 +6,7 @@
 //   - [github.com/falimage/falimage-go/flux] and
 //     [github.com/falimage/falimage-go/qwen] have one request type for each
 //     model.
-//   - [github.com/falimage/falimage-go/dataset] packs pictures and captions for
+//   - [github.com/falimage/falimage-go/fal/dataset] packs pictures and captions for
 //     the LoRA trainers.
 //   - [github.com/falimage/falimage-go/pricing] knows what a request will
 //     cost, and what it did cost, in exact money.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/falimage/falimage-go/dataset"
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -176,7 +176,7 @@ func _() any {
 func _(ctx context.Context, client *fal.Client, req flux.Pro2) any {
 	out, err := fal.Subscribe(ctx, client, req)
 	var invalid *fal.ValidationError
-	var unknown *fal.SubmitUnknownError
+	var unknown *fal.OutcomeUnknownError
 	var failed *fal.Error
 	switch {
 	case errors.As(err, &invalid):

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // Client talks to fal. The zero value is ready to use and takes the API key
@@ -118,9 +118,9 @@ func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response,
 	})
 }
 
-// discreet takes the API key out of a text that a server has sent. It is
+// redact takes the API key out of a text that a server has sent. It is
 // called before the text is shortened, which could leave a part of the key.
-func (c *Client) discreet(s string) string {
+func (c *Client) redact(s string) string {
 	key, err := c.Key.text()
 	if err != nil {
 		return s

@@ -61,7 +61,7 @@ func TestRun(t *testing.T) {
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s: error = %v, want one with %q", tt.name, err, tt.err)
 		}
-		if _, unknown := errors.AsType[*fal.SubmitUnknownError](err); unknown != tt.unknown {
+		if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); unknown != tt.unknown {
 			t.Errorf("%s: error = %v", tt.name, err)
 		}
 		if e, ok := errors.AsType[*fal.DecodeError](err); ok && len(e.Body) == 0 {

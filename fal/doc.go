@@ -20,7 +20,7 @@
 // # Money
 //
 // A request that fal may have accepted is never sent again. If the answer to
-// it is lost, the error is a [*SubmitUnknownError]. Requests are checked on
+// it is lost, the error is a [*OutcomeUnknownError]. Requests are checked on
 // this side first: a [*ValidationError] lists every problem and has cost
 // nothing.
 //

@@ -66,7 +66,7 @@ func TestNeverPaysTwice(t *testing.T) {
 			if (err == nil) != tt.ok || tt.ok && len(out.Images) != 1 {
 				t.Errorf("got %v, %v", out, err)
 			}
-			if _, unknown := errors.AsType[*fal.SubmitUnknownError](err); unknown != tt.unknown {
+			if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); unknown != tt.unknown {
 				t.Errorf("error = %v", err)
 			}
 			_, isError := errors.AsType[*fal.Error](err)

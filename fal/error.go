@@ -114,11 +114,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// SubmitUnknownError says that a request was sent but it is not known whether
+// OutcomeUnknownError says that a request was sent but it is not known whether
 // fal accepted it: the answer was lost, cut off or unreadable. It is never
 // sent again by this package. The job may be running, and may be charged; look
 // for it in the request history before sending it once more.
-type SubmitUnknownError struct {
+type OutcomeUnknownError struct {
 	Endpoint string
 	// RequestID is the id of the job in the rare case that it is known: it
 	// can then be taken up by [Resume].
@@ -131,7 +131,7 @@ type SubmitUnknownError struct {
 	Err    error
 }
 
-func (e *SubmitUnknownError) Error() string {
+func (e *OutcomeUnknownError) Error() string {
 	id := ""
 	if e.RequestID != "" {
 		id = " (request " + e.RequestID + ")"
@@ -140,7 +140,7 @@ func (e *SubmitUnknownError) Error() string {
 		e.Endpoint, e.Sent.UTC().Format(time.RFC3339), id, e.Err)
 }
 
-func (e *SubmitUnknownError) Unwrap() error { return e.Err }
+func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // JobError says that something went wrong after fal accepted a job, on this
 // side of the wire or in between: the job itself may well succeed. Take it up
@@ -188,7 +188,7 @@ func RequestID(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RequestID
 	}
-	if e, ok := errors.AsType[*SubmitUnknownError](err); ok {
+	if e, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 		return e.RequestID
 	}
 	if e, ok := errors.AsType[*DecodeError](err); ok {

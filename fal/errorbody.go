@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // Names of error types that fal itself does not give.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/tmaxmax/go-sse"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 const (

@@ -378,7 +378,7 @@ func TestSubmitGrace(t *testing.T) {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error = %v, want the deadline", err)
 				}
-				_, unknown := errors.AsType[*fal.SubmitUnknownError](err)
+				_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
 				if unknown != tt.unknown || (fal.RequestID(err) == "job-1") == tt.unknown {
 					t.Errorf("error = %v", err)
 				}
@@ -449,7 +449,7 @@ func TestSubmitAnswers(t *testing.T) {
 					}
 					return
 				}
-				_, unknown := errors.AsType[*fal.SubmitUnknownError](err)
+				_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
 				if unknown != tt.unknown {
 					t.Errorf("unknown = %v, want %v: %v", unknown, tt.unknown, err)
 				}

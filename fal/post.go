@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // grace is how long an answer is waited for after the context ended, when the
@@ -20,7 +20,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	resp, err := p.c.transport.Send(ctx, req)
 	if err != nil {
 		if sendErr, ok := errors.AsType[*transport.Error](err); ok && sendErr.MaybeSent {
-			return nil, &SubmitUnknownError{Endpoint: p.endpoint, Sent: start, Err: err}
+			return nil, &OutcomeUnknownError{Endpoint: p.endpoint, Sent: start, Err: err}
 		}
 		err = refused(p.endpoint, "not sent", err)
 		p.money.Released(err)
@@ -35,7 +35,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if turnedAway := e.Status == http.StatusServiceUnavailable && e.RequestID == ""; e.Status >= 500 && !falsOwn && !turnedAway {
 		// The answer is not fal's: a machine in between may have passed the
 		// request on before it failed. Only with 503 it says that it did not.
-		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
+		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
 	}
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {
 		e.Billing = NotBilled // the queue charges nothing for what it does not accept
@@ -62,8 +62,8 @@ func turnedDown(e *Error) bool {
 func (c *Client) newError(endpoint, requestID string, resp *http.Response, body []byte) *Error {
 	// The body is cleared of it before it is cut to pieces; the texts once
 	// more, as JSON may have written it in another way.
-	e := newError(endpoint, requestID, resp.StatusCode, resp.Header, []byte(c.discreet(string(body))))
-	hide := func(s *string) { *s = c.discreet(*s) }
+	e := newError(endpoint, requestID, resp.StatusCode, resp.Header, []byte(c.redact(string(body))))
+	hide := func(s *string) { *s = c.redact(*s) }
 	hide(&e.Message)
 	hide(&e.Type)
 	hide(&e.RequestID)

@@ -14,12 +14,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // Submit puts a request into fal's queue and returns as soon as it is
 // accepted. If fal may have accepted it but that is not known, the error is a
-// [*SubmitUnknownError]; the request is then never sent again.
+// [*OutcomeUnknownError]; the request is then never sent again.
 //
 // If the context ends while the request is on its way, Submit waits a few
 // seconds more for the answer, so that an accepted job is not lost: the error
@@ -153,10 +153,10 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	answer, ok := decodeSubmit(body)
 	if err != nil || !ok {
 		if err == nil {
-			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText([]byte(p.c.discreet(string(body))))))
+			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText([]byte(p.c.redact(string(body))))))
 		}
-		id := cmp.Or(headerID, p.c.discreet(answer.RequestID), requestIDIn(body))
-		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
+		id := cmp.Or(headerID, p.c.redact(answer.RequestID), requestIDIn(body))
+		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
 	}
 	p.money.Accepted(answer.RequestID)
 	j := &job{
@@ -261,7 +261,7 @@ func (j *job) status(ctx context.Context) (Status, error) {
 	}
 	b, ok := decodeStatus(body)
 	if !ok {
-		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText([]byte(j.c.discreet(string(body)))))))
+		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText([]byte(j.c.redact(string(body)))))))
 	}
 	return j.saw(&b), nil
 }

@@ -18,7 +18,7 @@ import (
 
 // Run calls the model directly and returns its result. There is no queue: if
 // the connection is lost, so is the result, which may be charged all the same
-// (the error is then a [*SubmitUnknownError]), and fal refuses the call (status
+// (the error is then a [*OutcomeUnknownError]), and fal refuses the call (status
 // 429) if too many of the account are running. Prefer [Subscribe].
 func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Option) (*Out, error) {
 	p, err := prepare(ctx, c, r, opts, false)
@@ -33,7 +33,7 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Option
 	meta := p.meta(resp, start)
 	body, err := readAll(resp, maxBody)
 	if err != nil {
-		return nil, &SubmitUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
 	}
 	meta.Elapsed = time.Since(start)
 	out, err := decode[Out](meta, body)
@@ -80,7 +80,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	defer resp.Body.Close()
 	meta := p.meta(resp, start)
 	lost := func(err error) error {
-		return &SubmitUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+		return &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
 	}
 	if !isEventStream(resp) {
 		return nil, lost(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))
@@ -181,9 +181,9 @@ func (c *Client) streamError(event string, data []byte) *Error {
 	if !failed {
 		return nil
 	}
-	data = []byte(c.discreet(string(data)))
+	data = []byte(c.redact(string(data)))
 	e, _ := parseErrorBody(data)
-	e.Message = cmp.Or(c.discreet(b.Reason), e.Message, "the stream reported an error: "+quoteShort(plainText(data)))
+	e.Message = cmp.Or(c.redact(b.Reason), e.Message, "the stream reported an error: "+quoteShort(plainText(data)))
 	return &e
 }
 

@@ -172,8 +172,8 @@ func TestTruncatedSubmit(t *testing.T) {
 	t.Cleanup(srv.Close)
 	client := &fal.Client{Key: fal.NewKey(secret), Hosts: fal.Hosts{Queue: srv.URL}, Logger: slog.New(slog.DiscardHandler)}
 	_, err := fal.Submit(t.Context(), client, request)
-	if unknown, ok := errors.AsType[*fal.SubmitUnknownError](err); !ok || unknown.RequestID != "job-1" {
-		t.Errorf("got %v, want the id in a SubmitUnknownError", err)
+	if unknown, ok := errors.AsType[*fal.OutcomeUnknownError](err); !ok || unknown.RequestID != "job-1" {
+		t.Errorf("got %v, want the id in a OutcomeUnknownError", err)
 	}
 	for _, id := range []string{"..", ".", "", "a/b"} {
 		if _, err := fal.Resume(client, request.Endpoint(), id).Cancel(t.Context()); err == nil || !strings.Contains(err.Error(), "is not a request id") {

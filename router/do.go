@@ -188,7 +188,7 @@ func ends(err error) bool {
 // maybeRunning reports whether an error leaves open what became of the
 // request. Such errors may wrap a [fal.Error], and so are looked for first.
 func maybeRunning(err error) bool {
-	_, unknown := errors.AsType[*fal.SubmitUnknownError](err)
+	_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
 	_, lost := errors.AsType[*fal.JobError](err)
 	_, broken := errors.AsType[*fal.DecodeError](err)
 	return unknown || lost || broken

@@ -87,7 +87,7 @@ func TestDo(t *testing.T) {
 			if (err != nil) != failed || len(out.Images()) > 0 == failed {
 				t.Errorf("%d pictures, %v", len(out.Images()), err)
 			}
-			if _, unknown := errors.AsType[*fal.SubmitUnknownError](err); unknown != tt.unknown {
+			if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); unknown != tt.unknown {
 				t.Errorf("got %v", err)
 			}
 			if posts := srv.Ledger().Posts; posts != tt.posts {
@@ -317,7 +317,7 @@ func TestDraftRefusals(t *testing.T) {
 	}
 	srv.InjectFor(schnell, faltest.OpSubmit, faltest.LostAnswer(), 1)
 	out, err := router.Draft(t.Context(), client, task, router.Drafts{Count: 3}, first)
-	if _, unknown := errors.AsType[*fal.SubmitUnknownError](err); !unknown || len(out.Finals) != 0 {
+	if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); !unknown || len(out.Finals) != 0 {
 		t.Errorf("got %v", err)
 	}
 }

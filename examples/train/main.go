@@ -17,9 +17,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/falimage/falimage-go/dataset"
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/flux"
 )
 

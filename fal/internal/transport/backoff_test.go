@@ -15,7 +15,7 @@ import (
 
 	"github.com/jarcoal/httpmock"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // A server that answers, but only to say that it cannot, earns no repetitions.

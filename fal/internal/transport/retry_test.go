@@ -20,7 +20,7 @@ import (
 
 	"github.com/jarcoal/httpmock"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 const (

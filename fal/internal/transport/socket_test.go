@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // These tests run against real sockets: what a mock cannot show.

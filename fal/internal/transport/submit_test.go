@@ -17,7 +17,7 @@ import (
 
 	"github.com/jarcoal/httpmock"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // These tests are about money: ways in which a submit could be sent twice that

@@ -42,7 +42,7 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := rt.try(req, x)
 	if err != nil {
-		err = discreet(err, req)
+		err = redact(err, req)
 	}
 	rt.t.log(req, x, resp, err, start)
 	x.last.note(resp, err)
@@ -153,8 +153,8 @@ func (rt *roundTripper) tryBackup(x *exchange, req *http.Request) *http.Response
 
 const keyPrefix = "Key "
 
-// discreet replaces an error of the user's RoundTripper that repeats the key.
-func discreet(err error, req *http.Request) error {
+// redact replaces an error of the user's RoundTripper that repeats the key.
+func redact(err error, req *http.Request) error {
 	key := strings.TrimPrefix(req.Header.Get("Authorization"), keyPrefix)
 	if key == "" || !strings.Contains(err.Error(), key) {
 		return err

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // Frame types and flags of HTTP/2 (RFC 9113).

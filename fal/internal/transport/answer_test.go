@@ -18,7 +18,7 @@ import (
 
 	"github.com/jarcoal/httpmock"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // roundTrip is a RoundTripper made of a function, which may misbehave in ways

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jarcoal/httpmock"
 
-	"github.com/falimage/falimage-go/internal/transport"
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 func TestTrusts(t *testing.T) {

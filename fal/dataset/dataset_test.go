@@ -24,8 +24,8 @@ import (
 	"github.com/HugoSmits86/nativewebp"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/falimage/falimage-go/dataset"
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/dataset"
 )
 
 // Pictures of each format, 2 by 2 pixels.
