@@ -16,6 +16,7 @@ import (
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
+	"github.com/falimage/falimage-go/router/studio"
 )
 
 // TestReadmeIsCompiled makes sure that every Go block of the README stands in
@@ -111,24 +112,24 @@ func _(ctx context.Context, client *fal.Client) error {
 	return err
 }
 
-func _(ctx context.Context, client *fal.Client, sharpness func(context.Context, router.Variant) (float64, error), file io.Writer) error {
+func _(ctx context.Context, client *fal.Client, sharpness func(context.Context, studio.Variant) (float64, error), file io.Writer) error {
 	task := router.Task{Prompt: "a matte black mug on marble, product photography", MaxPrice: 2 * pricing.Dollar}
 
 	// The best model, and the next one if it is down; never after a lost answer.
-	outcome, err := router.Do(ctx, client, task)
+	outcome, err := studio.Do(ctx, client, task)
 	if err != nil {
 		return err
 	}
 	fmt.Println(len(outcome.Images()), outcome.Billed)
 
 	// Seven drafts at $0.003, the best three again at $0.03.
-	drafted, err := router.Draft(ctx, client, task, router.Drafts{Count: 7, Finals: 3}, router.ByScore(3, sharpness))
+	drafted, err := studio.Draft(ctx, client, task, studio.Drafts{Count: 7, Finals: 3}, studio.ByScore(3, sharpness))
 	if err != nil {
 		return err
 	}
 
 	// The same task on several models at once, into a page to look at.
-	compared, err := router.Compare(ctx, client, task, []string{"flux.Pro2", "qwen.Image2Pro"})
+	compared, err := studio.Compare(ctx, client, task, []string{"flux.Pro2", "qwen.Image2Pro"})
 	if err != nil {
 		return err
 	}

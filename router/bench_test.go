@@ -2,9 +2,7 @@ package router_test
 
 import (
 	"testing"
-	"time"
 
-	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -20,21 +18,6 @@ func BenchmarkRoute(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := router.Route(task); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkCompare compares one and four models that take 100 ms each.
-func BenchmarkCompare(b *testing.B) {
-	_, client := local(b, faltest.RunTime(100*time.Millisecond))
-	names := []string{"flux.Schnell", "flux.Pro2", "qwen.Image", "qwen.Image2Pro"}
-	for name, n := range map[string]int{"1": 1, "4": 4} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if _, err := router.Compare(b.Context(), client, router.Task{Prompt: "a mug"}, names[:n]); err != nil {
 					b.Fatal(err)
 				}
 			}

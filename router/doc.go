@@ -8,9 +8,8 @@
 //	out, err := fal.Subscribe(ctx, client, best.Request)
 //
 // Routing is a pure function: it sends nothing, opens no file, and gives the
-// same answer each time. [Do] does a task and falls back on other models,
-// [Draft] makes cheap variants and then better ones of those you pick, [Compare]
-// does a task with several models at once.
+// same answer each time. Package studio does what was chosen, with fallbacks,
+// drafts and comparisons; package sheet shows it.
 //
 // # How models are chosen
 //

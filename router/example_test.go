@@ -38,25 +38,6 @@ func ExampleRoute_conflict() {
 	// router: no model can do all of this together: a price of at most $0.001 for each picture; without "a price of at most $0.001 for each picture": FLUX.1 [schnell] (flux.Schnell) for $0.003
 }
 
-func ExamplePlanDrafts() {
-	// The article's split: 70 of 100 pictures are drafts.
-	plan, err := router.PlanDrafts(
-		router.Task{Prompt: "a mug on marble, product photography", Size: "square_hd"},
-		router.Drafts{Count: 7_000, Finals: 3_000})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, row := range plan.Cost.Rows {
-		fmt.Println(row.Images, row.Name, row.Expected)
-	}
-	fmt.Println(plan.Cost.Expected)
-	// Output:
-	// 7000 drafts by FLUX.1 [schnell] $21.00
-	// 3000 finals by FLUX.2 [pro] $90.00
-	// $111.00
-}
-
 func ExampleTrainers() {
 	trainers, err := router.Trainers(router.Training{Lesson: router.LearnSubject, Ecosystem: true})
 	if err != nil {

@@ -44,6 +44,10 @@ func newPrompts(t *Task) prompts {
 	return p
 }
 
+// Prose returns the prompt as a person reads it: a structured one in sentences,
+// and the colours and text of the task where the prompt lacks them.
+func (t *Task) Prose() string { return newPrompts(t).prose }
+
 // of returns the form for a model.
 func (p *prompts) of(e *endpoint) string {
 	switch {

@@ -66,17 +66,23 @@ type seeded struct {
 
 type compileFunc func(seeded) fal.Request[fal.Images]
 
-// Requests returns all requests that the task takes. Where the task has a
-// seed, each request after the first has the next one, so that they do not all
-// make the same picture.
-func (c *Candidate) Requests() iter.Seq[fal.Request[fal.Images]] {
-	return func(yield func(fal.Request[fal.Images]) bool) {
+// Requests returns all requests that the task takes, each with its quote.
+// Where the task has a seed, each request after the first has the next one, so
+// that they do not all make the same picture.
+func (c *Candidate) Requests() iter.Seq2[fal.Request[fal.Images], pricing.Quote] {
+	return func(yield func(fal.Request[fal.Images], pricing.Quote) bool) {
 		for i := range c.Calls {
-			if !yield(c.request(i)) {
+			if !yield(c.request(i), c.quote(i)) {
 				return
 			}
 		}
 	}
+}
+
+// WithSeed returns the first request with a seed, which a model that takes none
+// leaves out.
+func (c *Candidate) WithSeed(seed uint64) fal.Request[fal.Images] {
+	return c.compile(seeded{c.seeds[0].count, &seed})
 }
 
 // request returns one of the requests.

@@ -101,7 +101,7 @@ type Task struct {
 type Picture struct {
 	File fal.File `json:"url"`
 	// Width and Height are in pixels; 0 where they are not known, which makes
-	// prices ranges. [Local] and [Remote] look them up.
+	// prices ranges. [LocalPictures] looks them up.
 	Width  int `json:"width,omitzero"`
 	Height int `json:"height,omitzero"`
 }

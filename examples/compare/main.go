@@ -27,6 +27,7 @@ import (
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
+	"github.com/falimage/falimage-go/router/studio"
 )
 
 // test is a prompt of the comparison.
@@ -112,7 +113,7 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 func quote(tasks []router.Task, models []string) (pricing.Plan, error) {
 	var quotes []pricing.Quote
 	for _, t := range tasks {
-		candidates, err := router.PlanComparison(t, models)
+		candidates, err := studio.PlanComparison(t, models)
 		if err != nil {
 			return pricing.Plan{}, err
 		}
@@ -124,11 +125,11 @@ func quote(tasks []router.Task, models []string) (pricing.Plan, error) {
 }
 
 // compare does all tasks at once.
-func compare(ctx context.Context, client *fal.Client, tasks []router.Task, models []string) ([]*router.Comparison, error) {
-	out, failures := make([]*router.Comparison, len(tasks)), make([]error, len(tasks))
+func compare(ctx context.Context, client *fal.Client, tasks []router.Task, models []string) ([]*studio.Comparison, error) {
+	out, failures := make([]*studio.Comparison, len(tasks)), make([]error, len(tasks))
 	var wait sync.WaitGroup
 	for i, t := range tasks {
-		wait.Go(func() { out[i], failures[i] = router.Compare(ctx, client, t, models) })
+		wait.Go(func() { out[i], failures[i] = studio.Compare(ctx, client, t, models) })
 	}
 	wait.Wait()
 	return out, errors.Join(failures...)
@@ -136,7 +137,7 @@ func compare(ctx context.Context, client *fal.Client, tasks []router.Task, model
 
 // report prints what each picture cost and took, and returns what was spent at
 // most. The error joins those of the pictures that are missing.
-func report(w io.Writer, tests []test, comparisons []*router.Comparison) (spent pricing.USD, failure error) {
+func report(w io.Writer, tests []test, comparisons []*studio.Comparison) (spent pricing.USD, failure error) {
 	var billed pricing.USD
 	for i, c := range comparisons {
 		fmt.Fprintf(w, "\n%d  %s\n", i+1, cmp.Or(tests[i].title, tests[i].prompt))
@@ -166,7 +167,7 @@ func report(w io.Writer, tests []test, comparisons []*router.Comparison) (spent 
 }
 
 // titles returns the names of the models.
-func titles(comparisons []*router.Comparison) []string {
+func titles(comparisons []*studio.Comparison) []string {
 	var out []string
 	for i := range comparisons[0].Models {
 		out = append(out, comparisons[0].Models[i].Candidate.Model.Title)

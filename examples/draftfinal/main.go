@@ -22,11 +22,12 @@ import (
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
+	"github.com/falimage/falimage-go/router/studio"
 )
 
 func main() {
 	var task router.Task
-	var drafts router.Drafts
+	var drafts studio.Drafts
 	flag.StringVar(&task.Prompt, "prompt", "A matte black ceramic coffee mug on a sunlit marble countertop, morning light streaming through linen curtains, editorial product photography style", "what the pictures show")
 	size := flag.String("size", string(fal.SquareHD), "size of the pictures, such as 1920x1080")
 	flag.IntVar(&drafts.Count, "drafts", 7, "number of drafts")
@@ -60,8 +61,8 @@ func main() {
 }
 
 // plan prints what drafts and finals cost.
-func plan(w io.Writer, t router.Task, d router.Drafts) error {
-	p, err := router.PlanDrafts(t, d)
+func plan(w io.Writer, t router.Task, d studio.Drafts) error {
+	p, err := studio.PlanDrafts(t, d)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func plan(w io.Writer, t router.Task, d router.Drafts) error {
 }
 
 // show prints a plan, and what as many pictures cost without drafts.
-func show(w io.Writer, p *router.DraftPlan) error {
+func show(w io.Writer, p *studio.DraftPlan) error {
 	fmt.Fprintf(w, "What it will cost:\n%v", p.Cost)
 	all, err := pricing.NewPlan(p.Cost.Images, pricing.Part{Quote: p.Final.Quote})
 	if err != nil {
@@ -80,7 +81,7 @@ func show(w io.Writer, p *router.DraftPlan) error {
 }
 
 // run does it with a real fal or a simulated one.
-func run(ctx context.Context, w io.Writer, t router.Task, d router.Drafts, by, out string) error {
+func run(ctx context.Context, w io.Writer, t router.Task, d studio.Drafts, by, out string) error {
 	client, simulated, stop := demo.Client()
 	defer stop()
 	if simulated {
@@ -90,7 +91,7 @@ func run(ctx context.Context, w io.Writer, t router.Task, d router.Drafts, by, o
 }
 
 // paint makes drafts and finals, saves the finals and writes the contact sheet.
-func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool, t router.Task, d router.Drafts, by, out string) error {
+func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool, t router.Task, d studio.Drafts, by, out string) error {
 	pick, err := picker(client, w, by, d)
 	if err != nil {
 		return err
@@ -99,8 +100,8 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 		return err
 	}
 	// Whoever must ask a person first does it here.
-	d.Approve = func(p *router.DraftPlan) error { return show(w, p) }
-	made, failure := router.Draft(ctx, client, t, d, pick)
+	d.Approve = func(p *studio.DraftPlan) error { return show(w, p) }
+	made, failure := studio.Draft(ctx, client, t, d, pick)
 	if made == nil {
 		return failure // nothing was sent
 	}

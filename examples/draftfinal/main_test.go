@@ -14,6 +14,7 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/studio"
 )
 
 // The article's month: 7,000 drafts and 3,000 finals.
@@ -21,7 +22,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	task := router.Task{Prompt: "a photo of a mug", Size: "square_hd", Only: []string{"flux.Pro2"}}
-	if err := plan(&out, task, router.Drafts{Count: 7000, Finals: 3000, Models: []string{"flux.Schnell"}}); err != nil {
+	if err := plan(&out, task, studio.Drafts{Count: 7000, Finals: 3000, Models: []string{"flux.Schnell"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"$21.00", "$90.00", "$111.00", "alone would cost $300.00"} {
@@ -34,7 +35,7 @@ func TestPlan(t *testing.T) {
 func TestPicker(t *testing.T) {
 	t.Parallel()
 	// Draft 1 failed.
-	variants := []router.Variant{{Index: 0}, {Index: 2}, {Index: 3}}
+	variants := []studio.Variant{{Index: 0}, {Index: 2}, {Index: 3}}
 	for _, tt := range []struct {
 		by   string
 		want []int
@@ -51,9 +52,9 @@ func TestPicker(t *testing.T) {
 		{",", nil, "empty"},
 	} {
 		var got []int
-		pick, err := picker(nil, io.Discard, tt.by, router.Drafts{Count: 4, Finals: 2})
+		pick, err := picker(nil, io.Discard, tt.by, studio.Drafts{Count: 4, Finals: 2})
 		if err == nil {
-			var picked []router.Variant
+			var picked []studio.Variant
 			picked, err = pick(t.Context(), variants)
 			for _, v := range picked {
 				got = append(got, v.Index)
@@ -104,7 +105,7 @@ func TestPaint(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "out")
 	task := router.Task{Prompt: "a photo of a mug", Size: "square"}
 	var out strings.Builder
-	if err := paint(t.Context(), &out, srv.Client(), true, task, router.Drafts{Count: 3, Finals: 2}, "contrast", folder); err != nil {
+	if err := paint(t.Context(), &out, srv.Client(), true, task, studio.Drafts{Count: 3, Finals: 2}, "contrast", folder); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"What it will cost:", "draft 2 by", "for 3 drafts and 2 finals", "contact sheet:"} {
@@ -128,7 +129,7 @@ func TestPaintNothing(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t)
 	task := router.Task{Prompt: "a photo of a mug", MaxPrice: pricing.Cent / 10}
-	err := paint(context.Background(), io.Discard, srv.Client(), true, task, router.Drafts{Count: 3}, "first", t.TempDir())
+	err := paint(context.Background(), io.Discard, srv.Client(), true, task, studio.Drafts{Count: 3}, "first", t.TempDir())
 	if err == nil || srv.Ledger().Posts != 0 {
 		t.Errorf("%v, %d requests", err, srv.Ledger().Posts)
 	}

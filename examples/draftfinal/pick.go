@@ -14,17 +14,17 @@ import (
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
-	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/studio"
 )
 
 // picker returns the way to pick drafts that a flag names.
-func picker(client *fal.Client, w io.Writer, by string, d router.Drafts) (router.Pick, error) {
+func picker(client *fal.Client, w io.Writer, by string, d studio.Drafts) (studio.Pick, error) {
 	n := d.Finals
 	switch by {
 	case "first":
-		return router.ByScore(n, func(_ context.Context, v router.Variant) (float64, error) { return -float64(v.Index), nil }), nil
+		return studio.ByScore(n, func(_ context.Context, v studio.Variant) (float64, error) { return -float64(v.Index), nil }), nil
 	case "random":
-		return router.ByScore(n, func(context.Context, router.Variant) (float64, error) { return rand.Float64(), nil }), nil
+		return studio.ByScore(n, func(context.Context, studio.Variant) (float64, error) { return rand.Float64(), nil }), nil
 	case "sharpness":
 		return byPicture(client, w, by, n, sharpness), nil
 	case "contrast":
@@ -58,11 +58,11 @@ func numbers(list string) ([]int, error) {
 }
 
 // byNumber picks the drafts with the given numbers, if they succeeded.
-func byNumber(numbers []int) router.Pick {
-	return func(_ context.Context, variants []router.Variant) ([]router.Variant, error) {
-		var out []router.Variant
+func byNumber(numbers []int) studio.Pick {
+	return func(_ context.Context, variants []studio.Variant) ([]studio.Variant, error) {
+		var out []studio.Variant
 		for _, n := range numbers {
-			i := slices.IndexFunc(variants, func(v router.Variant) bool { return v.Index == n })
+			i := slices.IndexFunc(variants, func(v studio.Variant) bool { return v.Index == n })
 			if i < 0 {
 				return nil, fmt.Errorf("there is no draft %d: it failed, or there are fewer", n)
 			}
@@ -73,8 +73,8 @@ func byNumber(numbers []int) router.Pick {
 }
 
 // byPicture picks the n drafts with the highest score, and prints the scores.
-func byPicture(client *fal.Client, w io.Writer, name string, n int, score func(image.Image) float64) router.Pick {
-	return router.ByScore(n, func(ctx context.Context, v router.Variant) (float64, error) {
+func byPicture(client *fal.Client, w io.Writer, name string, n int, score func(image.Image) float64) studio.Pick {
+	return studio.ByScore(n, func(ctx context.Context, v studio.Variant) (float64, error) {
 		m, err := client.Decode(ctx, v.Image)
 		if err != nil {
 			return 0, err

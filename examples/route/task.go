@@ -108,7 +108,7 @@ var controls = []control{
 	{"prompt", "what the pictures show, or what to change", func(t *router.Task, s string) error { t.Prompt = s; return nil }},
 	{"negative", "what the pictures must not show", func(t *router.Task, s string) error { t.NegativePrompt = s; return nil }},
 	{"pictures", "pictures to edit or refer to, paths or URLs, separated by commas", func(t *router.Task, s string) (err error) {
-		t.Pictures, err = router.Local(files(s)...)
+		t.Pictures, err = router.LocalPictures(files(s)...)
 		return err
 	}},
 	{"mask", "picture, path or URL, that is white where to change", func(t *router.Task, s string) error { t.Mask = file(s); return nil }},

@@ -1,12 +1,10 @@
-package router_test
+package studio_test
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +15,17 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/studio"
+)
+
+// Prompts of the comparison article.
+const (
+	posterPrompt  = "A vintage movie poster for a film called 'The Last Garden' starring Elena Voss, with tagline 'Some things grow back stronger' in serif typography, 1970s Saul Bass-inspired design"
+	journalPrompt = "Close-up of a weathered leather journal on a wooden desk, fountain pen resting across the open pages, warm afternoon light from a nearby window casting long shadows, shallow depth of field, shot on 85mm lens"
 )
 
 const (
+	cent    = pricing.Cent
 	pro2    = "fal-ai/flux-2-pro"
 	schnell = "fal-ai/flux/schnell"
 )
@@ -35,7 +41,7 @@ func local(t testing.TB, opts ...faltest.Option) (*faltest.Server, *fal.Client) 
 }
 
 // models returns the models of the attempts, with "!" for those that failed.
-func models(attempts []router.Attempt) []string {
+func models(attempts []studio.Attempt) []string {
 	var out []string
 	for _, a := range attempts {
 		name := a.Model.Go
@@ -79,7 +85,7 @@ func TestDo(t *testing.T) {
 			if tt.op != "" {
 				srv.Inject(tt.op, tt.fault, 1)
 			}
-			out, err := router.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
+			out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
 			if diff := cmp.Diff(tt.models, models(out.Attempts)); diff != "" {
 				t.Errorf("attempts (-want +got)\n%s%v", diff, err)
 			}
@@ -107,14 +113,14 @@ func TestDoWithinPrice(t *testing.T) {
 	refused := faltest.LateFailure(422, "image_too_small", "Too small") // may be charged
 	srv, client := local(t)
 	srv.InjectFor(pro2, faltest.OpSubmit, refused, 1)
-	out, err := router.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: 5 * cent})
+	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: 5 * cent})
 	if err != nil || out.Spent > 5*cent || len(out.Attempts) != 2 || out.Attempts[1].Quote.Max > 2*cent {
 		t.Errorf("%v for %v, %v", models(out.Attempts), out.Spent, err)
 	}
 	// Nothing that is left is enough.
 	srv.InjectFor(pro2, faltest.OpSubmit, refused, 1)
 	posts := srv.Ledger().Posts
-	out, err = router.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: 3 * cent})
+	out, err = studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: 3 * cent})
 	if err == nil || srv.Ledger().Posts != posts+1 || out.Spent != 3*cent {
 		t.Errorf("%v for %v, %v", models(out.Attempts), out.Spent, err)
 	}
@@ -128,7 +134,7 @@ func TestDoWithinBudget(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	client.Guard = &pricing.Budget{Limits: []pricing.Limit{{Amount: 2 * cent}}}
-	out, err := router.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
+	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
 	if err != nil || srv.Ledger().Posts != 1 || out.Spent > 2*cent {
 		t.Errorf("%v for %v, %v, %d posts", models(out.Attempts), out.Spent, err, srv.Ledger().Posts)
 	}
@@ -139,7 +145,7 @@ func TestDoTheRest(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	srv.InjectFor(pro2, faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "failed"), 2)
-	out, err := router.Do(t.Context(), client, router.Task{Prompt: journalPrompt, Count: 5, Seed: fal.Seed(10)})
+	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt, Count: 5, Seed: fal.Seed(10)})
 	if err != nil || len(out.Images()) != 5 {
 		t.Fatalf("%d pictures, %v", len(out.Images()), err)
 	}
@@ -159,7 +165,7 @@ func TestDoStopsWithContext(t *testing.T) {
 	srv, client := local(t, faltest.RunTime(time.Minute))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	out, err := router.Do(ctx, client, router.Task{Prompt: journalPrompt})
+	out, err := studio.Do(ctx, client, router.Task{Prompt: journalPrompt})
 	if !errors.Is(err, context.DeadlineExceeded) || srv.Ledger().Posts != 1 || out.Attempts[0].RequestID == "" {
 		t.Errorf("%v, %v, %d posts", out.Attempts, err, srv.Ledger().Posts)
 	}
@@ -168,11 +174,11 @@ func TestDoStopsWithContext(t *testing.T) {
 // The plan of the article: 70 of 100 pictures are drafts, 30 finals.
 func TestArticlePlan(t *testing.T) {
 	t.Parallel()
-	plan, err := router.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, router.Drafts{Count: 10_000, Finals: 3_000})
+	plan, err := studio.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, studio.Drafts{Count: 10_000, Finals: 3_000})
 	if err != nil || plan.Draft.Model.Go != "flux.Schnell" || plan.Final.Model.Go != "flux.Pro2" {
 		t.Fatalf("%v, %v, %v", plan.Draft.Model, plan.Final.Model, err)
 	}
-	plan, err = router.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, router.Drafts{Count: 7_000, Finals: 3_000})
+	plan, err = studio.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, studio.Drafts{Count: 7_000, Finals: 3_000})
 	if err != nil || plan.Cost.Expected != 111_00*cent || len(plan.Cost.Rows) != 2 {
 		t.Errorf("%v, %v, want $111", plan.Cost, err)
 	}
@@ -184,15 +190,15 @@ func TestDraft(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	approved := pricing.USD(0)
-	out, err := router.Draft(t.Context(), client, router.Task{Prompt: journalPrompt, Seed: fal.Seed(100), Size: fal.SquareHD},
-		router.Drafts{Count: 7, Finals: 3, Approve: func(p *router.DraftPlan) error {
+	out, err := studio.Draft(t.Context(), client, router.Task{Prompt: journalPrompt, Seed: fal.Seed(100), Size: fal.SquareHD},
+		studio.Drafts{Count: 7, Finals: 3, Approve: func(p *studio.DraftPlan) error {
 			approved = p.Cost.Max
 			if srv.Ledger().Posts != 0 {
 				t.Error("something was sent before it was approved")
 			}
 			return nil
 		}},
-		router.ByScore(3, func(_ context.Context, v router.Variant) (float64, error) { return float64(*v.Seed % 5), nil })) // 104, 103, 102
+		studio.ByScore(3, func(_ context.Context, v studio.Variant) (float64, error) { return float64(*v.Seed % 5), nil })) // 104, 103, 102
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,12 +232,12 @@ func TestDraft(t *testing.T) {
 func TestDraftsWithinPrice(t *testing.T) {
 	t.Parallel()
 	task := router.Task{Prompt: journalPrompt, Size: fal.SquareHD, MaxPrice: 6 * cent}
-	plan, err := router.PlanDrafts(task, router.Drafts{Count: 4, Models: []string{"flux.Dev2", "flux.Flash2"}})
+	plan, err := studio.PlanDrafts(task, studio.Drafts{Count: 4, Models: []string{"flux.Dev2", "flux.Flash2"}})
 	if err != nil || plan.Final.Model.Go != "flux.Pro2" || plan.Cost.Max > task.MaxPrice {
 		t.Errorf("%v and %v for %v, %v", plan.Draft.Model, plan.Final.Model, plan.Cost.Max, err)
 	}
 	task.MaxPrice = cent
-	if _, err := router.PlanDrafts(task, router.Drafts{Count: 4}); err == nil || !strings.Contains(err.Error(), "$0.015 in the cheapest way") {
+	if _, err := studio.PlanDrafts(task, studio.Drafts{Count: 4}); err == nil || !strings.Contains(err.Error(), "$0.015 in the cheapest way") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -240,7 +246,7 @@ func TestDraftsWithinPrice(t *testing.T) {
 func TestQuoteOfTheLast(t *testing.T) {
 	t.Parallel()
 	_, client := local(t)
-	out, err := router.Do(t.Context(), client, router.Task{Prompt: "a sign 'OPEN'", Count: 5, Size: fal.SquareHD, Only: []string{"qwen.Image"}})
+	out, err := studio.Do(t.Context(), client, router.Task{Prompt: "a sign 'OPEN'", Count: 5, Size: fal.SquareHD, Only: []string{"qwen.Image"}})
 	if err != nil || len(out.Attempts) != 2 || out.Attempts[0].Quote.Max != 8*cent || out.Attempts[1].Quote.Max != 2*cent || out.Billed != 10*cent {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -263,11 +269,11 @@ func TestDraftBilledTooMuch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v[:1], nil }
+	first := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil }
 	for _, limit := range []pricing.USD{cent, 24 * cent / 10} {
 		srv, client := local(t)
 		task := router.Task{Prompt: journalPrompt, Size: fal.Size(2048, 2048), MaxPrice: limit, Only: []string{"flux.Pro2"}} // 4 units each
-		out, err := r.Draft(t.Context(), client, task, router.Drafts{Count: 2, Models: []string{"flux.Schnell"}}, first)
+		out, err := studio.Studio{Router: r}.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Models: []string{"flux.Schnell"}}, first)
 		if err == nil || len(out.Variants) != 2 || srv.Ledger().Posts != 2 || out.Spent != 24*cent/10 {
 			t.Errorf("limit %v: %d posts, spent %v, %v", limit, srv.Ledger().Posts, out.Spent, err)
 		}
@@ -278,45 +284,45 @@ func TestDraftRefusals(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	task := router.Task{Prompt: journalPrompt}
-	first := func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v[:1], nil }
+	first := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil }
 	no := errors.New("too dear")
-	if _, err := router.Draft(t.Context(), client, task, router.Drafts{Approve: func(*router.DraftPlan) error { return no }}, first); !errors.Is(err, no) {
+	if _, err := studio.Draft(t.Context(), client, task, studio.Drafts{Approve: func(*studio.DraftPlan) error { return no }}, first); !errors.Is(err, no) {
 		t.Errorf("got %v", err)
 	}
 	tight := task
 	tight.MaxPrice = cent / 2
-	if _, err := router.Draft(t.Context(), client, tight, router.Drafts{}, first); err == nil {
+	if _, err := studio.Draft(t.Context(), client, tight, studio.Drafts{}, first); err == nil {
 		t.Error("drafts and finals beyond max_price were accepted")
 	}
-	for _, d := range []router.Drafts{{Count: -1}, {Count: 1, Finals: 2}, {Count: 1 << 40}} {
-		if _, err := router.PlanDrafts(task, d); err == nil {
+	for _, d := range []studio.Drafts{{Count: -1}, {Count: 1, Finals: 2}, {Count: 1 << 40}} {
+		if _, err := studio.PlanDrafts(task, d); err == nil {
 			t.Errorf("%+v was accepted", d)
 		}
 	}
 	if posts := srv.Ledger().Posts; posts != 0 {
 		t.Fatalf("%d posts, want none", posts)
 	}
-	for name, pick := range map[string]router.Pick{
-		"beyond": func(context.Context, []router.Variant) ([]router.Variant, error) {
-			return []router.Variant{{Index: 9}}, nil
+	for name, pick := range map[string]studio.Pick{
+		"beyond": func(context.Context, []studio.Variant) ([]studio.Variant, error) {
+			return []studio.Variant{{Index: 9}}, nil
 		},
-		"many":    func(_ context.Context, v []router.Variant) ([]router.Variant, error) { return v, nil },
-		"none":    func(context.Context, []router.Variant) ([]router.Variant, error) { return nil, nil },
-		"error":   func(context.Context, []router.Variant) ([]router.Variant, error) { return nil, no },
-		"scoring": router.ByScore(1, func(context.Context, router.Variant) (float64, error) { return 0, no }),
+		"many":    func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v, nil },
+		"none":    func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, nil },
+		"error":   func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, no },
+		"scoring": studio.ByScore(1, func(context.Context, studio.Variant) (float64, error) { return 0, no }),
 		"nil":     nil,
 	} {
-		if out, err := router.Draft(t.Context(), client, task, router.Drafts{Count: 2}, pick); err == nil || len(out.Finals) != 0 {
+		if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2}, pick); err == nil || len(out.Finals) != 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// A draft that fails is left out; a lost one ends the work.
 	srv.InjectFor(schnell, faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "failed"), 1)
-	if out, err := router.Draft(t.Context(), client, task, router.Drafts{Count: 3}, first); err != nil || len(out.Variants) != 2 || len(out.Finals) != 1 {
+	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3}, first); err != nil || len(out.Variants) != 2 || len(out.Finals) != 1 {
 		t.Errorf("%d variants, %v", len(out.Variants), err)
 	}
 	srv.InjectFor(schnell, faltest.OpSubmit, faltest.LostAnswer(), 1)
-	out, err := router.Draft(t.Context(), client, task, router.Drafts{Count: 3}, first)
+	out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3}, first)
 	if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); !unknown || len(out.Finals) != 0 {
 		t.Errorf("got %v", err)
 	}
@@ -328,7 +334,7 @@ func TestCompare(t *testing.T) {
 	srv, client := local(t)
 	srv.InjectFor("fal-ai/qwen-image", faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "failed"), 1)
 	names := []string{"qwen.Image2Pro", "flux.Pro2", "qwen.Image", "fal-ai/flux/schnell"}
-	out, err := router.Compare(t.Context(), client, router.Task{Prompt: posterPrompt, Not: []string{"flux"}}, names)
+	out, err := studio.Compare(t.Context(), client, router.Task{Prompt: posterPrompt, Not: []string{"flux"}}, names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,11 +357,11 @@ func TestCompare(t *testing.T) {
 		"over max_price": {Prompt: posterPrompt, MaxPrice: cent},
 		"cannot serve":   {Prompt: posterPrompt, Format: "webp"},
 	} {
-		if _, err := router.Compare(t.Context(), client, task, names); err == nil {
+		if _, err := studio.Compare(t.Context(), client, task, names); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	if _, err := router.Compare(t.Context(), client, router.Task{Prompt: "x"}, nil); err == nil {
+	if _, err := studio.Compare(t.Context(), client, router.Task{Prompt: "x"}, nil); err == nil {
 		t.Error("no models were accepted")
 	}
 	if srv.Ledger().Posts != posts {
@@ -379,55 +385,17 @@ func TestCompare(t *testing.T) {
 func TestUpscale(t *testing.T) {
 	t.Parallel()
 	_, client := local(t)
-	made, err := router.Do(t.Context(), client, router.Task{Prompt: "x", Size: fal.SquareHD, Stage: router.StageDraft})
+	made, err := studio.Do(t.Context(), client, router.Task{Prompt: "x", Size: fal.SquareHD, Stage: router.StageDraft})
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := made.Images()[0].File()
-	pictures, err := router.Remote(t.Context(), client, file)
+	pictures, err := studio.RemotePictures(t.Context(), client, file)
 	if err != nil || pictures[0].Width != 1024 {
 		t.Fatalf("%+v, %v", pictures, err)
 	}
-	out, err := router.Do(t.Context(), client, router.Task{Pictures: pictures, Edit: router.EditUpscale, Scale: 2})
+	out, err := studio.Do(t.Context(), client, router.Task{Pictures: pictures, Edit: router.EditUpscale, Scale: 2})
 	if err != nil || len(out.Images()) != 1 || out.Attempts[0].Model.Go != "flux.VisionUpscaler" {
 		t.Errorf("%v, %v", models(out.Attempts), err)
-	}
-}
-
-// Ten thousand routed tasks leave nothing behind.
-func TestMemoryFlat(t *testing.T) {
-	heap := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	routeAll := func(n int) {
-		for i := range n {
-			if _, err := router.Route(tasks[i%len(tasks)].task); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	routeAll(200)
-	before := heap()
-	routeAll(10_000)
-	if after := heap(); after > before+1<<20 {
-		t.Errorf("%d bytes before, %d after", before, after)
-	}
-}
-
-// Local pictures are measured, and what is none is an error.
-func TestLocal(t *testing.T) {
-	t.Parallel()
-	if p, err := router.Local(fal.URL("https://x.example/a.png")); err != nil || p[0].Width != 0 {
-		t.Errorf("%+v, %v", p, err)
-	}
-	if _, err := router.Local(fal.Bytes([]byte("text"))); err == nil {
-		t.Error("text was taken for a picture")
-	}
-	if !slices.ContainsFunc(router.Models(), func(m router.Model) bool { return m.ID == pro2 }) {
-		t.Error("FLUX.2 [pro] is no model")
 	}
 }

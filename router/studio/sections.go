@@ -1,4 +1,4 @@
-package router
+package studio
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
 )
 
@@ -17,7 +18,7 @@ const maxEmbedded = 64 << 20
 // the pictures through the client and embeds them, so that the sheet lasts
 // longer than fal keeps them; one that cannot be had is linked, with the error.
 func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Section {
-	s := sheet.Section{Prompt: c.Task.words()}
+	s := sheet.Section{Prompt: c.Task.Prose()}
 	for i := range c.Models {
 		m := &c.Models[i]
 		reasons := because(m.Candidate.Reasons(), m.Candidate.Losses)
@@ -35,7 +36,7 @@ func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Sect
 // sections of a contact sheet. Pictures are embedded as by
 // [Comparison.Section].
 func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Section {
-	prompt := d.Plan.task.words()
+	prompt := d.Plan.task.Prose()
 	drafts := sheet.Section{Title: "Drafts", Prompt: prompt}
 	for _, v := range d.Variants {
 		entries := v.entries(ctx, client, nil)
@@ -53,7 +54,7 @@ func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Sect
 }
 
 // because returns the reasons that come from rules, and the losses.
-func because(reasons []Reason, losses []Loss) []string {
+func because(reasons []router.Reason, losses []router.Loss) []string {
 	var out []string
 	for _, r := range reasons {
 		switch r.Rule {
@@ -67,9 +68,6 @@ func because(reasons []Reason, losses []Loss) []string {
 	}
 	return out
 }
-
-// words returns the prompt as a person reads it.
-func (t *Task) words() string { return newPrompts(t).prose }
 
 // entries returns the pictures of an attempt, or its error.
 func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []string) []sheet.Entry {

@@ -1,4 +1,4 @@
-package router
+package studio
 
 import (
 	"cmp"
@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
 )
 
 // Drafts says how a task is done in two steps: many cheap variants, of which
@@ -21,7 +21,7 @@ type Drafts struct {
 	// Finals is how many of them are made again. Default: 1.
 	Finals int
 	// Models are those that may make the variants, in the forms of
-	// [Task.Only]. Default: whatever is best for drafts. Only of the task
+	// [router.Task.Only]. Default: whatever is best for drafts. Only of the task
 	// itself is for the finals.
 	Models []string
 	// Approve, if not nil, is shown what all of it costs before anything is
@@ -33,13 +33,13 @@ type Drafts struct {
 type DraftPlan struct {
 	// Draft makes the variants. Final is the model for one final; Do may fall
 	// back on others.
-	Draft, Final Candidate
+	Draft, Final router.Candidate
 	// Cost has a row for the drafts and one for the finals.
 	Cost pricing.Plan
 
-	router *Router
-	task   Task // of the finals
-	draft  Task
+	studio Studio
+	task   router.Task // of the finals
+	draft  router.Task
 	drafts Drafts
 }
 
@@ -83,18 +83,13 @@ type Drafted struct {
 	Outcome
 }
 
-// Draft does a task in two steps by the default policy. See [Router.Draft].
-func Draft(ctx context.Context, c *fal.Client, t Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
-	return Default().Draft(ctx, c, t, d, pick, opts...)
-}
-
 // Draft makes variants of a task with a cheap model, each with a seed of its
 // own, lets pick choose, and makes the chosen ones again with the best model,
 // with the same prompt, pictures and seed. MaxPrice bounds all of it; the whole
 // is priced before anything is sent. The error comes with what was made until
 // then. Count is not used: Drafts has the numbers.
-func (r *Router) Draft(ctx context.Context, c *fal.Client, t Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
-	plan, err := r.PlanDrafts(t, d)
+func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
+	plan, err := s.PlanDrafts(t, d)
 	if err != nil {
 		return nil, err
 	}
@@ -106,32 +101,28 @@ func (r *Router) Draft(ctx context.Context, c *fal.Client, t Task, d Drafts, pic
 	return plan.Run(ctx, c, pick, opts...)
 }
 
-// PlanDrafts plans drafts and finals by the default policy. See
-// [Router.PlanDrafts].
-func PlanDrafts(t Task, d Drafts) (*DraftPlan, error) { return Default().PlanDrafts(t, d) }
-
 // PlanDrafts chooses the models for drafts and finals and prices the whole. It
 // sends nothing.
-func (r *Router) PlanDrafts(t Task, d Drafts) (*DraftPlan, error) {
+func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	if d.Count == 0 {
 		d.Count = 4
 	}
 	if d.Finals == 0 {
 		d.Finals = 1
 	}
-	if d.Count < 1 || d.Finals < 1 || d.Finals > d.Count || d.Count > maxCount {
-		return nil, fmt.Errorf("router: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, maxCount)
+	if d.Count < 1 || d.Finals < 1 || d.Finals > d.Count || d.Count > mostDrafts {
+		return nil, fmt.Errorf("studio: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, mostDrafts)
 	}
-	p := &DraftPlan{router: r, task: t, draft: t, drafts: d}
-	p.draft.Stage, p.draft.Count, p.draft.Prefer = StageDraft, 1, Weights{}
+	p := &DraftPlan{studio: s, task: t, draft: t, drafts: d}
+	p.draft.Stage, p.draft.Count, p.draft.Prefer = router.StageDraft, 1, router.Weights{}
 	p.draft.MinPixels = 0 // finals have them
 	p.draft.Only = d.Models
-	p.task.Stage, p.task.Count = StageFinal, 1
-	drafts, err := r.Route(p.draft)
+	p.task.Stage, p.task.Count = router.StageFinal, 1
+	drafts, err := s.router().Route(p.draft)
 	if err != nil {
 		return nil, fmt.Errorf("drafts: %w", err)
 	}
-	finals, err := r.Route(p.task)
+	finals, err := s.router().Route(p.task)
 	if err != nil {
 		return nil, fmt.Errorf("finals: %w", err)
 	}
@@ -150,7 +141,7 @@ func (r *Router) PlanDrafts(t Task, d Drafts) (*DraftPlan, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("router: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice)
+	return nil, fmt.Errorf("studio: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice)
 }
 
 // cost adds up drafts and finals.
@@ -166,17 +157,20 @@ func (p *DraftPlan) cost() (pricing.Plan, error) {
 	return drafts.Add(finals)
 }
 
+// mostDrafts is the largest number of variants.
+const mostDrafts = 1_000_000
+
 // seedRange is one more than the largest seed of a variant: what every model
 // takes.
 const seedRange = 1 << 31
 
 // Run makes the drafts, lets pick choose and makes the finals. A draft that
-// fails is left out, unless that must end the work (see [Router.Do]) or none
+// fails is left out, unless that must end the work (see [Studio.Do]) or none
 // succeeds.
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	out := &Drafted{Plan: p}
 	if pick == nil {
-		return out, errors.New("router: drafts: pick is nil: see ByScore")
+		return out, errors.New("studio: drafts: pick is nil: see ByScore")
 	}
 	attempts := p.makeDrafts(ctx, c, opts)
 	if err := out.add(attempts); err != nil {
@@ -193,11 +187,11 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		}
 	}
 	if len(out.Variants) == 0 {
-		return out, errors.Join(failure, errors.New("router: no draft succeeded"))
+		return out, errors.Join(failure, errors.New("studio: no draft succeeded"))
 	}
 	picked, err := pick(ctx, out.Variants)
 	if err != nil {
-		return out, fmt.Errorf("router: picking among drafts: %w", err)
+		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
 	if err := p.checkPick(picked, out.Variants); err != nil {
 		return out, err
@@ -214,23 +208,17 @@ func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted,
 		// more was billed for the drafts than they were to cost.
 		task.MaxPrice = (limit - out.Spent) / pricing.USD(len(out.Picked))
 		if task.MaxPrice <= 0 {
-			return fmt.Errorf("router: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
+			return fmt.Errorf("studio: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
 		}
 	}
 	out.Finals = make([]*Outcome, len(out.Picked))
 	errs := make([]error, len(out.Picked))
-	slots := make(chan struct{}, atOnce)
-	var wait sync.WaitGroup
-	for i, v := range out.Picked {
-		slots <- struct{}{}
-		wait.Go(func() {
-			final := task
-			final.Seed = v.Seed
-			out.Finals[i], errs[i] = p.router.do(ctx, c, final, p.Final.Model.ID, opts)
-			<-slots
-		})
-	}
-	wait.Wait()
+	each(len(out.Picked), func(i int) bool {
+		final := task
+		final.Seed = out.Picked[i].Seed
+		out.Finals[i], errs[i] = p.studio.do(ctx, c, final, p.Final.Model.ID, opts)
+		return true
+	})
 	for i, o := range out.Finals {
 		errs[i] = errors.Join(errs[i], out.add(o.Attempts))
 	}
@@ -239,12 +227,12 @@ func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted,
 
 func (p *DraftPlan) checkPick(picked, variants []Variant) error {
 	if len(picked) == 0 || len(picked) > p.drafts.Finals {
-		return fmt.Errorf("router: drafts: %d were picked; at least 1 must be, and %d were priced", len(picked), p.drafts.Finals)
+		return fmt.Errorf("studio: drafts: %d were picked; at least 1 must be, and %d were priced", len(picked), p.drafts.Finals)
 	}
 	seen := make(map[int]bool)
 	for _, v := range picked {
 		if seen[v.Index] || !slices.ContainsFunc(variants, func(w Variant) bool { return w.Index == v.Index }) {
-			return fmt.Errorf("router: drafts: draft %d was picked twice, or is none of the variants", v.Index)
+			return fmt.Errorf("studio: drafts: draft %d was picked twice, or is none of the variants", v.Index)
 		}
 		seen[v.Index] = true
 	}
@@ -254,12 +242,14 @@ func (p *DraftPlan) checkPick(picked, variants []Variant) error {
 // makeDrafts makes the variants. Each is a request of its own, so that the
 // seed of each is known.
 func (p *DraftPlan) makeDrafts(ctx context.Context, c *fal.Client, opts []fal.Option) []Attempt {
-	first := rand.Uint64N(seedRange - maxCount)
+	first := rand.Uint64N(seedRange - mostDrafts)
 	if p.task.Seed != nil {
 		first = *p.task.Seed
 	}
-	draft := p.Draft
-	draft.Calls = p.drafts.Count
-	draft.seeds = []seeded{{0, &first}}
-	return run(ctx, c, &draft, opts, ends)
+	attempts := make([]Attempt, p.drafts.Count)
+	for i := range attempts {
+		seed := first + uint64(i)
+		attempts[i] = Attempt{Model: p.Draft.Model, Request: p.Draft.WithSeed(seed), Seed: &seed, Quote: p.Draft.Quote, Unpriced: p.Draft.Unpriced}
+	}
+	return run(ctx, c, attempts, opts, ends)
 }

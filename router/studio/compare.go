@@ -1,4 +1,4 @@
-package router
+package studio
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
 )
 
 // Compared is what one model made of a task.
 type Compared struct {
-	Candidate Candidate
+	Candidate router.Candidate
 	Outcome
 	// Elapsed is the time from the start to the last picture of this model.
 	Elapsed time.Duration
@@ -23,7 +24,7 @@ type Compared struct {
 
 // Comparison is what several models made of the same task.
 type Comparison struct {
-	Task Task
+	Task router.Task
 	// Models are in the order in which they were asked for.
 	Models []Compared
 	// Billed and Spent are the sums of all.
@@ -31,32 +32,20 @@ type Comparison struct {
 	Elapsed       time.Duration
 }
 
-// Compare does a task with several models by the default policy. See
-// [Router.Compare].
-func Compare(ctx context.Context, c *fal.Client, t Task, models []string, opts ...fal.Option) (*Comparison, error) {
-	return Default().Compare(ctx, c, t, models, opts...)
-}
-
-// PlanComparison chooses the models and prices the whole by the default
-// policy. See [Router.PlanComparison].
-func PlanComparison(t Task, models []string) ([]Candidate, error) {
-	return Default().PlanComparison(t, models)
-}
-
 // PlanComparison returns the candidates that Compare would use, in the order
-// of models: each is in a form of [Task.Only], and of several that it means
+// of models: each is in a form of [router.Task.Only], and of several that it means
 // the best is taken. Every model must be able to serve the task. It sends
 // nothing.
-func (r *Router) PlanComparison(t Task, models []string) ([]Candidate, error) {
+func (s Studio) PlanComparison(t router.Task, models []string) ([]router.Candidate, error) {
 	if len(models) == 0 {
-		return nil, errors.New("router: compare: no models are given")
+		return nil, errors.New("studio: compare: no models are given")
 	}
-	var out []Candidate
+	var out []router.Candidate
 	var total pricing.USD
 	for _, name := range models {
 		one := t
 		one.Only, one.Not = []string{name}, nil
-		routing, err := r.Route(one)
+		routing, err := s.router().Route(one)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -67,7 +56,7 @@ func (r *Router) PlanComparison(t Task, models []string) ([]Candidate, error) {
 		out = append(out, best)
 	}
 	if t.MaxPrice > 0 && total > t.MaxPrice {
-		return nil, fmt.Errorf("router: compare: all models together cost up to %v, which is more than max_price, %v", total, t.MaxPrice)
+		return nil, fmt.Errorf("studio: compare: all models together cost up to %v, which is more than max_price, %v", total, t.MaxPrice)
 	}
 	return out, nil
 }
@@ -76,8 +65,8 @@ func (r *Router) PlanComparison(t Task, models []string) ([]Candidate, error) {
 // they are named. A model that fails is an entry with an error; the others go
 // on. Only and Not of the task are not used, and MaxPrice bounds all models
 // together.
-func (r *Router) Compare(ctx context.Context, c *fal.Client, t Task, models []string, opts ...fal.Option) (*Comparison, error) {
-	candidates, err := r.PlanComparison(t, models)
+func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, models []string, opts ...fal.Option) (*Comparison, error) {
+	candidates, err := s.PlanComparison(t, models)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +77,7 @@ func (r *Router) Compare(ctx context.Context, c *fal.Client, t Task, models []st
 		wait.Go(func() {
 			m := &out.Models[i]
 			m.Candidate = candidates[i]
-			err := m.add(run(ctx, c, &m.Candidate, opts, func(err error) bool { return err != nil }))
+			err := m.add(run(ctx, c, planned(&m.Candidate, t.Seed), opts, func(err error) bool { return err != nil }))
 			m.Elapsed = time.Since(start)
 			_, m.Err = tally(m.Attempts)
 			m.Err = errors.Join(m.Err, err)
