@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -118,15 +117,12 @@ func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response,
 	})
 }
 
-// redact takes the API key out of a text that a server has sent. It is
-// called before the text is shortened, which could leave a part of the key.
-func (c *Client) redact(s string) string {
-	key, err := c.Key.text()
-	if err != nil {
-		return s
-	}
-	return strings.ReplaceAll(s, key, redacted)
-}
+// redact takes the API key out of a text that a server has sent. It is called
+// before the text is shortened, which could leave a part of the key.
+func (c *Client) redact(s string) string { return c.Key.redact(s) }
+
+// clean makes a text that a server has sent fit to be shown.
+func (c *Client) clean(s string) string { return visible(c.redact(s)) }
 
 // refused wraps an error that came before anything was sent or accepted.
 func refused(endpoint, what string, err error) error {

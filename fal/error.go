@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,15 +56,14 @@ type FieldError struct {
 	Limits  map[string]any // what is accepted, by name, such as "le"
 }
 
+// String returns the field and what fal says about it, without the value: it
+// may be a prompt, or the address of a picture.
 func (f FieldError) String() string {
 	var b strings.Builder
 	if f.Field != "" {
 		b.WriteString(f.Field + ": ")
 	}
 	b.WriteString(f.Message)
-	if f.Value != "" {
-		b.WriteString(" (got " + f.Value + ")")
-	}
 	return b.String()
 }
 
@@ -90,13 +90,19 @@ func (e *Error) Is(target error) bool {
 	case ErrRateLimited:
 		return e.Status == http.StatusTooManyRequests
 	case ErrContentPolicy:
-		return e.Type == "content_policy_violation"
+		return e.hasType("content_policy_violation")
 	case ErrCancelled:
 		return e.Status == statusClientClosed
 	case ErrStartTimeout:
 		return e.Status == http.StatusGatewayTimeout && e.Type == typeUserTimeout
 	}
 	return false
+}
+
+// hasType reports whether the error, or the problem with one of its fields, is
+// of a type.
+func (e *Error) hasType(name string) bool {
+	return e.Type == name || slices.ContainsFunc(e.Fields, func(f FieldError) bool { return f.Type == name })
 }
 
 func (e *Error) Error() string {

@@ -20,91 +20,125 @@ const (
 // statusClientClosed is the status of a job that was cancelled.
 const statusClientClosed = 499
 
-// errorBody is the union of the forms in which fal answers with an error.
-type errorBody struct {
-	Detail    json.RawMessage `json:"detail"`     // text, or a list of problems
-	ErrorType string          `json:"error_type"` // beside a text
-	Error     json.RawMessage `json:"error"`      // the platform's object, or text
-	Status    string          `json:"status"`     // the queue's word
-	Message   string          `json:"message"`
-}
-
-type errorDetail struct {
-	Loc   []any           `json:"loc"`
-	Msg   string          `json:"msg"`
-	Type  string          `json:"type"`
-	Ctx   map[string]any  `json:"ctx"`
-	Input json.RawMessage `json:"input"`
-}
+// maxMessage limits the text of an error, and maxProblems the fields that it
+// lists, in what a server sends.
+const (
+	maxMessage  = 2000
+	maxProblems = 100
+)
 
 // parseErrorBody reads a body, and reports whether it is of one of fal's own
-// forms rather than something put there by a machine in between.
-func parseErrorBody(body []byte) (e Error, falsOwn bool) {
-	var b errorBody
-	if json.Unmarshal(body, &b) != nil {
+// forms rather than something put there by a machine in between. Each field is
+// read by itself, whatever the others are.
+func parseErrorBody(body []byte, clean func(string) string) (e Error, falsOwn bool) {
+	root, _ := readLoose(body, clean)
+	object, ok := root.(map[string]any)
+	if !ok {
 		return e, false
 	}
-	e.Type = b.ErrorType
-	var details []errorDetail
-	var text string
-	var platform struct{ Type, Message string }
-	switch {
-	case json.Unmarshal(b.Detail, &details) == nil && len(details) > 0:
-		e.Type = cmp.Or(e.Type, details[0].Type)
-		messages := make([]string, len(details))
-		for i, d := range details {
-			e.Fields = append(e.Fields, d.field())
-			messages[i] = e.Fields[i].String()
+	e.Type = looseText(object["error_type"])
+	if inner := e.readDetail(object["detail"]); inner != "" && (e.Type == "" || isNumber(e.Type)) {
+		e.Type = inner
+	}
+	if e.Message == "" {
+		e.readDetail(object["error"]) // text, or the platform's object
+		if platform, ok := object["error"].(map[string]any); ok {
+			e.Fields = nil // it speaks of no field
+			e.Type = cmp.Or(looseText(platform["type"]), e.Type)
 		}
-		e.Message = strings.Join(messages, "; ")
-	case json.Unmarshal(b.Detail, &text) == nil && text != "":
-		e.Message = text
-	case json.Unmarshal(b.Error, &text) == nil && text != "":
-		e.Message = text
-	case json.Unmarshal(b.Error, &platform) == nil && platform.Message != "":
-		e.Type, e.Message = platform.Type, platform.Message
-	case b.Status != "":
-		e.Message = strings.ToLower(strings.ReplaceAll(b.Status, "_", " "))
-	case b.Message != "":
-		e.Message = b.Message
-	default:
-		return e, b.ErrorType != ""
 	}
-	const most = 2000
-	if len(e.Message) > most {
-		e.Message = strings.ToValidUTF8(e.Message[:most], "") + "..."
+	if status := looseText(object["status"]); e.Message == "" && status != "" && !isNumber(status) {
+		e.Message = strings.ToLower(strings.ReplaceAll(status, "_", " ")) // the queue's word
 	}
-	return e, true
+	e.Message = cmp.Or(e.Message, looseText(object["message"]))
+	falsOwn = e.Message != "" || e.Type != ""
+	e.Message = shortenTo(e.Message, maxMessage)
+	return e, falsOwn
 }
 
-func (d errorDetail) field() FieldError {
-	f := FieldError{Type: d.Type, Message: cmp.Or(d.Msg, d.Type, "is not accepted"), Limits: d.Ctx}
-	for i, l := range d.Loc {
-		switch l := l.(type) {
-		case string:
-			if i == 0 && l == "body" {
-				continue
+// readDetail takes up a text, an object or a list of both, and returns the
+// type of the first problem that has one.
+func (e *Error) readDetail(detail any) (errorType string) {
+	list, ok := detail.([]any)
+	if !ok {
+		list = []any{detail}
+	}
+	var messages []string
+	for _, item := range list[:min(len(list), maxProblems)] {
+		problem, ok := item.(map[string]any)
+		if !ok {
+			if text := looseText(item); text != "" {
+				messages = append(messages, text)
 			}
-			f.Field = join(f.Field, l)
-		case float64:
-			f.Field = index(f.Field, int(l))
+			continue
+		}
+		f := fieldError(problem)
+		if f.Message == "" && f.Type == "" {
+			continue
+		}
+		f.Message = cmp.Or(f.Message, f.Type)
+		errorType = cmp.Or(errorType, f.Type)
+		e.Fields = append(e.Fields, f)
+		messages = append(messages, f.String())
+	}
+	e.Message = strings.Join(messages, "; ")
+	return errorType
+}
+
+func isNumber(s string) bool { return strings.Trim(s, "0123456789.-") == "" }
+
+// fieldError reads a problem with one field.
+func fieldError(problem map[string]any) FieldError {
+	f := FieldError{
+		Type:    looseText(problem["type"]),
+		Message: shortenTo(cmp.Or(looseText(problem["msg"]), looseText(problem["message"])), maxMessage),
+		Field:   shorten(fieldPath(problem["loc"])),
+	}
+	f.Limits, _ = problem["ctx"].(map[string]any)
+	if input := problem["input"]; input != nil && f.Type != "missing" {
+		if text, err := json.Marshal(input); err == nil {
+			f.Value = shorten(string(text))
 		}
 	}
-	if len(d.Input) > 0 && d.Type != "missing" && string(d.Input) != "null" {
-		f.Value = shorten(string(d.Input))
+	for name, limit := range f.Limits { // a number is a number for whoever reads them
+		if n, ok := limit.(json.Number); ok {
+			f.Limits[name], _ = n.Float64()
+		}
 	}
 	return f
 }
 
+// fieldPath reads the place of a problem: a list of names and numbers, or a
+// text.
+func fieldPath(loc any) (field string) {
+	list, ok := loc.([]any)
+	if !ok {
+		list = []any{loc}
+	}
+	for i, part := range list {
+		switch part := part.(type) {
+		case string:
+			if i > 0 || part != "body" {
+				field = join(field, part)
+			}
+		case json.Number:
+			field += "[" + part.String() + "]"
+		}
+	}
+	return field
+}
+
 // newError makes the error for an answer with a status of 400 or above.
-func newError(endpoint, requestID string, status int, header http.Header, body []byte) *Error {
-	e, falsOwn := parseErrorBody(body)
+func newError(endpoint, requestID string, status int, header http.Header, body []byte, clean func(string) string) *Error {
+	e, falsOwn := parseErrorBody(body, clean)
 	e.Endpoint, e.Status = endpoint, status
-	e.RequestID = cmp.Or(requestID, header.Get("X-Fal-Request-Id"))
-	e.Type = cmp.Or(e.Type, header.Get("X-Fal-Error-Type"))
+	e.RequestID = cmp.Or(requestID, clean(header.Get("X-Fal-Request-Id")))
+	if fromHeader := clean(header.Get("X-Fal-Error-Type")); e.Type == "" || isNumber(e.Type) {
+		e.Type = cmp.Or(fromHeader, e.Type)
+	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(cmp.Or(http.StatusText(status), "unknown error"))
-		if text := plainText(body); text != "" {
+		if text := plainText(body, clean); text != "" {
 			e.Message += ": " + text
 		}
 	}
@@ -117,7 +151,7 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 	case status == http.StatusGatewayTimeout && header.Get("X-Fal-Request-Timeout-Type") == "user":
 		e.Type = typeUserTimeout
 	}
-	e.BillableUnits = header.Get("X-Fal-Billable-Units")
+	e.BillableUnits = clean(header.Get("X-Fal-Billable-Units"))
 	e.Billing = billing(status, falsOwn, e.BillableUnits)
 	e.Retryable = retryable(&e, header)
 	e.RetryAfter, _ = transport.RetryAfter(header)
@@ -157,19 +191,37 @@ func retryable(e *Error, header http.Header) bool {
 }
 
 // plainText returns the beginning of a body that is not fal's JSON, such as
-// the error page of a proxy, as one line.
-func plainText(body []byte) string {
+// the error page of a proxy or of a store, as one line.
+func plainText(body []byte, clean func(string) string) string {
 	const most = 200
-	if i := bytes.Index(body, []byte("<title>")); i >= 0 {
-		title, _, _ := bytes.Cut(body[i+len("<title>"):], []byte("<"))
-		body = title
+	if code, message := element(body, "Code"), element(body, "Message"); code != "" {
+		body = []byte(strings.TrimSuffix(code+": "+message, ": "))
+	} else if title := element(body, "title"); title != "" {
+		body = []byte(title)
 	}
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 4*most)]), "")), " ")
+	// Much more is read than shown, so that no part of a key is left where it is
+	// cut off.
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 100*most)]), "")), " ")
 	if strings.HasPrefix(text, "<") {
 		return fmt.Sprintf("an HTML page of %d bytes", len(body))
 	}
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
+	return shortenTo(clean(text), most)
+}
+
+// element returns the text of the first element with a name, of XML or HTML.
+func element(body []byte, name string) string {
+	_, rest, ok := bytes.Cut(body, []byte("<"+name+">"))
+	if !ok {
+		return ""
 	}
-	return text
+	text, _, _ := bytes.Cut(rest, []byte("<"))
+	return string(bytes.TrimSpace(text))
+}
+
+// shortenTo cuts a text to at most so many bytes.
+func shortenTo(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }

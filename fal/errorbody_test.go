@@ -29,7 +29,7 @@ func TestErrorForms(t *testing.T) {
 				`{"loc":["body","prompt"],"msg":"Field required","type":"missing","input":{"a":1}}]}`,
 			want: fal.Error{
 				RequestID: "r1", Type: "image_too_large", Billing: fal.NotBilled, BillableUnits: "0",
-				Message: `image_urls[2]: Input is too large (got "https://x/y.png"); prompt: Field required`,
+				Message: `image_urls[2]: Input is too large; prompt: Field required`,
 				Fields: []fal.FieldError{
 					{Field: "image_urls[2]", Type: "image_too_large", Message: "Input is too large", Value: `"https://x/y.png"`, Limits: map[string]any{"max_width": 4000.0}},
 					{Field: "prompt", Type: "missing", Message: "Field required"},
@@ -141,4 +141,95 @@ func FuzzErrorBody(f *testing.F) {
 			t.Errorf("an error that says nothing: %q", e.Error())
 		}
 	})
+}
+
+// Each field of a body is read by itself: one of another type than it should be
+// costs none of the others.
+func TestErrorOddForms(t *testing.T) {
+	t.Parallel()
+	const reason, kind = "The picture could not be fetched.", "file_download_error"
+	for _, tt := range []struct {
+		name, body                string
+		message, field, errorType string
+	}{
+		{"an object", `{"detail":{"loc":["body","image_urls",0],"msg":"` + reason + `","type":"` + kind + `","input":"x"}}`, "image_urls[0]: " + reason, "image_urls[0]", kind},
+		{"a place as text", `{"detail":[{"loc":"image_url","msg":"` + reason + `","type":"` + kind + `"}]}`, "image_url: " + reason, "image_url", kind},
+		{"limits as a list", `{"detail":[{"loc":["body","a"],"msg":"` + reason + `","type":"` + kind + `","ctx":[1]}]}`, "a: " + reason, "a", kind},
+		{"texts", `{"detail":["` + reason + `","And more."]}`, reason + "; And more.", "", ""},
+		{"a number as message", `{"detail":[{"loc":["a"],"msg":5,"type":"` + kind + `"}]}`, "a: 5", "a", kind},
+		{"a number as type", `{"error_type":422,"detail":[{"loc":["a"],"msg":"` + reason + `","type":"` + kind + `"}]}`, "a: " + reason, "a", kind},
+		{"a number as status", `{"status":422,"detail":"` + reason + `","error_type":"` + kind + `"}`, reason, "", kind},
+		{"a gateway's object", `{"error":{"message":"` + reason + `","type":"` + kind + `","code":422,"param":null}}`, reason, "", kind},
+		{"no message", `{"detail":[{"loc":["body"],"type":"` + kind + `"}]}`, kind, "", kind},
+		{"cut off in the input", `{"detail":[{"loc":["body","a"],"msg":"` + reason + `","type":"` + kind + `","input":"data:image/png;base64,AAAA`, "a: " + reason, "a", kind},
+		{"cut off after one", `{"detail":[{"loc":["a"],"msg":"` + reason + `","type":"` + kind + `"},{"loc":["b"`, "a: " + reason, "a", kind},
+	} {
+		e := fal.NewError("fal-ai/x", "", 422, nil, []byte(tt.body))
+		field := ""
+		if len(e.Fields) > 0 {
+			field = e.Fields[0].Field
+		}
+		if e.Message != tt.message || field != tt.field || e.Type != tt.errorType {
+			t.Errorf("%s: message %q, field %q, type %q", tt.name, e.Message, field, e.Type)
+		}
+	}
+}
+
+// The content policy is found in the problem with a field, too.
+func TestErrorPolicyInField(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"detail":[{"loc":["body"],"msg":"m","type":"value_error"},{"loc":["body"],"msg":"m","type":"content_policy_violation"}]}`,
+		`{"detail":{"msg":"m","type":"content_policy_violation"},"error_type":"bad_request"}`,
+	} {
+		if e := fal.NewError("fal-ai/x", "", 422, nil, []byte(body)); !errors.Is(e, fal.ErrContentPolicy) {
+			t.Errorf("%s: %v is no ErrContentPolicy", body, e)
+		}
+	}
+}
+
+// An error shows what fal says, never what the user had sent.
+func TestErrorKeepsInputToItself(t *testing.T) {
+	t.Parallel()
+	body := `{"detail":[{"loc":["body","prompt"],"msg":"blocked","type":"t","input":"Maria in Elm Street"}]}`
+	e := fal.NewError("fal-ai/x", "", 422, nil, []byte(body))
+	if strings.Contains(e.Error(), "Maria") || e.Fields[0].Value != `"Maria in Elm Street"` {
+		t.Errorf("%v, value %s", e, e.Fields[0].Value)
+	}
+}
+
+// Terminals and logs see no control characters of a server.
+func TestErrorShowsControls(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"detail":"\u001b[2J line\nlevel=INFO \u0000 \u202e"}`: `\x1b[2J line\nlevel=INFO \x00 \u202e`,
+		"\x1b[31mred\x07 gateway\nsecond":                       `bad gateway: \x1b[31mred\a gateway second`,
+	} {
+		if e := fal.NewError("fal-ai/x", "", 502, nil, []byte(body)); e.Message != want {
+			t.Errorf("message is %q, want %q", e.Message, want)
+		}
+	}
+}
+
+// The error of a store is told in its own words.
+func TestErrorOfStore(t *testing.T) {
+	t.Parallel()
+	e := fal.NewError("download", "", 404, nil, []byte("<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"))
+	if want := "not found: NoSuchKey: The key does not exist."; e.Message != want {
+		t.Errorf("message is %q, want %q", e.Message, want)
+	}
+}
+
+// A body that is all nesting or all fields takes neither the stack nor the
+// memory.
+func TestErrorBounded(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"nested": `{"detail":` + strings.Repeat("[", 500_000),
+		"fields": `{"detail":[` + strings.Repeat(`{"msg":"m"},`, 80_000) + `{}]}`,
+	} {
+		if e := fal.NewError("fal-ai/x", "", 422, nil, []byte(body)); len(e.Fields) > 100 || len(e.Error()) > 3000 {
+			t.Errorf("%s: %d fields, %d bytes", name, len(e.Fields), len(e.Error()))
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -51,6 +52,9 @@ func (k Key) text() (string, error) {
 	if text == "" {
 		return "", ErrNoKey
 	}
+	if mistake := keyMistake(text); mistake != "" {
+		return "", errors.New("fal: the API key is malformed: " + mistake)
+	}
 	id, secret, ok := strings.Cut(text, ":")
 	if !ok || id == "" || secret == "" {
 		return "", errors.New("fal: the API key is malformed: it has the form key_id:key_secret, with a colon between the two")
@@ -62,3 +66,36 @@ func (k Key) text() (string, error) {
 	}
 	return text, nil
 }
+
+// keyMistake says what was taken along with a key when it was copied, or "".
+func keyMistake(text string) string {
+	switch lower := strings.ToLower(text); {
+	case strings.Trim(text, "\"'`") != text:
+		return "it is in quotes, as a file of variables may have it; give it without them"
+	case strings.HasPrefix(lower, "fal_key=") || strings.HasPrefix(lower, "export "):
+		return "it begins with the name of the variable; give what stands after FAL_KEY="
+	case strings.HasPrefix(lower, "key ") || strings.HasPrefix(lower, "bearer ") || strings.HasPrefix(lower, "authorization:"):
+		return "it begins as the header does; give the key alone"
+	}
+	return ""
+}
+
+// redact takes the key out of a text that somebody else has written: whole or
+// the secret part alone, as it is or escaped for a URL.
+func (k Key) redact(s string) string {
+	key, err := k.text()
+	if err != nil {
+		return s
+	}
+	_, secret, _ := strings.Cut(key, ":")
+	for _, part := range []string{key, url.QueryEscape(key), secret, url.QueryEscape(secret)} {
+		if len(part) >= minSecret && strings.Contains(s, part) {
+			s = strings.ReplaceAll(s, part, redacted)
+		}
+	}
+	return s
+}
+
+// minSecret is how long a secret is at least to be looked for: a shorter one
+// would be found in any text.
+const minSecret = 6

@@ -52,6 +52,11 @@ func TestKeyText(t *testing.T) {
 		{name: "no id", key: fal.NewKey(":5ecre7"), err: "colon"},
 		{name: "no secret", key: fal.NewKey("5ecre7:"), err: "colon"},
 		{name: "newline inside", key: fal.NewKey("id:5ecre7\n5ecre7"), err: "white space"},
+		{name: "quotes", key: fal.NewKey(`"` + secret + `"`), err: "quotes"},
+		{name: "a quote", env: map[string]string{"FAL_KEY": "'" + secret}, err: "quotes"},
+		{name: "name of the variable", env: map[string]string{"FAL_KEY": "FAL_KEY=" + secret}, err: "after FAL_KEY="},
+		{name: "header", key: fal.NewKey("Key " + secret), err: "the key alone"},
+		{name: "bearer", key: fal.NewKey("Bearer " + secret), err: "the key alone"},
 		{name: "not ASCII", key: fal.NewKey("id:5ecre7ü"), err: "ASCII"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

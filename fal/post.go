@@ -31,7 +31,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	}
 	body, readErr := readAll(resp, maxBody) // it may repeat the whole input
 	e := p.c.newError(p.endpoint, "", resp, body)
-	_, falsOwn := parseErrorBody(body)
+	_, falsOwn := parseErrorBody(body, p.c.clean)
 	if turnedAway := e.Status == http.StatusServiceUnavailable && e.RequestID == ""; e.Status >= 500 && !falsOwn && !turnedAway {
 		// The answer is not fal's: a machine in between may have passed the
 		// request on before it failed. Only with 503 it says that it did not.
@@ -60,17 +60,5 @@ func turnedDown(e *Error) bool {
 // newError makes the error for an answer with a status of 300 or above. A
 // server that repeats the API key does not get it into our error.
 func (c *Client) newError(endpoint, requestID string, resp *http.Response, body []byte) *Error {
-	// The body is cleared of it before it is cut to pieces; the texts once
-	// more, as JSON may have written it in another way.
-	e := newError(endpoint, requestID, resp.StatusCode, resp.Header, []byte(c.redact(string(body))))
-	hide := func(s *string) { *s = c.redact(*s) }
-	hide(&e.Message)
-	hide(&e.Type)
-	hide(&e.RequestID)
-	for i := range e.Fields {
-		hide(&e.Fields[i].Message)
-		hide(&e.Fields[i].Value)
-		hide(&e.Fields[i].Field)
-	}
-	return e
+	return newError(endpoint, requestID, resp.StatusCode, resp.Header, body, c.clean)
 }

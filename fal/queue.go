@@ -153,7 +153,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	answer, ok := decodeSubmit(body)
 	if err != nil || !ok {
 		if err == nil {
-			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText([]byte(p.c.redact(string(body))))))
+			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText(body, p.c.clean)))
 		}
 		id := cmp.Or(headerID, p.c.redact(answer.RequestID), requestIDIn(body))
 		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
@@ -261,7 +261,7 @@ func (j *job) status(ctx context.Context) (Status, error) {
 	}
 	b, ok := decodeStatus(body)
 	if !ok {
-		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText([]byte(j.c.redact(string(body)))))))
+		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText(body, j.c.clean))))
 	}
 	return j.saw(&b), nil
 }
@@ -334,7 +334,7 @@ func (j *job) failedWith(body []byte) bool {
 	if !j.saidFailed() {
 		return false
 	}
-	_, falsOwn := parseErrorBody(body)
+	_, falsOwn := parseErrorBody(body, j.c.clean)
 	return falsOwn
 }
 

@@ -181,9 +181,8 @@ func (c *Client) streamError(event string, data []byte) *Error {
 	if !failed {
 		return nil
 	}
-	data = []byte(c.redact(string(data)))
-	e, _ := parseErrorBody(data)
-	e.Message = cmp.Or(c.redact(b.Reason), e.Message, "the stream reported an error: "+quoteShort(plainText(data)))
+	e, _ := parseErrorBody(data, c.clean)
+	e.Message = cmp.Or(c.clean(b.Reason), e.Message, "the stream reported an error: "+quoteShort(plainText(data, c.clean)))
 	return &e
 }
 

@@ -301,7 +301,7 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 		FileURL   string `json:"file_url"`
 	}
 	if err := json.Unmarshal(body, &address); err != nil || address.UploadURL == "" || address.FileURL == "" {
-		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText([]byte(c.redact(string(body))))))
+		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText(body, c.clean)))
 	}
 	if err := c.checkUploadURL(address.UploadURL); err != nil {
 		return "", err
