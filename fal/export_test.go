@@ -9,7 +9,7 @@ var (
 	ContentType   = contentType
 	ResolveHosts  = Hosts.resolve
 	KeyText       = Key.text
-	Encode        = encode
+	EachFile      = eachFile
 )
 
 const (

@@ -15,8 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	"github.com/falimage/falimage-go/internal/jsonenc"
 )
 
 // File is a file in a request: a picture to edit, a mask, a LoRA, a training
@@ -170,7 +168,8 @@ func (f File) AppendJSON(dst []byte) ([]byte, error) {
 	if f.local != nil {
 		return dst, fmt.Errorf("fal: %v has no URL yet: it gets one when the request is sent, or by Client.Upload", f)
 	}
-	return jsonenc.AppendString(dst, f.url), nil
+	b, err := json.Marshal(f.url)
+	return append(dst, b...), err
 }
 
 // UnmarshalJSON reads a URL, and null as no file. The URL is not checked.

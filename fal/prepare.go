@@ -3,8 +3,8 @@ package fal
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -46,6 +46,10 @@ func prepare[Out any](ctx context.Context, c *Client, r Request[Out], opts []Opt
 			return nil, err
 		}
 	}
+	files, problems := checkFiles(r)
+	if len(problems) > 0 {
+		return nil, &ValidationError{Endpoint: p.endpoint, Problems: problems}
+	}
 	if c.logger.Enabled(ctx, slog.LevelWarn) {
 		for _, w := range warnings(r) {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "fal request doubt",
@@ -61,7 +65,7 @@ func prepare[Out any](ctx context.Context, c *Client, r Request[Out], opts []Opt
 	if err := p.reserve(ctx, r); err != nil {
 		return nil, err
 	}
-	if p.body, err = encodeUploaded(ctx, c, r, p.opts); err != nil {
+	if p.body, err = encodeUploaded(ctx, c, r, files, p.opts); err != nil {
 		err = refused(p.endpoint, "not sent", err)
 		p.money.Released(err)
 		return nil, err
@@ -128,36 +132,34 @@ func finish(money Reservation, meta Meta, err error) {
 	}
 }
 
-// encodeUploaded returns the body of the request after its files were
-// uploaded.
-func encodeUploaded[Out any](ctx context.Context, c *Client, r Request[Out], o *options) ([]byte, error) {
-	var local []File
-	_, err := mapFiles(r, func(field string, f File) (File, error) {
+// checkFiles returns the local files of a request, and what is wrong with any.
+func checkFiles(r any) (local []File, problems []Problem) {
+	_, unfit := eachFile(r, func(path string, f File) File {
 		if err := f.Check(); err != nil {
-			return f, fmt.Errorf("%s: %w", field, err)
+			problems = append(problems, Problem{Field: path, Value: f.String(), Message: err.Error()})
 		}
 		if f.local != nil {
 			local = append(local, f)
 		}
-		return f, nil
+		return f
 	})
-	if err != nil {
-		return nil, err
-	}
-	if len(local) > 0 {
-		remote, err := c.uploadAll(ctx, local, o)
+	return local, append(problems, unfit...)
+}
+
+// encodeUploaded returns the body of the request after its files were
+// uploaded.
+func encodeUploaded(ctx context.Context, c *Client, r any, files []File, o *options) ([]byte, error) {
+	if len(files) > 0 {
+		remote, err := c.uploadAll(ctx, files, o)
 		if err != nil {
 			return nil, err
 		}
-		r, err = mapFiles(r, func(_ string, f File) (File, error) {
+		r, _ = eachFile(r, func(_ string, f File) File {
 			if f.local != nil {
 				f = remote[f]
 			}
-			return f, nil
+			return f
 		})
-		if err != nil {
-			return nil, err
-		}
 	}
-	return encode(r)
+	return json.Marshal(r)
 }

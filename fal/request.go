@@ -1,9 +1,5 @@
 package fal
 
-import (
-	"encoding/json"
-)
-
 // Endpoint is the id of a model on fal, such as "fal-ai/flux-2-pro", together
 // with the Go type its result decodes into.
 type Endpoint[Out any] string
@@ -17,8 +13,9 @@ type Endpoint[Out any] string
 //	Validate() error             // checked before anything is sent; returns a *ValidationError
 //	Warnings() []Problem         // logged at warn level when the request is sent
 //	Usage() Usage                // what it will be charged for; package pricing reads it
-//	MapFiles(func(field string, f File) (File, error)) (Request[Out], error)
-//	                             // a copy in which every file went through the function; used to upload files
+//
+// Files ([File]) are found wherever they are in a request, and are uploaded
+// when it is sent.
 type Request[Out any] interface {
 	Endpoint() Endpoint[Out]
 }
@@ -28,25 +25,11 @@ type (
 	validator interface{ Validate() error }
 	warner    interface{ Warnings() []Problem }
 	user      interface{ Usage() Usage }
-
-	fileMapper[Out any] interface {
-		MapFiles(f func(field string, file File) (File, error)) (Request[Out], error)
-	}
 )
 
 // Seed returns a pointer to n, for the Seed field of a request. To replay an
 // image, pass the seed of its result: &out.Seed.
 func Seed(n uint64) *uint64 { return new(n) }
-
-// encode returns the JSON body of a request.
-func encode(r any) ([]byte, error) {
-	// A generated request builds its own JSON; going through json.Marshal
-	// would check and copy it once more.
-	if m, ok := r.(json.Marshaler); ok {
-		return m.MarshalJSON()
-	}
-	return json.Marshal(r)
-}
 
 func validate(r any) error {
 	if v, ok := r.(validator); ok {
@@ -67,11 +50,4 @@ func usage(r any) Usage {
 		return u.Usage()
 	}
 	return Usage{}
-}
-
-func mapFiles[Out any](r Request[Out], f func(string, File) (File, error)) (Request[Out], error) {
-	if m, ok := r.(fileMapper[Out]); ok {
-		return m.MapFiles(f)
-	}
-	return r, nil
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/falimage/falimage-go/internal/jsonenc"
 )
 
 // ImageSize is the size of an output picture: one of the named presets below,
@@ -93,7 +91,8 @@ func (s ImageSize) MarshalJSON() ([]byte, error) { return s.AppendJSON(nil), nil
 func (s ImageSize) AppendJSON(dst []byte) []byte {
 	width, height, ok := s.custom()
 	if !ok {
-		return jsonenc.AppendString(dst, string(s))
+		b, _ := json.Marshal(string(s)) // which no string fails
+		return append(dst, b...)
 	}
 	dst = append(dst, `{"width":`...)
 	dst = strconv.AppendInt(dst, int64(width), 10)

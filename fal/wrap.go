@@ -12,12 +12,12 @@ import (
 )
 
 // Call is a request to any endpoint, with or without a type of its own: ID
-// names the endpoint and Input is encoded as JSON. Files ([File]) in Input are
-// uploaded where they stand in maps with string keys and in slices; Input is
-// never changed. Nothing is validated locally and no price is known.
+// names the endpoint and Input is encoded as JSON. Files ([File]) in Input, of
+// any type, are uploaded; Input is never changed. Nothing else is validated
+// locally and no price is known.
 type Call[Out any] struct {
 	ID    Endpoint[Out]
-	Input any
+	Input any `json:",inline"`
 }
 
 // Endpoint returns the ID of the call.
@@ -25,51 +25,6 @@ func (c Call[Out]) Endpoint() Endpoint[Out] { return c.ID }
 
 // MarshalJSON encodes Input.
 func (c Call[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(c.Input) }
-
-// MapFiles returns a copy of the call in which f replaced every file.
-func (c Call[Out]) MapFiles(f func(field string, file File) (File, error)) (Request[Out], error) {
-	input, err := mapAny("", c.Input, f)
-	if err != nil {
-		return nil, err
-	}
-	return Call[Out]{ID: c.ID, Input: input}, nil
-}
-
-// mapAny rebuilds the containers on the way to each file, so that the
-// caller's own maps and slices stay as they are.
-func mapAny(path string, v any, f func(string, File) (File, error)) (any, error) {
-	var err error
-	switch v := v.(type) {
-	case File:
-		return f(path, v)
-	case []File:
-		out := slices.Clone(v)
-		for i := range out {
-			if out[i], err = f(index(path, i), out[i]); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case []any:
-		out := slices.Clone(v)
-		for i := range out {
-			if out[i], err = mapAny(index(path, i), out[i], f); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case map[string]any:
-		out := maps.Clone(v)
-		for key := range out {
-			if out[key], err = mapAny(join(path, key), out[key], f); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	default:
-		return v, nil
-	}
-}
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
@@ -105,13 +60,15 @@ func Raw[Out any](r Request[Out]) Request[json.RawMessage] { return raw[Out]{r} 
 
 // wrapper passes on what the request inside it can do. Usage of a request
 // that does not tell is the zero Usage.
-type wrapper[Out any] struct{ inner Request[Out] }
+type wrapper[Out any] struct {
+	Inner Request[Out] `json:",inline"` // exported for eachFile
+}
 
-func (w wrapper[Out]) Endpoint() Endpoint[Out]      { return w.inner.Endpoint() }
-func (w wrapper[Out]) Validate() error              { return validate(w.inner) }
-func (w wrapper[Out]) Warnings() []Problem          { return warnings(w.inner) }
-func (w wrapper[Out]) Usage() Usage                 { return usage(w.inner) }
-func (w wrapper[Out]) MarshalJSON() ([]byte, error) { return encode(w.inner) }
+func (w wrapper[Out]) Endpoint() Endpoint[Out]      { return w.Inner.Endpoint() }
+func (w wrapper[Out]) Validate() error              { return validate(w.Inner) }
+func (w wrapper[Out]) Warnings() []Problem          { return warnings(w.Inner) }
+func (w wrapper[Out]) Usage() Usage                 { return usage(w.Inner) }
+func (w wrapper[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(w.Inner) }
 
 type at[Out any] struct {
 	wrapper[Out]
@@ -126,24 +83,16 @@ func (a at[Out]) Usage() Usage {
 	return u
 }
 
-func (a at[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {
-	r, err := mapFiles(a.inner, f)
-	if err != nil {
-		return nil, err
-	}
-	return at[Out]{wrapper[Out]{r}, a.endpoint}, nil
-}
-
 type with[Out any] struct {
 	wrapper[Out]
-	extra map[string]any
+	Extra map[string]any `json:",inline"`
 }
 
 // Usage says nothing of what is charged where a field is added that may change
 // it.
 func (w with[Out]) Usage() Usage {
 	u := w.wrapper.Usage()
-	for key, v := range w.extra {
+	for key, v := range w.Extra {
 		if charged(key, v) {
 			return Usage{Endpoint: u.Endpoint}
 		}
@@ -184,35 +133,21 @@ func charged(field string, v any) bool {
 	return false
 }
 
-// holdsFile reports whether there is a file in a value.
+// holdsFile reports whether there is, or may be, a file in a value.
 func holdsFile(v any) bool {
 	found := false
-	_, err := mapAny("", v, func(_ string, f File) (File, error) {
+	_, problems := eachFile(v, func(_ string, f File) File {
 		found = true
-		return f, nil
+		return f
 	})
-	return found || err != nil
-}
-
-func (w with[Out]) MapFiles(f func(string, File) (File, error)) (Request[Out], error) {
-	r, err := mapFiles(w.inner, f)
-	if err != nil {
-		return nil, err
-	}
-	extra := maps.Clone(w.extra)
-	for key, v := range extra {
-		if extra[key], err = mapAny(key, v, f); err != nil {
-			return nil, err
-		}
-	}
-	return with[Out]{wrapper[Out]{r}, extra}, nil
+	return found || problems != nil
 }
 
 // MarshalJSON keeps the order of the inner request's fields and appends the
 // new ones in the order of their names.
 func (w with[Out]) MarshalJSON() ([]byte, error) {
-	body, err := encode(w.inner)
-	if err != nil || len(w.extra) == 0 {
+	body, err := json.Marshal(w.Inner)
+	if err != nil || len(w.Extra) == 0 {
 		return body, err
 	}
 	out := []byte{'{'}
@@ -244,15 +179,15 @@ func (w with[Out]) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 		name, _ := key.(string)
-		if _, replaced := w.extra[name]; replaced {
+		if _, replaced := w.Extra[name]; replaced {
 			continue
 		}
 		if err := field(name, value); err != nil {
 			return nil, err
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(w.extra)) {
-		value, err := json.Marshal(w.extra[key])
+	for _, key := range slices.Sorted(maps.Keys(w.Extra)) {
+		value, err := json.Marshal(w.Extra[key])
 		if err != nil {
 			return nil, fmt.Errorf("fal: field %q given to With: %w", key, err)
 		}
@@ -263,20 +198,14 @@ func (w with[Out]) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-type raw[Out any] struct{ inner Request[Out] }
+type raw[Out any] struct {
+	Inner Request[Out] `json:",inline"`
+}
 
 func (r raw[Out]) Endpoint() Endpoint[json.RawMessage] {
-	return Endpoint[json.RawMessage](r.inner.Endpoint())
+	return Endpoint[json.RawMessage](r.Inner.Endpoint())
 }
-func (r raw[Out]) Validate() error              { return validate(r.inner) }
-func (r raw[Out]) Warnings() []Problem          { return warnings(r.inner) }
-func (r raw[Out]) Usage() Usage                 { return usage(r.inner) }
-func (r raw[Out]) MarshalJSON() ([]byte, error) { return encode(r.inner) }
-
-func (r raw[Out]) MapFiles(f func(string, File) (File, error)) (Request[json.RawMessage], error) {
-	inner, err := mapFiles(r.inner, f)
-	if err != nil {
-		return nil, err
-	}
-	return raw[Out]{inner}, nil
-}
+func (r raw[Out]) Validate() error              { return validate(r.Inner) }
+func (r raw[Out]) Warnings() []Problem          { return warnings(r.Inner) }
+func (r raw[Out]) Usage() Usage                 { return usage(r.Inner) }
+func (r raw[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(r.Inner) }

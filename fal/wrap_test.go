@@ -130,42 +130,6 @@ func TestWithBody(t *testing.T) {
 	}
 }
 
-func TestCallMapsFiles(t *testing.T) {
-	t.Parallel()
-	local := fal.Bytes([]byte("x"))
-	input := map[string]any{
-		"image": local,
-		"list":  []fal.File{local, fal.URL("https://x/1")},
-		"deep":  []any{map[string]any{"mask": local}, 7},
-		"text":  "kept",
-	}
-	var fields []string
-	mapped, err := fal.Call[fal.Images]{ID: "a/b", Input: input}.MapFiles(func(field string, f fal.File) (fal.File, error) {
-		fields = append(fields, field)
-		if _, isURL := f.URL(); !isURL {
-			f = fal.URL("https://up/" + field)
-		}
-		return f, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := json.Marshal(mapped)
-	want := `{"deep":[{"mask":"https://up/deep[0].mask"},7],"image":"https://up/image","list":["https://up/list[0]","https://x/1"],"text":"kept"}`
-	if err != nil || string(got) != want {
-		t.Errorf("got %s, %v, want %s", got, err, want)
-	}
-	if len(fields) != 4 {
-		t.Errorf("mapped %v", fields)
-	}
-	if input["image"] != local {
-		t.Error("the caller's map was changed")
-	}
-	if _, err := json.Marshal(fal.Call[fal.Images]{ID: "a/b", Input: input}); err == nil {
-		t.Error("a local file was encoded")
-	}
-}
-
 // Requests are values: they compare, convert and share a slice.
 func TestRequestsAreValues(t *testing.T) {
 	t.Parallel()

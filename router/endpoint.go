@@ -248,15 +248,3 @@ type upscale struct{ flux.VisionUpscaler }
 func (u upscale) Endpoint() fal.Endpoint[fal.Images] {
 	return fal.Endpoint[fal.Images](u.VisionUpscaler.Endpoint())
 }
-
-// MapFiles returns a copy in which f replaced every file.
-func (u upscale) MapFiles(f func(field string, file fal.File) (fal.File, error)) (fal.Request[fal.Images], error) {
-	r, err := u.VisionUpscaler.MapFiles(f)
-	if err != nil {
-		return nil, err
-	}
-	if v, ok := r.(flux.VisionUpscaler); ok {
-		u.VisionUpscaler = v
-	}
-	return u, nil
-}

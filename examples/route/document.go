@@ -126,20 +126,14 @@ func refusals(list []router.Refusal) []refusal {
 // body returns what would be sent. Files get their URL when they are uploaded;
 // here their description stands for it.
 func body(r fal.Request[fal.Images]) (json.RawMessage, error) {
-	m, ok := r.(interface {
-		MapFiles(func(string, fal.File) (fal.File, error)) (fal.Request[fal.Images], error)
-	})
-	if ok {
-		var err error
-		r, err = m.MapFiles(func(_ string, f fal.File) (fal.File, error) {
-			if _, remote := f.URL(); remote || f.IsZero() {
-				return f, nil
-			}
-			return fal.URL("upload of " + f.String()), nil
-		})
-		if err != nil {
-			return nil, err
+	r, err := fal.MapFiles(r, func(_ string, f fal.File) (fal.File, error) {
+		if _, remote := f.URL(); remote {
+			return f, nil
 		}
+		return fal.URL("upload of " + f.String()), nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return json.Marshal(r)
 }
