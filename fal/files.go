@@ -49,9 +49,9 @@ func eachFile(v any, f func(path string, file File) File) (any, []Problem) {
 	return v, w.problems
 }
 
-// maxDepth is how deep a request may be nested. A value that contains itself
+// maxNesting is how deep a request may be nested. A value that contains itself
 // is deeper.
-const maxDepth = 1000
+const maxNesting = 1000
 
 // walker is one walk through a value.
 type walker struct {
@@ -77,9 +77,9 @@ func (w *walker) walk(v reflect.Value, fixed bool) (out reflect.Value, changed b
 	if w.tooDeep {
 		return v, false
 	}
-	if w.depth == maxDepth {
+	if w.depth == maxNesting {
 		w.tooDeep = true
-		w.problem(fmt.Sprintf("nested more than %d deep: does it contain itself?", maxDepth))
+		w.problem(fmt.Sprintf("nested more than %d deep: does it contain itself?", maxNesting))
 		return v, false
 	}
 	w.depth++
