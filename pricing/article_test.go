@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -157,41 +156,5 @@ func TestUnknownPrices(t *testing.T) {
 		if q, err := pricing.Estimate(r); !errors.Is(err, pricing.ErrUnknown) || q.Max != 0 {
 			t.Errorf("%s: %v, %v, want ErrUnknown", name, q, err)
 		}
-	}
-}
-
-func TestSettle(t *testing.T) {
-	t.Parallel()
-	q := estimate(t, flux.Pro2{Prompt: "x", ImageSize: fal.Size(1920, 1080)})
-	for _, tt := range []struct {
-		units, billed, says string
-		within              bool
-	}{
-		{"1.5", "$0.045", "as quoted", true},
-		{"1.50000000", "$0.045", "as quoted", true},
-		{"2", "$0.06", "whole megapixels", false},
-		{"4", "$0.12", "more than expected", false},
-		{"0", "$0.00", "less than expected", false},
-	} {
-		b, err := pricing.Settle(q, fal.Meta{Endpoint: "fal-ai/flux-2-pro", RequestID: "r", BillableUnits: tt.units})
-		if err != nil || b.Billed.String() != tt.billed || b.Within != tt.within || !strings.Contains(b.String(), tt.says) || b.RequestID != "r" {
-			t.Errorf("%s units: %v, %v, want %s, %q", tt.units, b, err, tt.billed, tt.says)
-		}
-	}
-	if _, err := pricing.Settle(q, fal.Meta{}); !errors.Is(err, pricing.ErrNoUnits) {
-		t.Errorf("no units: %v", err)
-	}
-	for name, meta := range map[string]fal.Meta{
-		"another endpoint": {Endpoint: "fal-ai/qwen-image", BillableUnits: "1"},
-		"no number":        {BillableUnits: "many"},
-		"below zero":       {BillableUnits: "-1"},
-		"too many":         {BillableUnits: "9999999999"},
-	} {
-		if b, err := pricing.Settle(q, meta); err == nil {
-			t.Errorf("%s: %v", name, b)
-		}
-	}
-	if _, err := pricing.Settle(pricing.Quote{}, fal.Meta{BillableUnits: "1"}); !errors.Is(err, pricing.ErrUnknown) {
-		t.Errorf("no quote: %v", err)
 	}
 }

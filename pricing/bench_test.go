@@ -42,61 +42,6 @@ func BenchmarkEstimateTwoLocalReferences(b *testing.B) {
 	}
 }
 
-// A month of 10,000 pictures, by shares.
-func BenchmarkPlan10000(b *testing.B) {
-	schnell, err := pricing.Estimate(flux.Schnell{Prompt: "x", ImageSize: fal.SquareHD})
-	if err != nil {
-		b.Fatal(err)
-	}
-	pro, err := pricing.Estimate(flux.Pro2{Prompt: "x", ImageSize: fal.SquareHD})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		plan, err := pricing.NewPlan(10_000, pricing.Part{Quote: schnell, Share: 70}, pricing.Part{Quote: pro, Share: 30})
-		if err != nil || plan.Expected != 111*pricing.Dollar {
-			b.Fatal(plan, err)
-		}
-	}
-}
-
-// The most finals of 10,000 pictures, where each request makes several.
-func BenchmarkMostFinals10000(b *testing.B) {
-	qwen, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/qwen-image", Outputs: 4, Size: fal.SquareHD})
-	if err != nil {
-		b.Fatal(err)
-	}
-	pro, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/qwen-image-2/pro/text-to-image", Outputs: 3})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if plan, err := pricing.MostFinals(10_000, 210*pricing.Dollar, pricing.Part{Quote: qwen}, pricing.Part{Quote: pro}); err != nil || plan.Max > 210*pricing.Dollar {
-			b.Fatal(plan, err)
-		}
-	}
-}
-
-// 10,000 different requests, each quoted by itself and added up.
-func BenchmarkSum10000(b *testing.B) {
-	quotes := make([]pricing.Quote, 10_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range quotes {
-			var err error
-			quotes[i], err = pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.SquareHD})
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-		if plan, err := pricing.Sum(quotes...); err != nil || plan.Expected != 300*pricing.Dollar {
-			b.Fatal(plan, err)
-		}
-	}
-}
-
 // picture writes a picture file and returns its path.
 func picture(tb testing.TB, name string, width, height int) string {
 	tb.Helper()

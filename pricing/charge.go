@@ -31,53 +31,53 @@ func times(price USD, a, b int64) (USD, error) {
 	return USD(n), err
 }
 
-// charges appends the lines of the work under a rule in one case. Each case
-// of the same work has the same lines.
-func charges(dst []charge, rule Rule, w *work, c which) ([]charge, error) {
+// charges appends the lines of what is charged for under a rule in one case.
+// Each case has the same lines.
+func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) {
 	switch r := rule.(type) {
 	case PerMegapixel:
-		return r.charges(dst, w, c)
+		return r.charges(dst, n, c)
 	case PerTieredMegapixel:
-		return r.charges(dst, w, c)
+		return r.charges(dst, n, c)
 	case PerImage:
-		amount, err := times(r.Price, w.outputs, 1)
-		return append(dst, charge{ItemOutput, w.outputs, 0, amount}), err
+		amount, err := times(r.Price, n.outputs, 1)
+		return append(dst, charge{ItemOutput, n.outputs, 0, amount}), err
 	case PerRequest:
 		return append(dst, charge{ItemRequest, 1, 0, r.Price}), nil
 	case PerStep:
-		return r.charges(dst, w, c)
+		return r.charges(dst, n, c)
 	}
 	return dst, nil
 }
 
-func (r PerMegapixel) charges(dst []charge, w *work, c which) ([]charge, error) {
-	amount, err := times(r.Price, w.outputs, w.size[c])
+func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
+	amount, err := times(r.Price, n.outputs, n.size[c])
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, charge{ItemOutput, w.outputs, w.size[c], amount})
-	if r.Inputs == InputsOneEach && w.inputCount > 0 {
-		if amount, err = times(r.Price, w.inputCount, 1); err != nil {
+	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c], amount})
+	if r.Inputs == InputsOneEach && n.inputCount > 0 {
+		if amount, err = times(r.Price, n.inputCount, 1); err != nil {
 			return dst, err
 		}
-		dst = append(dst, charge{ItemInput, w.inputCount, 1, amount})
+		dst = append(dst, charge{ItemInput, n.inputCount, 1, amount})
 	}
 	if r.Inputs == InputsRoundedUp {
-		if dst, err = inputCharges(dst, r.Price, r.InputCap, w, c); err != nil {
+		if dst, err = inputCharges(dst, r.Price, r.InputCap, n, c); err != nil {
 			return dst, err
 		}
 	}
-	if w.loras > 0 {
-		if amount, err = times(r.LoRA.PerGB, w.loraGB[c], 1); err != nil {
+	if n.loras > 0 {
+		if amount, err = times(r.LoRA.PerGB, n.loraGB[c], 1); err != nil {
 			return dst, err
 		}
-		dst = append(dst, charge{ItemLoRA, w.loras, 0, amount})
+		dst = append(dst, charge{ItemLoRA, n.loras, 0, amount})
 	}
 	return dst, nil
 }
 
-func (r PerTieredMegapixel) charges(dst []charge, w *work, c which) ([]charge, error) {
-	further, err := times(r.Extra, w.size[c]-1, 1)
+func (r PerTieredMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
+	further, err := times(r.Extra, n.size[c]-1, 1)
 	if err != nil {
 		return dst, err
 	}
@@ -85,17 +85,17 @@ func (r PerTieredMegapixel) charges(dst []charge, w *work, c which) ([]charge, e
 	if err != nil {
 		return dst, err
 	}
-	amount, err := times(each, w.outputs, 1)
+	amount, err := times(each, n.outputs, 1)
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, charge{ItemOutput, w.outputs, w.size[c], amount})
-	return inputCharges(dst, r.Extra, r.InputCap, w, c)
+	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c], amount})
+	return inputCharges(dst, r.Extra, r.InputCap, n, c)
 }
 
 // inputCharges charges each input by its own size.
-func inputCharges(dst []charge, price USD, limit int64, w *work, c which) ([]charge, error) {
-	for i, in := range w.inputs {
+func inputCharges(dst []charge, price USD, limit int64, n *quantities, c which) ([]charge, error) {
+	for i, in := range n.inputs {
 		size := in[c]
 		if limit > 0 {
 			size = min(size, limit)
@@ -109,11 +109,11 @@ func inputCharges(dst []charge, price USD, limit int64, w *work, c which) ([]cha
 	return dst, nil
 }
 
-func (r PerStep) charges(dst []charge, w *work, c which) ([]charge, error) {
-	steps := max(w.size[c], r.MinSteps)
+func (r PerStep) charges(dst []charge, n *quantities, c which) ([]charge, error) {
+	steps := max(n.size[c], r.MinSteps)
 	amount, err := times(r.Price, steps, 1)
 	if (r.References != [4]Units{}) && err == nil {
-		amount, err = amount.Scale(int64(r.References[w.references[c]-1]), billion)
+		amount, err = amount.Scale(int64(r.References[n.references[c]-1]), billion)
 	}
 	if err != nil {
 		return dst, err

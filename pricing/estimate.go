@@ -73,14 +73,14 @@ func (t *Table) estimate(q *Quote, u *fal.Usage, size measurer) error {
 	case u.Outputs == 0:
 		return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell what it will be charged for"}
 	}
-	err := q.work.set(u, c.Rule, size)
+	err := q.quantities.set(u, c.Rule, size)
 	if err == nil {
 		err = q.price()
 	}
 	if err == nil {
 		return nil
 	}
-	q.work, q.Min, q.Expected, q.Max = work{}, 0, 0, 0
+	q.quantities, q.Amounts = quantities{}, Amounts{}
 	if errors.Is(err, ErrUnknown) {
 		return err
 	}
@@ -93,7 +93,7 @@ func (q *Quote) price() (err error) {
 		return err
 	}
 	q.Min, q.Max = q.Expected, q.Expected
-	if !q.work.open && !q.card.disputed {
+	if !q.quantities.open && !q.card.disputed {
 		return nil
 	}
 	if q.Min, err = q.sum(least); err != nil {
@@ -105,7 +105,7 @@ func (q *Quote) price() (err error) {
 
 func (q *Quote) sum(c which) (total USD, err error) {
 	var buf [4]charge
-	lines, err := charges(buf[:0], q.card.rules[c], &q.work, c)
+	lines, err := charges(buf[:0], q.card.rules[c], &q.quantities, c)
 	for i := range lines {
 		if err == nil {
 			total, err = total.Add(lines[i].amount)

@@ -2,12 +2,10 @@ package pricing_test
 
 import (
 	"bytes"
-	"errors"
 	"image"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -52,34 +50,6 @@ func TestLocalFalBillsAsQuoted(t *testing.T) {
 		if m := pricing.Mismatches(quote, out.Images); len(m) != 0 {
 			t.Errorf("%s: %v", r.Endpoint(), m)
 		}
-	}
-}
-
-// A budget guards a client: what it refuses never reaches fal, and a lost
-// answer leaves the money set aside.
-func TestBudgetGuardsClient(t *testing.T) {
-	t.Parallel()
-	srv := faltest.NewServer(t)
-	ledger := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
-	budget := &pricing.Budget{Limits: []pricing.Limit{{Amount: 10 * pricing.Cent}}, Ledger: ledger}
-	client := srv.Client()
-	client.Guard = budget
-	req := flux.Pro2{Prompt: "x", ImageSize: fal.Size(1920, 1080)} // $0.045
-	for range 2 {
-		if _, err := fal.Subscribe(t.Context(), client, req, fal.WithTags(tenant("x"))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before := srv.Ledger().Submissions
-	_, err := fal.Subscribe(t.Context(), client, req)
-	if e, ok := errors.AsType[*pricing.BudgetError](err); !ok || e.Left != pricing.Cent || e.Asked != 45*pricing.Cent/10 {
-		t.Errorf("got %v, want a BudgetError", err)
-	}
-	if after := srv.Ledger().Submissions; after != before {
-		t.Errorf("%d submissions, want %d: the refused request was sent", after, before)
-	}
-	if got := ledger.Totals().Tags[pricing.Tag{Name: "tenant", Value: "x"}]; got.Billed != 9*pricing.Cent || got.Requests != 2 {
-		t.Errorf("the ledger has %+v", got)
 	}
 }
 

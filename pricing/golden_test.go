@@ -144,7 +144,7 @@ func TestDoubtfulSizes(t *testing.T) {
 			35 * pricing.Cent / 10, 42 * pricing.Cent, 42 * pricing.Cent},
 		"known": {fal.Usage{Endpoint: "fal-ai/flux-krea-lora", Outputs: 1, Inputs: []fal.File{large}, MatchInput: 1},
 			42 * pricing.Cent, 42 * pricing.Cent, 42 * pricing.Cent},
-		"reduced": {fal.Usage{Endpoint: proUsage.Endpoint, Outputs: 1, Size: fal.Size(4096, 4096), MaxPixels: 4 << 20},
+		"reduced": {fal.Usage{Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.Size(4096, 4096), MaxPixels: 4 << 20},
 			75 * pricing.Cent / 10, 255 * pricing.Cent / 10, 255 * pricing.Cent / 10},
 	} {
 		q, err := pricing.EstimateUsage(tt.usage)

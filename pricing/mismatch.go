@@ -55,6 +55,6 @@ func (q Quote) worth(width, height int) (USD, error) {
 	if err != nil || q.card.Rule == nil {
 		return 0, err
 	}
-	one := Quote{card: q.card, work: work{outputs: 1, size: exactly(megapixels(area))}}
+	one := Quote{card: q.card, quantities: quantities{outputs: 1, size: exactly(megapixels(area))}}
 	return one.sum(likely)
 }

@@ -75,6 +75,15 @@ func (p *Price) Known() bool {
 	return p.Rule != nil && !timed
 }
 
+// WithUnitPrice returns the price with another amount for a unit, such as one
+// from a contract, by the same rule. Without a rule it stays as it is.
+func (p Price) WithUnitPrice(amount USD) Price {
+	if p.Rule != nil {
+		p.Rule = p.Rule.withPrice(amount)
+	}
+	return p
+}
+
 // card is a price as a table keeps it: never changed, and ready for use.
 type card struct {
 	Price

@@ -12,13 +12,12 @@ import (
 type Quote struct {
 	// Endpoint is the id of the endpoint.
 	Endpoint string
-	// Min, Expected and Max are the amounts; see the package comment for what
-	// is expected. They are the same where nothing is left open.
-	Min, Expected, Max USD
+	// Amounts are what it costs; see the package comment for what is expected.
+	Amounts
 
-	card   *card
-	work   work
-	wanted fal.ImageSize
+	card       *card
+	quantities quantities
+	wanted     fal.ImageSize
 }
 
 // Exact reports whether only one amount is possible under the rule. How sure
@@ -34,12 +33,15 @@ func (q Quote) Price() Price {
 	return q.card.price()
 }
 
-// Rule returns the rule in words; "" for the zero quote.
-func (q Quote) Rule() string {
+// UnitPrice returns what each unit that fal bills costs: by the rule, and where
+// sources disagree by the cheapest and the dearest of them. It is zero where
+// there is no unit price.
+func (q Quote) UnitPrice() Amounts {
 	if q.card == nil || q.card.Rule == nil {
-		return ""
+		return Amounts{}
 	}
-	return q.card.Rule.String()
+	rules := &q.card.rules
+	return Amounts{rules[least].UnitPrice(), rules[likely].UnitPrice(), rules[most].UnitPrice()}
 }
 
 // Source returns where the price is from, in words.
@@ -74,14 +76,21 @@ func (q Quote) Confidence() Confidence {
 // Units returns the number of units that the expected amount is; see the
 // package comment. It is 0 where there is no unit price.
 func (q Quote) Units() Units {
-	if q.card == nil || q.card.Rule == nil {
-		return 0
-	}
-	u, err := unitsOf(q.Expected, q.card.Rule.UnitPrice())
-	if err != nil {
-		return 0
-	}
+	u, _ := unitsOf(q.Expected, q.UnitPrice().Expected) // 0 with an error
 	return u
+}
+
+// Images returns the number of images that the request makes. What is charged
+// by the request, such as a picture taken apart into layers, is one. It is 0
+// where there is no quote.
+func (q Quote) Images() int64 {
+	if q.card == nil || q.Max == 0 {
+		return 0
+	}
+	if _, ok := q.card.Rule.(PerRequest); ok {
+		return 1
+	}
+	return q.quantities.outputs
 }
 
 // Line is one line of a quote. The lines of a quote add up to it, in each of
@@ -90,8 +99,8 @@ type Line struct {
 	Item Item
 	// Count is how many are charged for on this line. It is 1 for an input
 	// that has a line of its own.
-	Count              int64
-	Min, Expected, Max USD
+	Count int64
+	Amounts
 
 	rule    Rule
 	charges [3]charge
@@ -106,7 +115,7 @@ func (q Quote) Lines() iter.Seq[Line] {
 		var cases [3][]charge
 		for c := range cases {
 			// These were added up before, so there is no error.
-			cases[c], _ = charges(nil, q.card.rules[c], &q.work, which(c))
+			cases[c], _ = charges(nil, q.card.rules[c], &q.quantities, which(c))
 		}
 		for i := range cases[most] {
 			l := Line{rule: q.card.rules[likely]}
@@ -117,7 +126,7 @@ func (q Quote) Lines() iter.Seq[Line] {
 			if l.numbered() {
 				l.Count = 1
 			}
-			l.Min, l.Expected, l.Max = l.charges[least].amount, l.charges[likely].amount, l.charges[most].amount
+			l.Amounts = Amounts{l.charges[least].amount, l.charges[likely].amount, l.charges[most].amount}
 			if l.Max > 0 && !yield(l) {
 				return
 			}
@@ -227,7 +236,7 @@ func (q Quote) String() string {
 	for l := range q.Lines() {
 		fmt.Fprintf(&b, "  %v\n", l)
 	}
-	fmt.Fprintf(&b, "  rule: %s\n", q.Rule())
+	fmt.Fprintf(&b, "  rule: %v\n", q.card.Rule)
 	for _, a := range q.card.Alternates {
 		fmt.Fprintf(&b, "  disputed: another source says %v\n", a)
 	}

@@ -232,16 +232,3 @@ func TestMismatches(t *testing.T) {
 		t.Error("a size that was not asked for cannot mismatch", err)
 	}
 }
-
-// Prices by the second cannot be quoted, but settled.
-func TestSettleSeconds(t *testing.T) {
-	t.Parallel()
-	q, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/flux-general/rf-inversion", Outputs: 1})
-	if !errors.Is(err, pricing.ErrUnknown) || q.Max != 0 {
-		t.Fatal(q, err)
-	}
-	b, err := pricing.Settle(q, fal.Meta{Endpoint: q.Endpoint, BillableUnits: "4.2"})
-	if err != nil || b.Billed.String() != "$0.00525" {
-		t.Errorf("%v, %v", b, err)
-	}
-}

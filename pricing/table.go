@@ -12,7 +12,7 @@ import (
 )
 
 // Table holds the prices of endpoints. It never changes, so it may be used by
-// many goroutines at once; With and WithLive return changed copies. The zero
+// many goroutines at once; With and Merge return changed copies. The zero
 // Table knows no price.
 type Table struct {
 	cards map[string]*card

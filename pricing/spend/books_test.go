@@ -1,4 +1,4 @@
-package pricing_test
+package spend_test
 
 import (
 	"errors"
@@ -10,13 +10,14 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
 // Only a price that is not known is worth Unpriced; what is wrong with a
 // request is not.
 func TestBudgetUnpricedIsForUnknownPrices(t *testing.T) {
 	t.Parallel()
-	b := &pricing.Budget{Unpriced: pricing.Cent, Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	b := &spend.Budget{Unpriced: pricing.Cent, Limits: []spend.Limit{{Amount: pricing.Dollar}}}
 	for name, u := range map[string]fal.Usage{
 		"overflow":         {Endpoint: proUsage.Endpoint, Outputs: math.MaxInt, Size: fal.SquareHD},
 		"negative outputs": {Endpoint: proUsage.Endpoint, Outputs: -1, Size: fal.SquareHD},
@@ -35,16 +36,16 @@ func TestBudgetOfEmptyTagLasts(t *testing.T) {
 	for _, tags := range []map[string]string{nil, {"tenant": ""}} {
 		path := filepath.Join(t.TempDir(), "ledger.jsonl")
 		for round := range 3 {
-			l, err := pricing.OpenLedger(path)
+			l, err := spend.OpenLedger(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := &pricing.Budget{Ledger: l, Limits: []pricing.Limit{{Amount: 3 * pricing.Cent, Tag: "tenant"}}}
+			b := &spend.Budget{Ledger: l, Limits: []spend.Limit{{Amount: 3 * pricing.Cent, Tag: tag("")}}}
 			_, err = b.Reserve(t.Context(), proUsage, tags)
 			if (err == nil) != (round == 0) {
 				t.Errorf("round %d: %v", round, err)
 			}
-			if used := b.SpentBy("tenant", "") + b.ReservedBy("tenant", ""); used != 3*pricing.Cent {
+			if used := b.SpentBy(tag("")) + b.ReservedBy(tag("")); used != 3*pricing.Cent {
 				t.Errorf("round %d: %v is used", round, used)
 			}
 			_ = l.Close()
@@ -52,11 +53,11 @@ func TestBudgetOfEmptyTagLasts(t *testing.T) {
 	}
 }
 
-// Where sources disagree, the dearest price is booked and the bill says so.
+// Where sources disagree, the dearest price is booked.
 func TestDisputedPricesAreBookedDear(t *testing.T) {
 	t.Parallel()
 	usage := fal.Usage{Endpoint: "fal-ai/flux-2/klein/4b", Outputs: 1, Size: fal.SquareHD} // $0.005, 0.009 or 0.014
-	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: 2 * pricing.Cent}}}
+	b := &spend.Budget{Limits: []spend.Limit{{Amount: 2 * pricing.Cent}}}
 	r, err := b.Reserve(t.Context(), usage, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestDisputedPricesAreBookedDear(t *testing.T) {
 	}
 	// So does a record, whether the ledger knows of the request or not.
 	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
-	r, err = (&pricing.Budget{Ledger: l}).Reserve(t.Context(), usage, nil)
+	r, err = (&spend.Budget{Ledger: l}).Reserve(t.Context(), usage, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,23 +83,6 @@ func TestDisputedPricesAreBookedDear(t *testing.T) {
 	if got := l.Totals().All; got.Billed != 28*pricing.Cent/10 || got.Open != 0 {
 		t.Errorf("recorded: %+v, want $0.028", got)
 	}
-	q, err := pricing.EstimateUsage(usage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bill, err := pricing.Settle(q, meta)
-	if err != nil || bill.Billed != pricing.Cent/2 || bill.Max != 14*pricing.Cent/10 || !strings.Contains(bill.String(), "$0.014 by another source") {
-		t.Errorf("%+v, %v: %v", bill, err, bill)
-	}
-	if bill := (pricing.Bill{Difference: 1}); !strings.Contains(bill.String(), "not known") {
-		t.Errorf("a bill of nothing: %v", bill)
-	}
-	if bill, err := pricing.Settle(q, fal.Meta{}); !errors.Is(err, pricing.ErrNoUnits) || !strings.Contains(bill.String(), "not known") {
-		t.Errorf("%v, %v", bill, err)
-	}
-	if bill, err := pricing.Settle(q, fal.Meta{BillableUnits: "0"}); err != nil || !strings.Contains(bill.String(), "$0.00 billed") {
-		t.Errorf("%v, %v", bill, err)
-	}
 }
 
 // What the ledger is told, its budgets see.
@@ -106,20 +90,20 @@ func TestBudgetSeesItsLedger(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l, Limits: []pricing.Limit{{Amount: 3 * pricing.Cent}}}
+	b := &spend.Budget{Ledger: l, Limits: []spend.Limit{{Amount: 3 * pricing.Cent}}}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil {
 		t.Error("went over the limit")
 	}
-	if err := l.Forget(l.Open()[0].ID); err != nil {
+	if err := l.Release(l.Open()[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
-		t.Errorf("what was forgotten still counts: %v", err)
+		t.Errorf("what was released still counts: %v", err)
 	}
-	if err := l.Forget(l.Open()[0].ID); err != nil {
+	if err := l.Release(l.Open()[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Record(proMeta("elsewhere", "100")); err != nil {
@@ -135,13 +119,13 @@ func TestRecordReplacesPresumed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	book(t, b, "a", tenant("x"), settle("a", "")) // no units: the maximum, $0.03
 	if err := l.Record(proMeta("a", "0.5")); err != nil {
 		t.Fatal(err)
 	}
-	for name, l := range map[string]*pricing.Ledger{"as written": l, "read back": openLedger(t, path)} {
-		if got := l.Totals(); got.All.Billed != 3*pricing.Cent/2 || got.All.Requests != 1 || got.Tags[pricing.Tag{Name: "tenant", Value: "x"}].Billed != 3*pricing.Cent/2 {
+	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": openLedger(t, path)} {
+		if got := l.Totals(); got.All.Billed != 3*pricing.Cent/2 || got.All.Requests != 1 || got.Tags[tag("x")].Billed != 3*pricing.Cent/2 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		if err := l.Record(proMeta("a", "2")); err != nil || l.Totals().All.Billed != 3*pricing.Cent/2 {
@@ -156,7 +140,7 @@ func TestPresumedIsReplacedHoweverItComes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	book(t, b, "a", nil, settle("a", ""))
 	if err := l.Record(fal.Meta{RequestID: "a", BillableUnits: "0.5"}); err != nil {
 		t.Fatal(err)
@@ -172,8 +156,8 @@ func TestPresumedIsReplacedHoweverItComes(t *testing.T) {
 	book(t, b, "d", nil, settle("d", "")) // nothing new
 	book(t, b, "e", nil, settle("e", ""))
 	book(t, b, "e", nil, settle("", "0.5")) // the id is known from before
-	for name, l := range map[string]*pricing.Ledger{"as written": l, "read back": openLedger(t, path)} {
-		if got := l.Totals().All; got != (pricing.Total{Requests: 5, Quoted: 15 * pricing.Cent, Billed: 15 * pricing.Cent / 2}) {
+	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": openLedger(t, path)} {
+		if got := l.Totals().All; got != (spend.Total{Requests: 5, Quoted: 15 * pricing.Cent, Billed: 15 * pricing.Cent / 2}) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -187,47 +171,11 @@ func TestPresumedIsReplacedHoweverItComes(t *testing.T) {
 func TestSameRequestCountsOnce(t *testing.T) {
 	t.Parallel()
 	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	book(t, b, "a", nil, settle("a", "1"))
 	book(t, b, "a", nil, settle("a", "1"))
 	if b.Spent() != 3*pricing.Cent || b.Reserved() != 0 || l.Totals().All.Billed != 3*pricing.Cent {
 		t.Errorf("spent %v, reserved %v, the ledger has %+v", b.Spent(), b.Reserved(), l.Totals().All)
-	}
-}
-
-// Bills name a dispute whichever way it goes.
-func TestBillNamesDispute(t *testing.T) {
-	t.Parallel()
-	table, err := pricing.NewTable(pricing.Price{
-		Endpoint: "our/model", Rule: pricing.PerImage{Price: 2 * pricing.Cent}, Confidence: pricing.Low,
-		Alternates: []pricing.Alternate{{Price: pricing.Cent, Where: "x"}, {Price: 5 * pricing.Cent, Where: "y"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	table = pricing.Embedded().Merge(table)
-	for id, want := range map[string]string{
-		"our/model":                   "$0.02 billed (1 units), or $0.01 to $0.05 by other sources of the price, as quoted",
-		"fal-ai/flux-2/klein/4b":      "$0.005 billed (1 units), or $0.014 by another source of the price, as quoted",
-		"fal-ai/flux-2/klein/4b/edit": "$0.01 billed (1 units), or $0.009 by another source of the price, as quoted",
-		"fal-ai/flux-2/klein/4b/base": "as quoted",
-	} {
-		q, err := table.Estimate(fal.Usage{Endpoint: id, Outputs: 1, Size: fal.SquareHD})
-		if err != nil {
-			t.Errorf("%s: %v", id, err)
-			continue
-		}
-		b, err := pricing.Settle(q, fal.Meta{BillableUnits: "1"})
-		if err != nil || !strings.HasSuffix(b.String(), want) || b.Min > b.Billed || b.Billed > b.Max {
-			t.Errorf("%s: %+v, %v: %v, want %s", id, b, err, b, want)
-		}
-	}
-	q, err := pricing.EstimateUsage(fal.Usage{Endpoint: "fal-ai/flux-general/rf-inversion", Outputs: 1})
-	if !errors.Is(err, pricing.ErrUnknown) {
-		t.Fatal(err)
-	}
-	if b, err := pricing.Settle(q, fal.Meta{BillableUnits: "4.2"}); err != nil || b.String() != "$0.00525 billed (4.2 units), and nothing was quoted" {
-		t.Errorf("%v, %v", b, err)
 	}
 }
 
@@ -240,7 +188,7 @@ func TestRecordByTheQuotedPrice(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l, Table: ours}
+	b := &spend.Budget{Ledger: l, Table: ours}
 	r, err := b.Reserve(t.Context(), fal.Usage{Endpoint: "our/model", Outputs: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +204,7 @@ func TestRecordByTheQuotedPrice(t *testing.T) {
 func TestRecordAfterRelease(t *testing.T) {
 	t.Parallel()
 	l := openLedger(t, filepath.Join(t.TempDir(), "ledger.jsonl"))
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	book(t, b, "a", nil, func(r fal.Reservation) { r.Released(nil) })
 	if err := l.Record(proMeta("a", "1")); err != nil {
 		t.Fatal(err)
@@ -291,7 +239,7 @@ func TestLedgerStaysReadable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l, Unpriced: math.MaxInt64 - 5}
+	b := &spend.Budget{Ledger: l, Unpriced: math.MaxInt64 - 5}
 	usage := fal.Usage{Endpoint: "some/model", Outputs: 1}
 	r, err := b.Reserve(t.Context(), usage, nil)
 	if err != nil {
@@ -311,12 +259,12 @@ func TestLedgerStaysReadable(t *testing.T) {
 
 func TestBudgetLimitNeedsTag(t *testing.T) {
 	t.Parallel()
-	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Cent, Value: "acme"}}}
+	b := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Cent, Tag: spend.Tag{Value: "acme"}}}}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil || !strings.Contains(err.Error(), "Limits[0]") {
 		t.Errorf("got %v", err)
 	}
 	// Of two limits for the same, the lower counts.
-	b = &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Dollar}, {Amount: 4 * pricing.Cent}, {Amount: 10 * pricing.Cent}}}
+	b = &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar}, {Amount: 4 * pricing.Cent}, {Amount: 10 * pricing.Cent}}}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err != nil {
 		t.Fatal(err)
 	}

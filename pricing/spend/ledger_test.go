@@ -1,4 +1,4 @@
-package pricing_test
+package spend_test
 
 import (
 	"bufio"
@@ -14,11 +14,12 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
-func openLedger(t *testing.T, path string) *pricing.Ledger {
+func openLedger(t *testing.T, path string) *spend.Ledger {
 	t.Helper()
-	l, err := pricing.OpenLedger(path)
+	l, err := spend.OpenLedger(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func openLedger(t *testing.T, path string) *pricing.Ledger {
 }
 
 // book takes a request through a budget as a client does.
-func book(t *testing.T, b *pricing.Budget, id string, tags map[string]string, end func(fal.Reservation)) {
+func book(t *testing.T, b *spend.Budget, id string, tags map[string]string, end func(fal.Reservation)) {
 	t.Helper()
 	r, err := b.Reserve(t.Context(), proUsage, tags)
 	if err != nil {
@@ -55,7 +56,7 @@ func TestLedger(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := openLedger(t, path)
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	book(t, b, "a", tenant("x"), settle("a", "1"))
 	book(t, b, "b", tenant("y"), settle("b", "1.5"))
 	book(t, b, "", tenant("y"), func(r fal.Reservation) { r.Released(nil) })
@@ -80,16 +81,16 @@ func TestLedger(t *testing.T) {
 	}
 
 	const cent = pricing.Cent
-	x := pricing.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 3 * cent}
-	y := pricing.Total{Requests: 1, Quoted: 3 * cent, Billed: 9 * cent / 2}
-	all := pricing.Total{Requests: 5, Open: 2, Reserved: 6 * cent, Quoted: 12 * cent, Billed: 27 * cent / 2}
-	want := pricing.Totals{
-		All: all, Models: map[string]pricing.Total{"fal-ai/flux-2-pro": all},
-		Tags: map[pricing.Tag]pricing.Total{{Name: "tenant", Value: "x"}: x, {Name: "tenant", Value: "y"}: y},
-		Days: map[string]pricing.Total{time.Now().UTC().Format(time.DateOnly): all},
+	x := spend.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 3 * cent}
+	y := spend.Total{Requests: 1, Quoted: 3 * cent, Billed: 9 * cent / 2}
+	all := spend.Total{Requests: 5, Open: 2, Reserved: 6 * cent, Quoted: 12 * cent, Billed: 27 * cent / 2}
+	want := spend.Totals{
+		All: all, Models: map[string]spend.Total{"fal-ai/flux-2-pro": all},
+		Tags: map[spend.Tag]spend.Total{tag("x"): x, tag("y"): y},
+		Days: map[string]spend.Total{time.Now().UTC().Format(time.DateOnly): all},
 	}
 	again := openLedger(t, path)
-	for name, l := range map[string]*pricing.Ledger{"as written": l, "read back": again} {
+	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": again} {
 		if diff := cmp.Diff(want, l.Totals()); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
@@ -100,9 +101,9 @@ func TestLedger(t *testing.T) {
 	}
 
 	// A new budget goes on from there.
-	b = &pricing.Budget{Ledger: again, Limits: []pricing.Limit{{Amount: 20 * cent}, {Amount: 8 * cent, Tag: "tenant"}}}
-	if b.Spent()+b.Reserved() != 39*cent/2 || b.SpentBy("tenant", "x")+b.ReservedBy("tenant", "x") != 6*cent || b.SpentBy("tenant", "")+b.ReservedBy("tenant", "") != 9*cent {
-		t.Errorf("spent %v, by x %v, without tenant %v", b.Spent(), b.SpentBy("tenant", "x"), b.SpentBy("tenant", ""))
+	b = &spend.Budget{Ledger: again, Limits: []spend.Limit{{Amount: 20 * cent}, {Amount: 8 * cent, Tag: tag("")}}}
+	if b.Spent()+b.Reserved() != 39*cent/2 || b.SpentBy(tag("x"))+b.ReservedBy(tag("x")) != 6*cent || b.SpentBy(tag(""))+b.ReservedBy(tag("")) != 9*cent {
+		t.Errorf("spent %v, by x %v, without tenant %v", b.Spent(), b.SpentBy(tag("x")), b.SpentBy(tag("")))
 	}
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil {
 		t.Error("went over the limit")
@@ -111,10 +112,10 @@ func TestLedger(t *testing.T) {
 	if err := again.Record(proMeta("c", "1")); err != nil {
 		t.Error(err)
 	}
-	if err := again.Forget(again.Open()[0].ID); err != nil {
+	if err := again.Release(again.Open()[0].ID); err != nil {
 		t.Error(err)
 	}
-	if got := again.Totals().All; got != (pricing.Total{Requests: 4, Quoted: 9 * cent, Billed: 33 * cent / 2}) {
+	if got := again.Totals().All; got != (spend.Total{Requests: 4, Quoted: 9 * cent, Billed: 33 * cent / 2}) {
 		t.Errorf("in the end: %+v", got)
 	}
 }
@@ -124,7 +125,7 @@ func TestLedger(t *testing.T) {
 func TestLedgerTornAnywhere(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
-	b := &pricing.Budget{Ledger: openLedger(t, path)}
+	b := &spend.Budget{Ledger: openLedger(t, path)}
 	book(t, b, "a", nil, settle("a", "1"))
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -145,7 +146,7 @@ func TestLedgerTornAnywhere(t *testing.T) {
 		if first.Billed+first.Reserved != 3*pricing.Cent && first.Billed+first.Reserved != 6*pricing.Cent {
 			t.Fatalf("cut after %d bytes: %+v", cut, first)
 		}
-		book(t, &pricing.Budget{Ledger: l}, "c", nil, settle("c", "1"))
+		book(t, &spend.Budget{Ledger: l}, "c", nil, settle("c", "1"))
 		_ = l.Close()
 		again := openLedger(t, torn)
 		got := again.Totals().All
@@ -163,11 +164,11 @@ func TestLedgerChild(t *testing.T) {
 	if path == "" {
 		t.Skip("run by TestLedgerKilled")
 	}
-	l, err := pricing.OpenLedger(path)
+	l, err := spend.OpenLedger(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	for i := range 1_000_000 {
 		id := fmt.Sprintf("%s-%d", os.Getenv("PRICING_TEST_RUN"), i)
 		r, err := b.Reserve(t.Context(), proUsage, nil)
@@ -230,11 +231,11 @@ func TestLedgerKilled(t *testing.T) {
 
 func TestLedgerCannotWrite(t *testing.T) {
 	t.Parallel()
-	l, err := pricing.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"))
+	l, err := spend.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &pricing.Budget{Ledger: l}
+	b := &spend.Budget{Ledger: l}
 	r, err := b.Reserve(t.Context(), proUsage, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +250,7 @@ func TestLedgerCannotWrite(t *testing.T) {
 	if _, err := b.Reserve(t.Context(), proUsage, nil); err == nil || b.Reserved() != 0 {
 		t.Errorf("%v: a request that cannot be noted must be refused; %v is set aside", err, b.Reserved())
 	}
-	if _, err := pricing.OpenLedger(t.TempDir()); err == nil {
+	if _, err := spend.OpenLedger(t.TempDir()); err == nil {
 		t.Error("opened a directory")
 	}
 }

@@ -51,8 +51,8 @@ func (s span) clamp(low, high int64) span {
 	return s
 }
 
-// work is what a request is charged for, in the three cases.
-type work struct {
+// quantities are what a request is charged for, in the three cases.
+type quantities struct {
 	outputs    int64
 	size       span   // of each output, in megapixels; for training its steps
 	inputs     []span // of each input, in megapixels; nil if they do not matter
@@ -68,86 +68,86 @@ type measurer func(fal.File) (width, height int, err error)
 
 // set fills in what the request is charged for under a rule. It looks only at
 // what the rule needs, so that a quote does not open files for nothing.
-func (w *work) set(u *fal.Usage, rule Rule, size measurer) (err error) {
+func (n *quantities) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 	if u.Outputs < 0 || u.LoRAs < 0 || u.LoRABytes < 0 || u.References < 0 || u.Steps < 0 || u.Upscale < 0 {
 		return errors.New("the request has a negative number of outputs, LoRAs, references, steps or upscaling")
 	}
-	w.outputs, w.inputCount, w.loras = int64(u.Outputs), int64(len(u.Inputs)), 0
+	n.outputs, n.inputCount, n.loras = int64(u.Outputs), int64(len(u.Inputs)), 0
 	switch r := rule.(type) {
 	case PerMegapixel:
 		if (r.LoRA != LoRASurcharge{}) {
-			err = w.setLoRAs(u, r.LoRA)
+			err = n.setLoRAs(u, r.LoRA)
 		}
 		if err == nil && r.Inputs == InputsRoundedUp {
-			err = w.setInputs(u.Inputs, size)
+			err = n.setInputs(u.Inputs, size)
 		}
 		if err == nil {
-			err = w.setSize(u, size)
+			err = n.setSize(u, size)
 		}
 	case PerTieredMegapixel:
-		err = w.setInputs(u.Inputs, size)
+		err = n.setInputs(u.Inputs, size)
 		if err == nil {
-			err = w.setSize(u, size)
+			err = n.setSize(u, size)
 		}
 	case PerStep:
-		w.size = exactly(int64(u.Steps))
+		n.size = exactly(int64(u.Steps))
 		if u.Steps == 0 {
 			if r.MaxSteps == 0 {
 				return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell its number of steps"}
 			}
-			w.size = span{1, min(likelySteps, r.MaxSteps), r.MaxSteps}
+			n.size = span{1, min(likelySteps, r.MaxSteps), r.MaxSteps}
 		}
 		if r.MinStepsUnknown {
-			w.size[most] = max(w.size[most], largestMinSteps)
+			n.size[most] = max(n.size[most], largestMinSteps)
 		}
 		if r.References != [4]Units{} {
-			err = w.setReferences(u, int64(len(r.References)))
+			err = n.setReferences(u, int64(len(r.References)))
 		}
 	}
-	w.open = w.open || w.size[least] != w.size[most]
+	n.open = n.open || n.size[least] != n.size[most]
 	return err
 }
 
 // setLoRAs finds how much of the LoRAs is charged. Whether a gigabyte has 10^9
 // or 2^30 bytes no source tells.
-func (w *work) setLoRAs(u *fal.Usage, r LoRASurcharge) error {
-	w.loras = int64(u.LoRAs)
-	limit, err := mul(w.loras, r.MaxGB-r.FreeGB)
+func (n *quantities) setLoRAs(u *fal.Usage, r LoRASurcharge) error {
+	n.loras = int64(u.LoRAs)
+	limit, err := mul(n.loras, r.MaxGB-r.FreeGB)
 	if err != nil {
 		return err
 	}
-	w.loraGB = span{0, 0, limit} // most are small
+	n.loraGB = span{0, 0, limit} // most are small
 	if u.LoRABytes > 0 {
-		w.loraGB = span{(u.LoRABytes-1)>>30 + 1, (u.LoRABytes-1)/1e9 + 1, (u.LoRABytes-1)/1e9 + 1}
-		for i, gb := range w.loraGB {
-			w.loraGB[i] = min(max(0, gb-r.FreeGB), limit)
+		n.loraGB = span{(u.LoRABytes-1)>>30 + 1, (u.LoRABytes-1)/1e9 + 1, (u.LoRABytes-1)/1e9 + 1}
+		for i, gb := range n.loraGB {
+			n.loraGB[i] = min(max(0, gb-r.FreeGB), limit)
 		}
 	}
-	w.open = w.loraGB[least] != w.loraGB[most]
+	n.open = n.loraGB[least] != n.loraGB[most]
 	return nil
 }
 
 // setReferences finds the number of references of each picture to learn from.
-func (w *work) setReferences(u *fal.Usage, limit int64) error {
-	switch n := int64(u.References); {
-	case n > limit:
-		return fmt.Errorf("%d reference pictures: at most %d have a price", n, limit)
-	case n > 0:
-		w.references = exactly(n)
+func (n *quantities) setReferences(u *fal.Usage, limit int64) error {
+	switch count := int64(u.References); {
+	case count > limit:
+		return fmt.Errorf("%d reference pictures: at most %d have a price", count, limit)
+	case count > 0:
+		n.references = exactly(count)
 	default:
-		w.references = span{1, 1, limit}
-		w.open = true
+		n.references = span{1, 1, limit}
+		n.open = true
 	}
 	return nil
 }
 
 // setSize finds the size of the outputs.
-func (w *work) setSize(u *fal.Usage, size measurer) error {
+func (n *quantities) setSize(u *fal.Usage, size measurer) error {
 	if width, height, ok := u.Size.Dimensions(); ok {
 		area, err := areaOf(width, height)
-		w.size = exactly(megapixels(area))
+		n.size = exactly(megapixels(area))
 		if reduced := int64(u.MaxPixels); reduced > 0 && reduced < area {
-			w.size[least] = megapixels(reduced)
+			n.size[least] = megapixels(reduced)
 		}
 		return err
 	}
@@ -166,7 +166,7 @@ func (w *work) setSize(u *fal.Usage, size measurer) error {
 	}
 	area = area.clamp(int64(max(u.MinPixels, 1)), int64(u.MaxPixels))
 	for i, a := range area {
-		w.size[i] = megapixels(a)
+		n.size[i] = megapixels(a)
 	}
 	return nil
 }
@@ -186,20 +186,20 @@ func upscale(area span, factor int64) (span, error) {
 }
 
 // setInputs finds the sizes of the inputs.
-func (w *work) setInputs(files []fal.File, size measurer) error {
+func (n *quantities) setInputs(files []fal.File, size measurer) error {
 	if len(files) == 0 {
 		return nil
 	}
-	w.inputs = make([]span, len(files))
+	n.inputs = make([]span, len(files))
 	for i, f := range files {
 		area, err := areaOfFile(f, size)
 		if err != nil {
 			return fmt.Errorf("input %d: %w", i+1, err)
 		}
 		for c, a := range area {
-			w.inputs[i][c] = megapixels(a)
+			n.inputs[i][c] = megapixels(a)
 		}
-		w.open = w.open || area[least] != area[most]
+		n.open = n.open || area[least] != area[most]
 	}
 	return nil
 }

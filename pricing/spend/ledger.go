@@ -1,4 +1,4 @@
-package pricing
+package spend
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
 )
 
 // Ledger is a record of what requests were quoted and billed, in a file to
@@ -34,17 +35,35 @@ type Ledger struct {
 	books books
 }
 
+// Entry is a request in a ledger.
+type Entry struct {
+	// ID is that of the entry, made by the ledger.
+	ID string
+	// Time is when the request was quoted.
+	Time     time.Time
+	Endpoint string
+	// RequestID is fal's; "" until it is known that fal accepted the request.
+	RequestID string
+	Tags      map[string]string
+	// Amounts are the quote, and Reserved is what was set aside.
+	pricing.Amounts
+	Reserved pricing.USD
+	// UnitPrice is what a billed unit will be booked for: the dearest price
+	// where sources disagree. It is 0 if no unit price is known.
+	UnitPrice pricing.USD
+}
+
 // OpenLedger opens the ledger at a path, or makes it. A line that a crash cut
 // off is passed over. Close it when done.
 func OpenLedger(path string) (*Ledger, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("pricing: ledger: %w", err)
+		return nil, fmt.Errorf("spend: ledger: %w", err)
 	}
 	l := &Ledger{file: f, books: newBooks()}
 	if err := l.read(bufio.NewReader(f)); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("pricing: ledger %s: %w", path, err)
+		return nil, fmt.Errorf("spend: ledger %s: %w", path, err)
 	}
 	return l, nil
 }
@@ -126,7 +145,7 @@ func (l *Ledger) Open() []Entry {
 // once.
 func (l *Ledger) Record(meta fal.Meta) error {
 	if meta.RequestID == "" {
-		return errors.New("pricing: ledger: the result has no request id")
+		return errors.New("spend: ledger: the result has no request id")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +159,7 @@ func (l *Ledger) Record(meta fal.Meta) error {
 	}
 	billed, err := billedFor(entry, meta)
 	if err != nil {
-		return fmt.Errorf("pricing: ledger: request %s: %w", meta.RequestID, err)
+		return fmt.Errorf("spend: ledger: request %s: %w", meta.RequestID, err)
 	}
 	e := event{Time: time.Now().UTC(), Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
 	if isOpen {
@@ -153,34 +172,37 @@ func (l *Ledger) Record(meta fal.Meta) error {
 
 // billedFor returns what a result is booked for, by the price that the entry
 // was quoted with, if there is one.
-func billedFor(entry *Entry, meta fal.Meta) (USD, error) {
+func billedFor(entry *Entry, meta fal.Meta) (pricing.USD, error) {
 	if entry == nil || entry.UnitPrice == 0 {
-		price, _ := Default().card(meta.Endpoint)
-		bill, err := Settle(Quote{Endpoint: meta.Endpoint, card: price}, meta)
+		// A request of nothing has no price, but its quote tells that of a unit.
+		quote, _ := pricing.EstimateUsage(fal.Usage{Endpoint: meta.Endpoint})
+		bill, err := pricing.Settle(quote, meta)
 		return bill.Max, err
 	}
 	if meta.BillableUnits == "" {
-		return 0, ErrNoUnits
+		return 0, pricing.ErrNoUnits
 	}
-	units, err := ParseUnits(meta.BillableUnits)
+	units, err := pricing.ParseUnits(meta.BillableUnits)
 	if err != nil {
 		return 0, err
 	}
 	return units.At(entry.UnitPrice)
 }
 
-// Forget notes that an open request was not charged after all: that its job
-// was never accepted, or failed. ID is that of the entry. Budgets with this
-// ledger see it at once.
-func (l *Ledger) Forget(id string) error { return l.released(id) }
+// Release takes back what was set aside for an open request of which the caller
+// knows that it is not charged: that its job was never accepted, or failed. ID
+// is that of the entry. Budgets with this ledger see it at once.
+func (l *Ledger) Release(id string) error {
+	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id}, nil)
+}
 
 // reserve notes a new request and returns its id in the ledger, unless the
 // totals do not allow it. If it cannot be written it is not noted.
-func (l *Ledger) reserve(q Quote, amount USD, tags map[string]string, allow func(*Totals) error) (id string, err error) {
+func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*Totals) error) (id string, err error) {
 	id = rand.Text()
 	return id, l.add(event{
 		Time: time.Now().UTC(), Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
-		Min: q.Min, Expected: q.Expected, Max: q.Max, Reserved: amount, UnitPrice: q.unitPrice(most),
+		Amounts: q.Amounts, Reserved: amount, UnitPrice: q.UnitPrice().Max,
 	}, allow)
 }
 
@@ -188,14 +210,10 @@ func (l *Ledger) accepted(id, requestID string) error {
 	return l.add(event{Time: time.Now().UTC(), Event: eventAccepted, ID: id, RequestID: requestID}, nil)
 }
 
-func (l *Ledger) settled(id string, meta fal.Meta, billed USD, known bool) error {
+func (l *Ledger) settled(id string, meta fal.Meta, billed pricing.USD, known bool) error {
 	e := event{Time: time.Now().UTC(), Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
 	e.Presumed = !known
 	return l.add(e, nil)
-}
-
-func (l *Ledger) released(id string) error {
-	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id}, nil)
 }
 
 // add writes an event and takes it into the books, unless the totals do not
@@ -244,7 +262,7 @@ func (l *Ledger) write(e event) error {
 		l.torn = err != nil
 	}
 	if err != nil {
-		err = fmt.Errorf("pricing: ledger: %w", err)
+		err = fmt.Errorf("spend: ledger: %w", err)
 		l.err = cmp.Or(l.err, err)
 	}
 	return err

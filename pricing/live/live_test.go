@@ -1,4 +1,4 @@
-package pricing_test
+package live_test
 
 import (
 	"errors"
@@ -16,9 +16,10 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/live"
 )
 
-var someLive = []pricing.LivePrice{
+var someLive = []live.Price{
 	{Endpoint: "fal-ai/qwen-image", UnitPrice: "2.5e-2", Unit: "megapixels", Currency: "USD"},
 	{Endpoint: "fal-ai/flux/schnell", UnitPrice: "0.003", Unit: "Megapixel", Currency: "USD"},
 	{Endpoint: "fal-ai/flux-2", UnitPrice: "0.00125", Unit: "compute seconds", Currency: "USD"},
@@ -33,7 +34,7 @@ var someLive = []pricing.LivePrice{
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, c := range pricing.Embedded().Diff(someLive) {
+	for _, c := range live.Diff(pricing.Embedded(), someLive) {
 		got = append(got, c.String())
 	}
 	want := []string{
@@ -48,22 +49,22 @@ func TestDiff(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if text := pricing.Embedded().Diff(someLive).String(); text != strings.Join(want, "\n")+"\n" {
+	if text := live.Diff(pricing.Embedded(), someLive).String(); text != strings.Join(want, "\n")+"\n" {
 		t.Errorf("printed as %q", text)
 	}
 }
 
 // Only a live price by the same unit changes the table.
-func TestWithLive(t *testing.T) {
+func TestApply(t *testing.T) {
 	t.Parallel()
 	before := pricing.Embedded()
-	table, changes, err := before.WithLive(someLive, time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC))
+	table, changes, err := live.Apply(before, someLive, time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC))
 	if err != nil || len(changes) != 7 {
 		t.Fatal(changes, err)
 	}
 	// A rule with two prices stays, by whatever name the platform calls its unit.
-	tiered := pricing.LivePrice{Endpoint: "fal-ai/flux-2-pro", UnitPrice: "0.5", Unit: "tiered megapixel", Currency: "USD"}
-	if same, changes, err := before.WithLive([]pricing.LivePrice{tiered}, time.Now()); err != nil || len(changes) != 1 || changes[0].Kind != pricing.OtherUnit {
+	tiered := live.Price{Endpoint: "fal-ai/flux-2-pro", UnitPrice: "0.5", Unit: "tiered megapixel", Currency: "USD"}
+	if same, changes, err := live.Apply(before, []live.Price{tiered}, time.Now()); err != nil || len(changes) != 1 || changes[0].Kind != live.OtherUnit {
 		t.Errorf("%v, %v", changes, err)
 	} else if p, _ := same.Price(tiered.Endpoint); p.Rule.UnitPrice() != 3*pricing.Cent {
 		t.Errorf("changed to %v", p.Rule)
@@ -84,7 +85,7 @@ func TestWithLive(t *testing.T) {
 
 // The platform limits how often it is asked: one call for 50 endpoints, none
 // while the prices are fresh, and none before it says.
-func TestLive(t *testing.T) {
+func TestFeed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls []int
@@ -97,7 +98,7 @@ func TestLive(t *testing.T) {
 				resp.Header.Set("X-Ratelimit-Reset", "60")
 				return resp, nil
 			}
-			var prices []pricing.LivePrice
+			var prices []live.Price
 			for _, p := range someLive {
 				if slices.Contains(ids, p.Endpoint) {
 					prices = append(prices, p)
@@ -105,13 +106,13 @@ func TestLive(t *testing.T) {
 			}
 			return httpmock.NewJsonResponse(200, map[string]any{"prices": prices, "has_more": false})
 		})
-		live := &pricing.Live{Client: &fal.Client{
+		feed := &live.Feed{Client: &fal.Client{
 			Key: fal.NewKey("id:secret"), HTTPClient: &http.Client{Transport: platform}, Retry: fal.Retry{MaxAttempts: 1},
 			Logger: slog.New(slog.DiscardHandler),
 		}}
-		refresh := func(wantError bool) pricing.Changes {
+		refresh := func(wantError bool) live.Changes {
 			t.Helper()
-			table, changes, err := live.Refresh(t.Context())
+			table, changes, err := feed.Refresh(t.Context())
 			if table == nil || (err != nil) != wantError || (err != nil && !errors.Is(err, fal.ErrRateLimited)) {
 				t.Fatalf("%v, %v", table, err)
 			}
@@ -125,11 +126,11 @@ func TestLive(t *testing.T) {
 		if diff := cmp.Diff([]int{50, 50, 50, 50, 23}, calls); diff != "" {
 			t.Errorf("calls (-want +got)\n%s", diff)
 		}
-		kinds := make(map[pricing.ChangeKind]int)
+		kinds := make(map[live.Kind]int)
 		for _, c := range first {
 			kinds[c.Kind]++
 		}
-		if kinds[pricing.ChangedPrice] != 1 || kinds[pricing.OtherUnit] != 1 {
+		if kinds[live.ChangedPrice] != 1 || kinds[live.OtherUnit] != 1 {
 			t.Errorf("changes: %v", kinds)
 		}
 		time.Sleep(time.Hour)
@@ -138,7 +139,7 @@ func TestLive(t *testing.T) {
 			t.Errorf("%d calls, want 9: the prices are old", len(calls))
 		}
 	})
-	if _, _, err := new(pricing.Live).Refresh(t.Context()); err == nil {
+	if _, _, err := new(live.Feed).Refresh(t.Context()); err == nil {
 		t.Error("refreshed by nothing")
 	}
 }
@@ -149,8 +150,8 @@ func TestLiveFromLocalFal(t *testing.T) {
 	srv := faltest.NewServer(t)
 	srv.SetPrice("fal-ai/qwen-image", "0.025", "megapixels")
 	srv.Inject(faltest.OpPlatform, faltest.RateLimited("0"), 1)
-	live := &pricing.Live{Client: srv.Client()}
-	table, changes, err := live.Refresh(t.Context())
+	feed := &live.Feed{Client: srv.Client()}
+	table, changes, err := feed.Refresh(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,10 +162,10 @@ func TestLiveFromLocalFal(t *testing.T) {
 	if n := srv.Ledger().Platform; n != 5 {
 		t.Errorf("%d calls, want 4 and one that was refused", n)
 	}
-	if changes[0].Kind == pricing.ChangedPrice && changes[0].Endpoint != "fal-ai/qwen-image" {
+	if changes[0].Kind == live.ChangedPrice && changes[0].Endpoint != "fal-ai/qwen-image" {
 		t.Errorf("%v", changes)
 	}
-	if _, _, err := (&pricing.Live{Client: &fal.Client{Key: fal.NewKey("wrong:key"), Hosts: srv.Hosts()}}).Refresh(t.Context()); !errors.Is(err, fal.ErrUnauthorized) {
+	if _, _, err := (&live.Feed{Client: &fal.Client{Key: fal.NewKey("wrong:key"), Hosts: srv.Hosts()}}).Refresh(t.Context()); !errors.Is(err, fal.ErrUnauthorized) {
 		t.Errorf("got %v, want ErrUnauthorized", err)
 	}
 }

@@ -1,4 +1,4 @@
-package pricing
+package spend
 
 import (
 	"context"
@@ -8,19 +8,18 @@ import (
 	"sync"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
 )
 
 // Limit is how much may be spent.
 type Limit struct {
 	// Amount is the most that may be spent. 0 lets nothing pass.
-	Amount USD
-	// Tag limits by a tag of the requests, such as "tenant"; "" limits all
-	// requests together.
-	Tag string
-	// Value is the value of the tag that the limit is for. "" limits each
-	// value by itself that has no limit of its own, requests without the tag
-	// included.
-	Value string
+	Amount pricing.USD
+	// Tag is the tag of the requests that the limit is for. Without a name, as
+	// in the zero Tag, it is for all requests together. Without a value it is
+	// for each value by itself that has no limit of its own, requests without
+	// the tag included.
+	Tag Tag
 }
 
 // Budget keeps spending within limits. It is a [fal.Guard]: set it as the
@@ -29,14 +28,14 @@ type Limit struct {
 // books what was billed instead. A request that could exceed a limit is
 // refused with a [*BudgetError] and not sent.
 //
-//	client := &fal.Client{Guard: &pricing.Budget{Limits: []pricing.Limit{
+//	client := &fal.Client{Guard: &spend.Budget{Limits: []spend.Limit{
 //		{Amount: 100 * pricing.Dollar},
-//		{Amount: 5 * pricing.Dollar, Tag: "tenant"},
+//		{Amount: 5 * pricing.Dollar, Tag: spend.Tag{Name: "tenant"}},
 //	}}}
 //
 // What was set aside for a request of unknown fate stays so: it may have been
 // charged. A stream that its caller leaves early is one of those: no request id
-// is noted for it, so that only [Ledger.Forget] ends it. Where fal does not
+// is noted for it, so that only [Ledger.Release] ends it. Where fal does not
 // report what it billed, the maximum is booked, and where sources disagree on
 // the price, what was billed by the dearest. A budget may be used by many
 // goroutines at once; its fields must not be changed after its first use. It
@@ -47,9 +46,9 @@ type Budget struct {
 	Limits []Limit
 	// Unpriced is set aside for a request whose price is unknown. 0 refuses
 	// such requests.
-	Unpriced USD
+	Unpriced pricing.USD
 	// Table has the prices; nil means the default table.
-	Table *Table
+	Table *pricing.Table
 	// Ledger, if any, gets a record of every request; see [Ledger]. What it
 	// holds already counts as spent. A request that it cannot note is refused.
 	Ledger *Ledger
@@ -64,24 +63,24 @@ var _ fal.Guard = (*Budget)(nil)
 // BudgetError says that a request was refused because it could exceed a limit.
 type BudgetError struct {
 	Endpoint string
-	// Tag and Value are those of the requests that the limit is for; "" for
-	// the limit of all requests.
-	Tag, Value string
+	// Tag is that of the requests that the limit is for; zero for the limit of
+	// all requests.
+	Tag Tag
 	// Limit is the limit, Left what is neither spent nor set aside of it, and
 	// Asked what the request may cost at most.
-	Limit, Left, Asked USD
+	Limit, Left, Asked pricing.USD
 }
 
 func (e *BudgetError) Error() string {
 	what := "the budget"
-	if e.Tag != "" {
-		what = fmt.Sprintf("the budget of %s %q", e.Tag, shorten(e.Value))
+	if e.Tag.Name != "" {
+		what = fmt.Sprintf("the budget of %s %.60q", e.Tag.Name, e.Tag.Value)
 	}
-	return fmt.Sprintf("pricing: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
+	return fmt.Sprintf("spend: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
 }
 
 // Reserve sets aside the most that a request may cost. The error is a
-// [*BudgetError] if that is more than is left, [ErrUnknown] if the price is
+// [*BudgetError] if that is more than is left, [pricing.ErrUnknown] if the price is
 // not known and the budget has nothing for such requests, and another if an
 // input cannot be read or the ledger not be written.
 func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
@@ -94,12 +93,12 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	}
 	table := b.Table
 	if table == nil {
-		table = Default()
+		table = pricing.Default()
 	}
 	quote, err := table.Estimate(u) // reads files, so not under the lock
 	amount := quote.Max
 	if err != nil {
-		if b.Unpriced <= 0 || !errors.Is(err, ErrUnknown) {
+		if b.Unpriced <= 0 || !errors.Is(err, pricing.ErrUnknown) {
 			return nil, err
 		}
 		amount = b.Unpriced
@@ -117,7 +116,7 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 
 // allow returns an error if an amount is more than what is left in one of the
 // accounts.
-func (b *Budget) allow(t *Totals, accounts []Tag, endpoint string, amount USD) error {
+func (b *Budget) allow(t *Totals, accounts []Tag, endpoint string, amount pricing.USD) error {
 	for _, a := range accounts {
 		limit, ok := b.limitOf(a)
 		if !ok {
@@ -129,7 +128,7 @@ func (b *Budget) allow(t *Totals, accounts []Tag, endpoint string, amount USD) e
 			left = math.MinInt64
 		}
 		if amount > left {
-			return &BudgetError{Endpoint: endpoint, Tag: a.Name, Value: a.Value, Limit: limit, Left: left, Asked: amount}
+			return &BudgetError{Endpoint: endpoint, Tag: a, Limit: limit, Left: left, Asked: amount}
 		}
 	}
 	return nil
@@ -141,8 +140,8 @@ func (b *Budget) ledger() *Ledger {
 		b.own = &Ledger{books: newBooks()}
 		b.own.books.settled = nil // nothing is noted twice in one program
 		for i, l := range b.Limits {
-			if l.Tag == "" && l.Value != "" {
-				b.err = fmt.Errorf("pricing: budget: Limits[%d]: the value %q needs a tag", i, shorten(l.Value))
+			if l.Tag.Name == "" && l.Tag.Value != "" {
+				b.err = fmt.Errorf("spend: budget: Limits[%d]: the value %.60q needs the name of its tag", i, l.Tag.Value)
 			}
 		}
 	})
@@ -169,9 +168,9 @@ func (b *Budget) accountsOf(tags map[string]string) []Tag {
 	accounts := []Tag{{}}
 	seen := map[string]bool{"": true}
 	for _, l := range b.Limits {
-		if !seen[l.Tag] {
-			seen[l.Tag] = true
-			accounts = append(accounts, Tag{l.Tag, tags[l.Tag]})
+		if name := l.Tag.Name; !seen[name] {
+			seen[name] = true
+			accounts = append(accounts, Tag{name, tags[name]})
 		}
 	}
 	return accounts
@@ -179,13 +178,13 @@ func (b *Budget) accountsOf(tags map[string]string) []Tag {
 
 // limitOf returns the limit of an account: of several the lowest, and of those
 // for a tag the one for its value before the one for each.
-func (b *Budget) limitOf(a Tag) (limit USD, ok bool) {
+func (b *Budget) limitOf(a Tag) (limit pricing.USD, ok bool) {
 	var general bool
 	for _, l := range b.Limits {
-		if l.Tag != a.Name || (l.Value != "" && l.Value != a.Value) {
+		if l.Tag.Name != a.Name || (l.Tag.Value != "" && l.Tag.Value != a.Value) {
 			continue
 		}
-		forAll := l.Value == "" && a.Name != ""
+		forAll := l.Tag.Value == "" && a.Name != ""
 		switch {
 		case !ok || (general && !forAll):
 			limit, general, ok = l.Amount, forAll, true
@@ -196,36 +195,36 @@ func (b *Budget) limitOf(a Tag) (limit USD, ok bool) {
 	return limit, ok
 }
 
-// Spent returns what was billed, and Reserved what is set aside, for all
-// requests together, those that the ledger held before included.
-func (b *Budget) Spent() USD { return b.state("", "").Billed }
+// Spent returns what was billed for all requests together, those that the
+// ledger held before included.
+func (b *Budget) Spent() pricing.USD { return b.account(Tag{}).Billed }
 
 // Reserved returns what is set aside for requests that are under way or of
 // unknown fate, for all requests together.
-func (b *Budget) Reserved() USD { return b.state("", "").Reserved }
+func (b *Budget) Reserved() pricing.USD { return b.account(Tag{}).Reserved }
 
-// SpentBy is like Spent, for the requests with the given value of a tag. The
-// tag must have a limit.
-func (b *Budget) SpentBy(tag, value string) USD { return b.state(tag, value).Billed }
+// SpentBy is like Spent, for the requests with the given tag; without a value,
+// for those that lack it. A limit must name the tag.
+func (b *Budget) SpentBy(tag Tag) pricing.USD { return b.account(tag).Billed }
 
-// ReservedBy is like Reserved, for the requests with the given value of a tag.
-// The tag must have a limit.
-func (b *Budget) ReservedBy(tag, value string) USD { return b.state(tag, value).Reserved }
+// ReservedBy is like Reserved, for the requests with the given tag; without a
+// value, for those that lack it. A limit must name the tag.
+func (b *Budget) ReservedBy(tag Tag) pricing.USD { return b.account(tag).Reserved }
 
-func (b *Budget) state(tag, value string) Total {
+func (b *Budget) account(tag Tag) Total {
 	l := b.ledger()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.books.totals.account(Tag{tag, value})
+	return l.books.totals.account(tag)
 }
 
-// reservation is the money set aside for one request. What cannot be written
+// reservation is what is set aside for one request. What cannot be written
 // about it is kept as the ledger's Err.
 type reservation struct {
 	ledger *Ledger
 	entry  string
-	quote  Quote
-	amount USD
+	quote  pricing.Quote
+	amount pricing.USD
 }
 
 // Accepted notes the request id.
@@ -233,7 +232,7 @@ func (r *reservation) Accepted(requestID string) { _ = r.ledger.accepted(r.entry
 
 // Settled books what was billed.
 func (r *reservation) Settled(meta fal.Meta) {
-	bill, err := Settle(r.quote, meta)
+	bill, err := pricing.Settle(r.quote, meta)
 	billed := bill.Max
 	if err != nil {
 		billed = r.amount // unknown: as much as it can be
@@ -242,4 +241,4 @@ func (r *reservation) Settled(meta fal.Meta) {
 }
 
 // Released takes back what was set aside.
-func (r *reservation) Released(error) { _ = r.ledger.released(r.entry) }
+func (r *reservation) Released(error) { _ = r.ledger.Release(r.entry) }

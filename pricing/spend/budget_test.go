@@ -1,4 +1,4 @@
-package pricing_test
+package spend_test
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
 // proUsage is one picture of FLUX.2 [pro] at 1 MP: $0.03.
@@ -24,12 +25,14 @@ func proMeta(id, units string) fal.Meta {
 
 func tenant(name string) map[string]string { return map[string]string{"tenant": name} }
 
+func tag(value string) spend.Tag { return spend.Tag{Name: "tenant", Value: value} }
+
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	b := &pricing.Budget{Limits: []pricing.Limit{
+	b := &spend.Budget{Limits: []spend.Limit{
 		{Amount: 12 * pricing.Cent},
-		{Amount: 6 * pricing.Cent, Tag: "tenant"},
-		{Amount: 3 * pricing.Cent, Tag: "tenant", Value: "small"},
+		{Amount: 6 * pricing.Cent, Tag: tag("")},
+		{Amount: 3 * pricing.Cent, Tag: tag("small")},
 	}}
 	reserve := func(tags map[string]string) fal.Reservation {
 		t.Helper()
@@ -39,10 +42,10 @@ func TestBudget(t *testing.T) {
 		}
 		return r
 	}
-	refused := func(tags map[string]string, want pricing.BudgetError) {
+	refused := func(tags map[string]string, want spend.BudgetError) {
 		t.Helper()
 		_, err := b.Reserve(t.Context(), proUsage, tags)
-		got, ok := errors.AsType[*pricing.BudgetError](err)
+		got, ok := errors.AsType[*spend.BudgetError](err)
 		if !ok {
 			t.Fatalf("got %v, want a BudgetError", err)
 		}
@@ -53,15 +56,15 @@ func TestBudget(t *testing.T) {
 	}
 	const cent = pricing.Cent
 	small := reserve(tenant("small"))
-	refused(tenant("small"), pricing.BudgetError{Tag: "tenant", Value: "small", Limit: 3 * cent, Asked: 3 * cent})
+	refused(tenant("small"), spend.BudgetError{Tag: tag("small"), Limit: 3 * cent, Asked: 3 * cent})
 	small.Released(errors.New("failed"))
 	reserve(tenant("small")).Settled(proMeta("a", "0.5")) // half of what was set aside
-	refused(tenant("small"), pricing.BudgetError{Tag: "tenant", Value: "small", Limit: 3 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
+	refused(tenant("small"), spend.BudgetError{Tag: tag("small"), Limit: 3 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
 	reserve(nil)
 	last := reserve(nil)
-	refused(nil, pricing.BudgetError{Tag: "tenant", Limit: 6 * cent, Asked: 3 * cent})
+	refused(nil, spend.BudgetError{Tag: tag(""), Limit: 6 * cent, Asked: 3 * cent})
 	reserve(tenant("big")).Settled(proMeta("c", "1"))
-	refused(tenant("big"), pricing.BudgetError{Limit: 12 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
+	refused(tenant("big"), spend.BudgetError{Limit: 12 * cent, Left: 3 * cent / 2, Asked: 3 * cent})
 	last.Settled(proMeta("b", "")) // no units: the most is booked
 	if got := b.Spent(); got != 15*cent/2 {
 		t.Errorf("spent %v, want $0.075", got)
@@ -69,10 +72,10 @@ func TestBudget(t *testing.T) {
 	if got := b.Reserved(); got != 3*cent {
 		t.Errorf("reserved %v, want $0.03", got)
 	}
-	if got := b.SpentBy("tenant", "small"); got != 3*cent/2 {
+	if got := b.SpentBy(tag("small")); got != 3*cent/2 {
 		t.Errorf("spent by small %v, want $0.015", got)
 	}
-	if got := b.ReservedBy("tenant", ""); got != 3*cent {
+	if got := b.ReservedBy(tag("")); got != 3*cent {
 		t.Errorf("reserved without tenant %v, want $0.03", got)
 	}
 }
@@ -80,7 +83,7 @@ func TestBudget(t *testing.T) {
 // A reservation is settled or released once, whatever happens after.
 func TestBudgetSettlesOnce(t *testing.T) {
 	t.Parallel()
-	b := &pricing.Budget{Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	b := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar}}}
 	r, err := b.Reserve(t.Context(), proUsage, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -96,11 +99,11 @@ func TestBudgetSettlesOnce(t *testing.T) {
 func TestBudgetUnpriced(t *testing.T) {
 	t.Parallel()
 	usage := fal.Usage{Endpoint: "fal-ai/some-new-model", Outputs: 1}
-	b := &pricing.Budget{}
+	b := &spend.Budget{}
 	if _, err := b.Reserve(t.Context(), usage, nil); !errors.Is(err, pricing.ErrUnknown) {
 		t.Errorf("got %v, want ErrUnknown", err)
 	}
-	b = &pricing.Budget{Unpriced: pricing.Dollar, Limits: []pricing.Limit{{Amount: pricing.Dollar}}}
+	b = &spend.Budget{Unpriced: pricing.Dollar, Limits: []spend.Limit{{Amount: pricing.Dollar}}}
 	r, err := b.Reserve(t.Context(), usage, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -119,12 +122,12 @@ func TestBudgetUnpriced(t *testing.T) {
 func TestBudgetUnderLoad(t *testing.T) {
 	t.Parallel()
 	const limit = 2 * pricing.Dollar
-	ledger, err := pricing.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"))
+	ledger, err := spend.OpenLedger(filepath.Join(t.TempDir(), "ledger.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &pricing.Budget{
-		Limits: []pricing.Limit{{Amount: limit}, {Amount: limit / 4, Tag: "tenant"}},
+	b := &spend.Budget{
+		Limits: []spend.Limit{{Amount: limit}, {Amount: limit / 4, Tag: tag("")}},
 		Ledger: ledger,
 	}
 	var held, accepted, refused, billed atomic.Int64
@@ -158,7 +161,7 @@ func TestBudgetUnderLoad(t *testing.T) {
 		t.Errorf("spent and reserved are %v, want %v and at most %v", total, pricing.USD(held.Load()), limit)
 	}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		if total := b.SpentBy("tenant", name) + b.ReservedBy("tenant", name); total > limit/4 {
+		if total := b.SpentBy(tag(name)) + b.ReservedBy(tag(name)); total > limit/4 {
 			t.Errorf("tenant %s has %v of %v", name, total, limit/4)
 		}
 	}

@@ -1,0 +1,141 @@
+package spend
+
+import (
+	"cmp"
+	"math"
+	"time"
+
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// books is what the lines of a ledger add up to.
+type books struct {
+	open     map[string]*Entry // by entry
+	accepted map[string]string // open entries by request id
+	// settled are the requests that are, by their ids; nil in books that are
+	// not kept, which need not know them. Presumed are those of them of which
+	// fal did not tell what it billed.
+	settled  map[string]bool
+	presumed map[string]presumed
+	totals   Totals
+	damaged  int
+}
+
+// presumed is a request that is settled by the most that it may have cost.
+type presumed struct {
+	entry  *Entry
+	billed pricing.USD
+}
+
+func newBooks() books {
+	return books{
+		open: make(map[string]*Entry), accepted: make(map[string]string),
+		settled: make(map[string]bool), presumed: make(map[string]presumed),
+		totals: Totals{Models: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
+	}
+}
+
+// news reports whether an event changes anything: a second result for a
+// request, for one, does not, unless the first was presumed.
+func (b *books) news(e event) bool {
+	switch {
+	case e.Event == eventReserved:
+		return b.open[e.ID] == nil
+	case e.first():
+		_, again := b.presumed[e.RequestID]
+		return !b.settled[e.RequestID] || again && !e.Presumed
+	}
+	return b.open[e.ID] != nil
+}
+
+// apply takes an event into the books. Only a reservation that is too large to
+// be held is an error.
+func (b *books) apply(e event) error {
+	if !b.news(e) {
+		return nil
+	}
+	if b.replace(e, e.RequestID) && e.first() {
+		return nil
+	}
+	if e.Event == eventReserved || e.first() {
+		if err := b.begin(e); err != nil || !e.first() {
+			return err
+		}
+	}
+	entry := b.open[e.ID]
+	if e.Event == eventAccepted {
+		entry.RequestID = cmp.Or(e.RequestID, entry.RequestID)
+		b.accepted[entry.RequestID] = e.ID
+		return nil
+	}
+	b.end(entry, e)
+	return nil
+}
+
+// replace puts a bill in the place of one that was presumed for the request,
+// and reports whether there was one.
+func (b *books) replace(e event, requestID string) bool {
+	p, ok := b.presumed[requestID]
+	if !ok || e.Event != eventSettled || e.Presumed {
+		return false
+	}
+	delete(b.presumed, requestID)
+	b.change(p.entry, Total{Billed: e.Billed - p.billed})
+	return true
+}
+
+// begin opens an entry.
+func (b *books) begin(e event) error {
+	entry := &Entry{
+		ID: e.ID, Time: e.Time, Endpoint: e.Endpoint, Tags: e.Tags,
+		Amounts: e.Amounts, Reserved: e.Reserved, UnitPrice: e.UnitPrice,
+	}
+	change := Total{Requests: 1, Open: 1, Reserved: e.Reserved, Quoted: e.Expected}
+	if _, err := b.totals.All.plus(change); err != nil {
+		return err
+	}
+	b.open[e.ID] = entry
+	b.change(entry, change)
+	return nil
+}
+
+// end closes an entry.
+func (b *books) end(entry *Entry, e event) {
+	requestID := cmp.Or(e.RequestID, entry.RequestID)
+	b.replace(e, requestID)
+	delete(b.open, e.ID)
+	delete(b.accepted, entry.RequestID)
+	change := Total{Open: -1, Reserved: -entry.Reserved}
+	if e.Event == eventSettled && !b.settled[requestID] {
+		change.Billed = e.Billed
+	} else {
+		// Released, or another entry for a request that is settled already.
+		change.Requests, change.Quoted = -1, -entry.Expected
+	}
+	if e.Event == eventSettled && requestID != "" && b.settled != nil {
+		if e.Presumed && !b.settled[requestID] {
+			b.presumed[requestID] = presumed{entry, e.Billed}
+		}
+		b.settled[requestID] = true
+	}
+	b.change(entry, change)
+}
+
+// change adds to all totals that an entry is part of. What was billed stops at
+// the largest amount that can be held: nothing more passes a budget then.
+func (b *books) change(e *Entry, change Total) {
+	all, err := b.totals.All.plus(change)
+	if err != nil {
+		change.Billed = math.MaxInt64 - b.totals.All.Billed - b.totals.All.Reserved - change.Reserved
+		all, _ = b.totals.All.plus(change)
+	}
+	b.totals.All = all
+	// The others are parts of it and cannot overflow.
+	b.totals.Models[e.Endpoint], _ = b.totals.Models[e.Endpoint].plus(change)
+	day := e.Time.UTC().Format(time.DateOnly)
+	b.totals.Days[day], _ = b.totals.Days[day].plus(change)
+	for name, value := range e.Tags {
+		tag := Tag{name, value}
+		b.totals.Tags[tag], _ = b.totals.Tags[tag].plus(change)
+	}
+}
