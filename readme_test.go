@@ -14,6 +14,7 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
 	"github.com/falimage/falimage-go/router/studio"
@@ -78,12 +79,12 @@ func _(ctx context.Context, client *fal.Client) error {
 }
 
 func _(ctx context.Context, req flux.Pro2) error {
-	ledger, err := pricing.OpenLedger("spending.jsonl")
+	ledger, err := spend.OpenLedger("spending.jsonl")
 	if err != nil {
 		return err
 	}
-	client := &fal.Client{Guard: &pricing.Budget{
-		Limits: []pricing.Limit{{Amount: 20 * pricing.Dollar}, {Tag: "tenant", Value: "acme", Amount: 5 * pricing.Dollar}},
+	client := &fal.Client{Guard: &spend.Budget{
+		Limits: []spend.Limit{{Amount: 20 * pricing.Dollar}, {Tag: spend.Tag{Name: "tenant", Value: "acme"}, Amount: 5 * pricing.Dollar}},
 		Ledger: ledger,
 	}}
 	out, err := fal.Subscribe(ctx, client, req, fal.WithTags(map[string]string{"tenant": "acme"}))

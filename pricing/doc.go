@@ -30,8 +30,8 @@
 // expects it. A size that the endpoint scales down spans from the size that it
 // becomes to the one that was asked for, which is expected: no source says which
 // of the two is charged. Where sources disagree on a price and none of them
-// settles it, the quote spans the prices, and a [Budget] books by the dearest. What cannot be priced at all is [ErrUnknown], never nothing
-// and never zero.
+// settles it, the quote spans the prices, and budgets book by the dearest.
+// What cannot be priced at all is [ErrUnknown], never nothing and never zero.
 //
 // # Units
 //
@@ -56,22 +56,6 @@
 // A bill may be for the size that was asked for although the picture came out
 // smaller: [Mismatches] compares the two.
 //
-// # Plans
-//
-// [NewPlan] tells what a month of pictures costs by one model or a mix, [Rank]
-// which of several models is the cheapest way, [MostFinals] how many of the
-// better pictures a budget allows, and [Sum] what a list of requests costs.
-//
-// # Live prices
-//
-// [Live] asks fal's platform for the unit prices of today and tells how they
-// differ from the table, in a form that a nightly job can print:
-//
-//	live := &pricing.Live{Client: client}
-//	table, changes, err := live.Refresh(ctx)
-//	fmt.Print(changes)
-//	pricing.SetDefault(table)
-//
 // # What a request does not know
 //
 // The number of reference pictures in a training set and the size of LoRA
@@ -81,9 +65,9 @@
 //	u.References = set.References()
 //	quote, err := pricing.EstimateUsage(u)
 //
-// # Budgets and records
+// # Next door
 //
-// A [Budget] is a [fal.Guard]: it reserves the maximum of each request before
-// it is sent and refuses what could go over a limit. A [Ledger] keeps a record
-// of every request in a file that survives crashes.
+// This package is about what one request costs. Budgets and the ledger of what
+// was spent are in package spend, what many pictures would cost is in plan, and
+// the prices of today, against this table, are in live.
 package pricing

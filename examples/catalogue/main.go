@@ -27,6 +27,7 @@ import (
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
 func main() {
@@ -92,7 +93,7 @@ func work(ctx context.Context, w io.Writer, c *catalogue, o options) (err error)
 			return err
 		}
 	}
-	ledger, err := pricing.OpenLedger(c.ledger())
+	ledger, err := spend.OpenLedger(c.ledger())
 	if err != nil {
 		return err
 	}
@@ -108,25 +109,25 @@ func work(ctx context.Context, w io.Writer, c *catalogue, o options) (err error)
 		return err
 	}
 	fmt.Fprintf(w, "%s: %v", o.csv, p)
-	if o.planOnly || p.todo == 0 {
+	if o.planOnly || p.lacking == 0 {
 		return nil
 	}
 
-	budget := &pricing.Budget{Limits: []pricing.Limit{{Amount: o.budget}}, Ledger: ledger}
+	budget := &spend.Budget{Limits: []spend.Limit{{Amount: o.budget}}, Ledger: ledger}
 	c.client.Guard = budget
 	fmt.Fprintf(w, "budget: %v, of which %v is spent and %v set aside\n", o.budget, budget.Spent(), budget.Reserved())
-	show := newProgress(w, o.terminal, p.todo, budget)
+	show := newProgress(w, o.terminal, p.lacking, budget)
 	over, failure := c.make(ctx, rows(o.csv, o.n), o.parallel, show.add)
 	show.end()
 	if err := report(w, ledger); err != nil {
 		return errors.Join(over, failure, err)
 	}
-	left := p.todo - show.done
+	left := p.lacking - show.done
 	fmt.Fprintf(w, "%d products are ready and %d are left; the pictures are in %s\n", p.products-left, left, c.folder)
 	if ctx.Err() != nil {
 		return errors.New("stopped; run it again to go on: what is ready is not made again")
 	}
-	if e, ok := errors.AsType[*pricing.BudgetError](over); ok {
+	if e, ok := errors.AsType[*spend.BudgetError](over); ok {
 		fmt.Fprintf(w, "The budget has ended: of %v, %v is left, and the next picture costs up to %v. Run it again with a higher -budget to go on.\n", e.Limit, e.Left, e.Asked)
 		over = nil
 	}
@@ -155,12 +156,12 @@ func rows(path string, n int) iter.Seq2[product, error] {
 }
 
 // report prints what each model was paid, by the ledger.
-func report(w io.Writer, ledger *pricing.Ledger) error {
+func report(w io.Writer, ledger *spend.Ledger) error {
 	totals := ledger.Totals()
 	fmt.Fprintf(w, "\nBy the ledger, all runs together:\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "  endpoint\trequests\tquoted\tbilled\tset aside\n")
-	row := func(name string, m pricing.Total) {
+	row := func(name string, m spend.Total) {
 		fmt.Fprintf(t, "  %s\t%d\t%v\t%v\t%v\n", name, m.Requests, m.Quoted, m.Billed, m.Reserved)
 	}
 	for _, endpoint := range slices.Sorted(maps.Keys(totals.Models)) {

@@ -12,6 +12,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -185,11 +186,11 @@ func TestTakeUp(t *testing.T) {
 	if err := os.MkdirAll(c.dir(router.StageFinal), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ledger, err := pricing.OpenLedger(c.ledger())
+	ledger, err := spend.OpenLedger(c.ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.client.Guard = &pricing.Budget{Ledger: ledger}
+	c.client.Guard = &spend.Budget{Ledger: ledger}
 	var row product
 	for p, err := range products(strings.NewReader("sku,name,color\nA-1,mug,#2ECC71\n")) {
 		if row = p; err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
-	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -82,8 +82,8 @@ func (c *catalogue) task(stage router.Stage, p product) router.Task {
 }
 
 // plan adds up what is left to do.
-func (c *catalogue) plan(rows iter.Seq2[product, error]) (*plan, error) {
-	p := new(plan)
+func (c *catalogue) plan(rows iter.Seq2[product, error]) (*todo, error) {
+	p := new(todo)
 	for row, err := range rows {
 		if err != nil {
 			return nil, err
@@ -91,7 +91,7 @@ func (c *catalogue) plan(rows iter.Seq2[product, error]) (*plan, error) {
 		todo := c.todo(p.products, row)
 		p.products++
 		if len(todo) > 0 {
-			p.todo++
+			p.lacking++
 		}
 		for _, stage := range todo {
 			routing, err := router.Route(c.task(stage, row))
@@ -155,7 +155,7 @@ func (c *catalogue) make(ctx context.Context, rows iter.Seq2[product, error], pa
 
 // ends reports whether no other product can do better after an error.
 func ends(ctx context.Context, err error) bool {
-	_, budget := errors.AsType[*pricing.BudgetError](err)
+	_, budget := errors.AsType[*spend.BudgetError](err)
 	return budget || ctx.Err() != nil || errors.Is(err, fal.ErrUnauthorized) || errors.Is(err, fal.ErrLocked) || errors.Is(err, fal.ErrNoKey)
 }
 
@@ -223,7 +223,7 @@ func (c *catalogue) save(ctx context.Context, stage router.Stage, sku string, ou
 
 // takeUp finishes what an earlier run sent and did not see through, so that it
 // is not paid for twice.
-func (c *catalogue) takeUp(ctx context.Context, w io.Writer, ledger *pricing.Ledger) error {
+func (c *catalogue) takeUp(ctx context.Context, w io.Writer, ledger *spend.Ledger) error {
 	for _, e := range ledger.Open() {
 		what := fmt.Sprintf("the %s of %s, sent in an earlier run as request %q", e.Tags["stage"], e.Tags["sku"], e.RequestID)
 		if e.RequestID == "" {
@@ -232,7 +232,7 @@ func (c *catalogue) takeUp(ctx context.Context, w io.Writer, ledger *pricing.Led
 		}
 		out, err := fal.Resume(c.client, fal.Endpoint[fal.Images](e.Endpoint), e.RequestID).Wait(ctx)
 		if failed, ok := errors.AsType[*fal.Error](err); ok && failed.Billing == fal.NotBilled {
-			if err := ledger.Forget(e.ID); err != nil {
+			if err := ledger.Release(e.ID); err != nil {
 				return err
 			}
 		}

@@ -6,22 +6,23 @@ import (
 	"slices"
 
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
 )
 
-// plan is the work that is left to do and what it costs.
-type plan struct {
+// todo is what is left to do and what it costs.
+type todo struct {
 	products int // that are wanted
-	todo     int // that lack a picture
-	cost     pricing.Plan
+	lacking  int // that lack a picture
+	cost     plan.Plan
 }
 
 // add adds a picture of a product.
-func (p *plan) add(stage router.Stage, c *router.Candidate) error {
+func (p *todo) add(stage router.Stage, c *router.Candidate) error {
 	name := string(stage) + "s by " + c.Model.Title
-	at, found := slices.BinarySearchFunc(p.cost.Rows, name, func(r pricing.Row, name string) int { return cmp.Compare(r.Name, name) })
+	at, found := slices.BinarySearchFunc(p.cost.Rows, name, func(r plan.Row, name string) int { return cmp.Compare(r.Name, name) })
 	if !found {
-		p.cost.Rows = slices.Insert(p.cost.Rows, at, pricing.Row{Name: name})
+		p.cost.Rows = slices.Insert(p.cost.Rows, at, plan.Row{Name: name})
 	}
 	row := &p.cost.Rows[at]
 	row.Images++
@@ -43,9 +44,9 @@ func (p *plan) add(stage router.Stage, c *router.Candidate) error {
 	return nil
 }
 
-func (p *plan) String() string {
-	s := fmt.Sprintf("%d products, %d of them ready\n", p.products, p.products-p.todo)
-	if p.todo > 0 {
+func (p *todo) String() string {
+	s := fmt.Sprintf("%d products, %d of them ready\n", p.products, p.products-p.lacking)
+	if p.lacking > 0 {
 		s += fmt.Sprintf("What is left will cost:\n%v", p.cost)
 	}
 	return s

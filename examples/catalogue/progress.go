@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
 // progress shows how far the work is: a bar on a terminal, or else a line for
@@ -16,7 +16,7 @@ type progress struct {
 	out      io.Writer
 	terminal bool
 	total    int
-	budget   *pricing.Budget
+	budget   *spend.Budget
 	start    time.Time
 
 	mu    sync.Mutex
@@ -24,7 +24,7 @@ type progress struct {
 	drawn time.Time
 }
 
-func newProgress(out io.Writer, terminal bool, total int, budget *pricing.Budget) *progress {
+func newProgress(out io.Writer, terminal bool, total int, budget *spend.Budget) *progress {
 	return &progress{out: out, terminal: terminal, total: total, budget: budget, start: time.Now()}
 }
 

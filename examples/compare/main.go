@@ -25,6 +25,7 @@ import (
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
 	"github.com/falimage/falimage-go/router/studio"
@@ -110,18 +111,18 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 }
 
 // quote returns what all tasks cost by all models, before anything is sent.
-func quote(tasks []router.Task, models []string) (pricing.Plan, error) {
+func quote(tasks []router.Task, models []string) (plan.Plan, error) {
 	var quotes []pricing.Quote
 	for _, t := range tasks {
 		candidates, err := studio.PlanComparison(t, models)
 		if err != nil {
-			return pricing.Plan{}, err
+			return plan.Plan{}, err
 		}
 		for i := range candidates {
 			quotes = append(quotes, candidates[i].Quote)
 		}
 	}
-	return pricing.Sum(quotes...)
+	return plan.Sum(quotes...)
 }
 
 // compare does all tasks at once.

@@ -20,6 +20,7 @@ import (
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
 	"github.com/falimage/falimage-go/router/studio"
@@ -50,7 +51,7 @@ func main() {
 	defer stop()
 	var err error
 	if *planOnly {
-		err = plan(os.Stdout, task, drafts)
+		err = showPlan(os.Stdout, task, drafts)
 	} else {
 		err = run(ctx, os.Stdout, task, drafts, *by, *out)
 	}
@@ -60,8 +61,8 @@ func main() {
 	}
 }
 
-// plan prints what drafts and finals cost.
-func plan(w io.Writer, t router.Task, d studio.Drafts) error {
+// showPlan prints what drafts and finals cost.
+func showPlan(w io.Writer, t router.Task, d studio.Drafts) error {
 	p, err := studio.PlanDrafts(t, d)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func plan(w io.Writer, t router.Task, d studio.Drafts) error {
 // show prints a plan, and what as many pictures cost without drafts.
 func show(w io.Writer, p *studio.DraftPlan) error {
 	fmt.Fprintf(w, "What it will cost:\n%v", p.Cost)
-	all, err := pricing.NewPlan(p.Cost.Images, pricing.Part{Quote: p.Final.Quote})
+	all, err := plan.New(p.Cost.Images, plan.Part{Quote: p.Final.Quote})
 	if err != nil {
 		return err
 	}

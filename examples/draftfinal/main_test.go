@@ -22,7 +22,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	task := router.Task{Prompt: "a photo of a mug", Size: "square_hd", Only: []string{"flux.Pro2"}}
-	if err := plan(&out, task, studio.Drafts{Count: 7000, Finals: 3000, Models: []string{"flux.Schnell"}}); err != nil {
+	if err := showPlan(&out, task, studio.Drafts{Count: 7000, Finals: 3000, Models: []string{"flux.Schnell"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"$21.00", "$90.00", "$111.00", "alone would cost $300.00"} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
 )
 
 // The families in the order of the comparison of 2026-03-17.
@@ -61,8 +62,8 @@ func lists(w io.Writer) error {
 
 // months prints what 1,000 and 10,000 pictures of 1 megapixel cost.
 func months(w io.Writer) error {
-	parts := make(map[string]pricing.Part)
-	var each []pricing.Part
+	parts := make(map[string]plan.Part)
+	var each []plan.Part
 	for _, name := range []string{"flux.Schnell", "qwen.Image", "flux.Pro2", "qwen.Image2"} {
 		m, err := find(name)
 		if err != nil {
@@ -76,11 +77,11 @@ func months(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		parts[name] = pricing.Part{Name: m.Title, Quote: q}
+		parts[name] = plan.Part{Name: m.Title, Quote: q}
 		each = append(each, parts[name])
 	}
 	for _, images := range []int64{1_000, 10_000} {
-		rows, err := pricing.Rank(images, each...)
+		rows, err := plan.Rank(images, each...)
 		if err != nil {
 			return err
 		}
@@ -92,13 +93,13 @@ func months(w io.Writer) error {
 	}
 	drafts, finals := parts["flux.Schnell"], parts["flux.Pro2"]
 	drafts.Share, finals.Share = 70, 30
-	plan, err := pricing.NewPlan(10_000, drafts, finals)
+	month, err := plan.New(10_000, drafts, finals)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "10000 pictures a month, 70 %% drafts and 30 %% finals\n%v", plan)
+	fmt.Fprintf(w, "10000 pictures a month, 70 %% drafts and 30 %% finals\n%v", month)
 	const budget = 200 * pricing.Dollar
-	best, err := pricing.MostFinals(10_000, budget, drafts, finals)
+	best, err := plan.MostFinals(10_000, budget, drafts, finals)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/live"
+	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/qwen"
 )
 
@@ -37,7 +39,7 @@ func main() {
 	today := flag.Bool("live", false, "compare with the prices that fal has today")
 	flag.Parse()
 	if *today {
-		demo.Main(live)
+		demo.Main(showLive)
 		return
 	}
 	var err error
@@ -74,9 +76,9 @@ func overview(w io.Writer, path string, models []string) error {
 	return err
 }
 
-// live prints how fal's prices of today differ from those in this module.
-func live(ctx context.Context, client *fal.Client) error {
-	table, changes, err := (&pricing.Live{Client: client}).Refresh(ctx)
+// showLive prints how fal's prices of today differ from those in this module.
+func showLive(ctx context.Context, client *fal.Client) error {
+	table, changes, err := (&live.Feed{Client: client}).Refresh(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,11 +104,11 @@ func quote(w io.Writer, name string, size fal.ImageSize, inputs []string, n int)
 	if requests == 1 {
 		return nil
 	}
-	plan, err := pricing.NewPlan(int64(requests), pricing.Part{Name: "requests of one picture each", Quote: q})
+	total, err := plan.New(int64(requests), plan.Part{Name: "requests of one picture each", Quote: q})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(w, "\n", plan)
+	_, err = fmt.Fprint(w, "\n", total)
 	return err
 }
 

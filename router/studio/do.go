@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
-	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -61,7 +61,7 @@ func (s Studio) do(ctx context.Context, c *fal.Client, t router.Task, first stri
 				return out, fmt.Errorf("%w; nothing is left of %v for another model", failure, limit)
 			}
 		}
-		if e, ok := errors.AsType[*pricing.BudgetError](err); ok && (t.MaxPrice == 0 || e.Left < t.MaxPrice) {
+		if e, ok := errors.AsType[*spend.BudgetError](err); ok && (t.MaxPrice == 0 || e.Left < t.MaxPrice) {
 			if t.MaxPrice = e.Left; t.MaxPrice <= 0 {
 				return out, failure
 			}
@@ -95,6 +95,6 @@ func ends(err error) bool {
 			errors.Is(e, fal.ErrContentPolicy) || errors.Is(e, fal.ErrCancelled)
 	}
 	_, invalid := errors.AsType[*fal.ValidationError](err)
-	_, budget := errors.AsType[*pricing.BudgetError](err)
+	_, budget := errors.AsType[*spend.BudgetError](err)
 	return !invalid && !budget
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/studio"
 )
@@ -133,7 +134,7 @@ func TestDoWithinPrice(t *testing.T) {
 func TestDoWithinBudget(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
-	client.Guard = &pricing.Budget{Limits: []pricing.Limit{{Amount: 2 * cent}}}
+	client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: 2 * cent}}}
 	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
 	if err != nil || srv.Ledger().Posts != 1 || out.Spent > 2*cent {
 		t.Errorf("%v for %v, %v, %d posts", models(out.Attempts), out.Spent, err, srv.Ledger().Posts)

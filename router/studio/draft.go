@@ -10,6 +10,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -35,7 +36,7 @@ type DraftPlan struct {
 	// back on others.
 	Draft, Final router.Candidate
 	// Cost has a row for the drafts and one for the finals.
-	Cost pricing.Plan
+	Cost plan.Plan
 
 	studio Studio
 	task   router.Task // of the finals
@@ -145,12 +146,12 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 }
 
 // cost adds up drafts and finals.
-func (p *DraftPlan) cost() (pricing.Plan, error) {
-	drafts, err := pricing.NewPlan(int64(p.drafts.Count), pricing.Part{Name: "drafts by " + p.Draft.Model.Title, Quote: p.Draft.Quote})
+func (p *DraftPlan) cost() (plan.Plan, error) {
+	drafts, err := plan.New(int64(p.drafts.Count), plan.Part{Name: "drafts by " + p.Draft.Model.Title, Quote: p.Draft.Quote})
 	if err != nil {
 		return drafts, err
 	}
-	finals, err := pricing.NewPlan(int64(p.drafts.Finals), pricing.Part{Name: "finals by " + p.Final.Model.Title, Quote: p.Final.Quote})
+	finals, err := plan.New(int64(p.drafts.Finals), plan.Part{Name: "finals by " + p.Final.Model.Title, Quote: p.Final.Quote})
 	if err != nil {
 		return finals, err
 	}
