@@ -38,9 +38,14 @@ func TestRun(t *testing.T) {
 			answer: units(http.StatusOK, "1", `{"seed":"12","images":[{"url":"u","width":"wide","height":7}]}`),
 			want: &fal.Images{
 				Meta:   fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"},
-				Images: []fal.Image{{URL: "u", Height: 7}},
+				Images: []fal.Image{{URL: "u", Height: 7}}, Seed: 12,
 			},
-			err: "does not fit",
+		},
+		{
+			name:   "no picture",
+			answer: units(http.StatusOK, "1", `{"seed":12,"images":[null,{"url":null}]}`),
+			want:   &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"}, Seed: 12},
+			err:    "no picture",
 		},
 		{name: "not JSON", answer: units(http.StatusOK, "1", `<html>`), want: &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"}}, err: "does not fit"},
 		{name: "too many at once", answer: httpmock.NewStringResponder(http.StatusTooManyRequests, `{"detail":"x","error_type":"concurrent_requests_limit"}`), err: "concurrent_requests_limit"},
@@ -85,13 +90,13 @@ func TestRunRaw(t *testing.T) {
 
 func TestStream(t *testing.T) {
 	t.Parallel()
-	event := func(seed string) string { return `data: {"images":[],"seed":` + seed + "}\n\n" }
+	event := func(seed string) string { return `data: {"images":[{"url":"u"}],"seed":` + seed + "}\n\n" }
 	for _, tt := range []struct {
 		name, contentType, body string
 		seeds                   []uint64
 		err                     string
 	}{
-		{name: "three", body: ": hello\n\n" + event("1") + "event: x\r\nid: 7\r\ndata: {\"images\":[],\r\ndata: \"seed\":2}\r\n\r\n" + event("3"), seeds: []uint64{1, 2, 3}},
+		{name: "three", body: ": hello\n\n" + event("1") + "event: x\r\nid: 7\r\ndata: {\"images\":[{\"url\":\"u\"}],\r\ndata: \"seed\":2}\r\n\r\n" + event("3"), seeds: []uint64{1, 2, 3}},
 		{name: "large event", body: event("1") + `data: {"images":[{"url":"data:image/png;base64,` + strings.Repeat("A", 4<<20) + `"}],"seed":2}` + "\n\n", seeds: []uint64{1, 2}},
 		{name: "none", body: ": nothing\n\n", err: "without a result"},
 		{name: "error event", body: event("1") + "event: error\ndata: {\"detail\":\"boom\"}\n\n", seeds: []uint64{1}, err: "boom"},

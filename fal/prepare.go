@@ -127,7 +127,7 @@ func finish(money Reservation, meta Meta, err error) {
 	case isError && e.Billing == Billed:
 		money.Settled(Meta{Endpoint: e.Endpoint, RequestID: e.RequestID, BillableUnits: e.BillableUnits})
 	}
-	if _, ok := errors.AsType[*DecodeError](err); ok {
+	if _, ok := errors.AsType[*DecodeError](err); ok && (meta.BillableUnits != "" || !errors.Is(err, errNotJSON) && !errors.Is(err, errNoPicture)) {
 		money.Settled(meta) // the result arrived and was charged, only its form surprised
 	}
 }

@@ -1,28 +1,27 @@
 package fal
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Meta is what is known about the call that gave a result. Result types embed
-// it; it is filled in by this package and no part of their JSON.
+// it. It is filled in by this package, whatever the model sends; a result that
+// is stored as JSON keeps it.
 type Meta struct {
 	// Endpoint is the id of the endpoint that was called. Fal may have served
 	// the request from a fallback of it without telling.
-	Endpoint string `json:"-"`
+	Endpoint string `json:"endpoint,omitzero"`
 	// RequestID identifies the call at fal: for [Resume], support and billing.
-	RequestID string `json:"-"`
+	RequestID string `json:"request_id,omitzero"`
 	// BillableUnits is what was billed, in units of the endpoint, as the
 	// decimal that fal sent ("1.5"); "" if it sent none. Package pricing turns
 	// it into money.
-	BillableUnits string `json:"-"`
+	BillableUnits string `json:"billable_units,omitzero"`
 	// Elapsed is the time from the start of the call to its decoded result.
-	// For a job taken up by [Resume] it starts there.
-	Elapsed time.Duration `json:"-"`
+	// For a job taken up by [Resume] it starts there. In JSON it is in
+	// nanoseconds.
+	Elapsed time.Duration `json:"elapsed,omitzero"`
 	// InferenceTime is the time that the model itself took, as reported with
 	// the status of a queued job; 0 if it was not.
-	InferenceTime time.Duration `json:"-"`
+	InferenceTime time.Duration `json:"inference_time,omitzero"`
 }
 
 // setMeta is promoted to every result type that embeds Meta.
@@ -51,7 +50,7 @@ func (i Image) File() File { return URL(i.URL) }
 // Images is the result of an endpoint that makes pictures. It also takes that of
 // one that makes a single picture, under the name "image".
 type Images struct {
-	Meta `json:"-"`
+	Meta `json:"meta,omitzero"`
 
 	Images []Image `json:"images"`
 	// Seed is the seed that was used: pass &out.Seed to make the same again.
@@ -64,19 +63,6 @@ type Images struct {
 	HasNSFWConcepts []bool `json:"has_nsfw_concepts,omitzero"`
 	// Timings are in seconds, by name, as the endpoint reports them.
 	Timings map[string]float64 `json:"timings,omitzero"`
-}
-
-type completer interface{ complete(body []byte) }
-
-// complete takes up the picture of an endpoint that makes one alone, under the
-// name "image".
-func (r *Images) complete(body []byte) {
-	var single struct {
-		Image Image `json:"image"`
-	}
-	if len(r.Images) == 0 && json.Unmarshal(body, &single) == nil && single.Image.URL != "" {
-		r.Images = []Image{single.Image}
-	}
 }
 
 // Flagged reports whether the safety checker flagged picture i.

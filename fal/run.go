@@ -107,6 +107,9 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		meta.Elapsed = time.Since(start)
 		out, err := decode[Out](meta, data)
 		results++
+		if errors.Is(err, errNoPicture) && odd != nil && oddErr == nil {
+			continue // something that the model tells after its pictures
+		}
 		if odd, oddErr = out, err; err == nil && !yield(out, nil) {
 			return nil, nil
 		}
@@ -117,7 +120,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	case results == 0:
 		return nil, lost(errors.New("the stream ended without a result"))
 	}
-	p.money.Settled(meta)
+	finish(p.money, meta, oddErr)
 	if oddErr != nil {
 		return odd, oddErr
 	}
@@ -194,21 +197,4 @@ func (p *prepared) meta(resp *http.Response, start time.Time) Meta {
 		Endpoint: p.endpoint, RequestID: resp.Header.Get("X-Fal-Request-Id"),
 		BillableUnits: resp.Header.Get("X-Fal-Billable-Units"), Elapsed: time.Since(start),
 	}
-}
-
-// decode turns a result into its type. What does not fit is left out and
-// reported; nothing that arrived is thrown away.
-func decode[Out any](meta Meta, body []byte) (*Out, error) {
-	out := new(Out)
-	err := json.Unmarshal(body, out)
-	if m, ok := any(out).(metaSetter); ok {
-		m.setMeta(meta)
-	}
-	if c, ok := any(out).(completer); ok && err == nil {
-		c.complete(body)
-	}
-	if err != nil {
-		return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: err}
-	}
-	return out, nil
 }

@@ -7,7 +7,7 @@ import (
 
 // Training is the result of an endpoint that trains a LoRA.
 type Training struct {
-	Meta `json:"-"`
+	Meta `json:"meta,omitzero"`
 
 	// LoRA is the trained weights. Its URL is the Path of the LoRA in a
 	// request: flux.LoRA{Path: out.LoRA.URL}.
@@ -19,15 +19,15 @@ type Training struct {
 	DebugPreprocessedOutput OutputFile `json:"debug_preprocessed_output,omitzero"`
 }
 
-// UnmarshalJSON reads the result of every trainer: the first one for Qwen
-// Image calls the weights lora_file.
+// UnmarshalJSON reads the result of every trainer: some call the weights
+// lora_file. Fields of another type than documented are left out.
 func (t *Training) UnmarshalJSON(data []byte) error {
 	type plain Training // without this method
 	old := struct {
 		*plain
 		LoRAFile OutputFile `json:"lora_file"`
 	}{plain: (*plain)(t)}
-	if err := json.Unmarshal(data, &old); err != nil {
+	if err := json.Unmarshal(data, &old); !tolerant(err) {
 		return err
 	}
 	t.LoRA = cmp.Or(t.LoRA, old.LoRAFile)

@@ -26,7 +26,8 @@ func TestTraining(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if err := json.Unmarshal([]byte(`{"config_file":[]}`), new(fal.Training)); err == nil {
-		t.Error("a list in place of a file is read")
+	var odd fal.Training
+	if err := json.Unmarshal([]byte(`{"config_file":[],"lora_file":{"url":"u","file_size":"7"}}`), &odd); err != nil || odd.LoRA != (fal.OutputFile{URL: "u", FileSize: 7}) {
+		t.Errorf("%+v, %v: a list in place of a file costs the weights", odd, err)
 	}
 }

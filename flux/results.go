@@ -8,7 +8,7 @@ import (
 
 // Upscaled is the result of [VisionUpscaler].
 type Upscaled struct {
-	fal.Meta `json:"-"`
+	fal.Meta `json:"meta,omitzero"`
 
 	Image fal.Image `json:"image"`
 	// Seed is the seed that was used.
@@ -21,7 +21,7 @@ type Upscaled struct {
 
 // Frames is a result of [KleinRealtime].
 type Frames struct {
-	fal.Meta `json:"-"`
+	fal.Meta `json:"meta,omitzero"`
 
 	Images []Frame `json:"images"`
 	// Seed is the seed that was used.
