@@ -39,7 +39,7 @@ func ExampleRoute_conflict() {
 }
 
 func ExampleTrainers() {
-	trainers, err := router.Trainers(router.Training{Lesson: router.LearnSubject, Ecosystem: true})
+	trainers, err := router.Trainers(router.TrainingTask{Lesson: router.LearnSubject, Ecosystem: true})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -42,7 +42,7 @@ func TestLocal(t *testing.T) {
 	if _, err := router.LocalPictures(fal.Bytes([]byte("text"))); err == nil {
 		t.Error("text was taken for a picture")
 	}
-	if !slices.ContainsFunc(router.Models(), func(m router.Model) bool { return m.ID == "fal-ai/flux-2-pro" }) {
+	if !slices.ContainsFunc(router.Models(), func(m router.Model) bool { return m.Endpoint == "fal-ai/flux-2-pro" }) {
 		t.Error("FLUX.2 [pro] is no model")
 	}
 }

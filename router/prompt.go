@@ -49,16 +49,16 @@ func newPrompts(t *Task) prompts {
 func (t *Task) Prose() string { return newPrompts(t).prose }
 
 // of returns the form for a model.
-func (p *prompts) of(e *endpoint) string {
+func (p *prompts) of(m *model) string {
 	switch {
-	case p.turned != "" && e.task == "edit":
-		if e.has&hasMentions == 0 {
+	case p.turned != "" && m.task == "edit":
+		if m.has&hasMentions == 0 {
 			return numberedMentions(p.turned)
 		}
 		return p.turned
-	case p.json != "" && e.readsJSON():
+	case p.json != "" && m.readsJSON():
 		return p.json
-	case e.has&hasMentions != 0:
+	case m.has&hasMentions != 0:
 		return p.prose
 	default:
 		return p.numbered

@@ -25,10 +25,10 @@ func candidate(t *testing.T, task router.Task, model string) *router.Candidate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Go == model })
+	i := slices.IndexFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Name == model })
 	if i < 0 {
 		for _, refused := range r.Refused {
-			if refused.Model().Go == model {
+			if refused.Model().Name == model {
 				t.Fatal(refused.String())
 			}
 		}
@@ -76,7 +76,7 @@ func TestCompile(t *testing.T) {
 		{"preview", router.Task{Prompt: "x", Stage: router.StagePreview}, qwen.Image{Prompt: "x", UseTurbo: true, Acceleration: qwen.AccelerationHigh}},
 		{"preview with text", router.Task{Prompt: "the words 'x'", Stage: router.StagePreview}, qwen.Image{Prompt: "the words 'x'", UseTurbo: true, Acceleration: qwen.AccelerationRegular}},
 		{"preview with steps", router.Task{Prompt: "x", Stage: router.StagePreview, Steps: 12}, qwen.Image{Prompt: "x", NumInferenceSteps: 12, Acceleration: qwen.AccelerationHigh}},
-		{"speed preferred", router.Task{Prompt: "x", Prefer: router.Weights{Speed: 3, Quality: 1}}, flux.Dev2{Prompt: "x", Acceleration: flux.AccelerationHigh}},
+		{"speed preferred", router.Task{Prompt: "x", Prefer: router.Preference{Speed: 3, Quality: 1}}, flux.Dev2{Prompt: "x", Acceleration: flux.AccelerationHigh}},
 		{"verbatim", router.Task{Prompt: "x", VerbatimPrompt: true}, qwen.Image2{Prompt: "x", EnablePromptExpansion: new(false)}},
 		{"four pictures", router.Task{Prompt: "x", Count: 4}, qwen.Image{Prompt: "x", NumImages: 4}},
 		{"layers", router.Task{Pictures: two[:1], Edit: router.EditLayers, Layers: 6}, qwen.Layered{ImageURL: a, NumLayers: 6}},
@@ -101,7 +101,7 @@ func TestCompile(t *testing.T) {
 			for i := range r.Candidates {
 				if c := &r.Candidates[i]; endpoint(c.Request) == endpoint(tt.want) {
 					if diff := cmp.Diff(want, body(t, c.Request)); diff != "" {
-						t.Errorf("%s (-want +got)\n%s", c.Model.Go, diff)
+						t.Errorf("%s (-want +got)\n%s", c.Model.Name, diff)
 					}
 					return
 				}
@@ -186,7 +186,7 @@ func TestLosses(t *testing.T) {
 			required := task
 			required.Require = []router.Feature{f}
 			r, err := router.Route(required)
-			if err == nil && slices.ContainsFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Go == model }) {
+			if err == nil && slices.ContainsFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Name == model }) {
 				t.Errorf("%s is a candidate although it lacks %s", model, f)
 			}
 		}
@@ -201,7 +201,7 @@ func TestLoRABase(t *testing.T) {
 		t.Errorf("%v is the first choice for a LoRA of no known base", r.Best().Model)
 	}
 	task.LoRAs[0].Base = "qwen.Image"
-	if r, err := router.Route(task); err != nil || r.Best().Model.Go != "qwen.Image" || len(r.Best().Losses) != 0 {
+	if r, err := router.Route(task); err != nil || r.Best().Model.Name != "qwen.Image" || len(r.Best().Losses) != 0 {
 		t.Errorf("%v", err)
 	}
 }
@@ -250,13 +250,13 @@ func TestNothingIsSilent(t *testing.T) {
 		for i := range r.Candidates {
 			c := &r.Candidates[i]
 			if v, ok := c.Request.(interface{ Validate() error }); !ok || v.Validate() != nil {
-				t.Errorf("%s: %s would be refused: %v", tt.name, c.Model.Go, v.Validate())
+				t.Errorf("%s: %s would be refused: %v", tt.name, c.Model.Name, v.Validate())
 			}
 			if c.Max <= 0 || c.Min > c.Expected || c.Expected > c.Max || c.Calls < 1 {
-				t.Errorf("%s: %s costs %v to %v to %v in %d calls", tt.name, c.Model.Go, c.Min, c.Expected, c.Max, c.Calls)
+				t.Errorf("%s: %s costs %v to %v to %v in %d calls", tt.name, c.Model.Name, c.Min, c.Expected, c.Max, c.Calls)
 			}
 			if limit := tt.task.MaxPricePerImage; limit > 0 && c.Max > limit {
-				t.Errorf("%s: %s costs %v, more than %v", tt.name, c.Model.Go, c.Max, limit)
+				t.Errorf("%s: %s costs %v, more than %v", tt.name, c.Model.Name, c.Max, limit)
 			}
 		}
 	}
@@ -277,7 +277,7 @@ func TestQuotes(t *testing.T) {
 			}
 			q, err := pricing.Estimate(c.Request)
 			if err != nil || q.Max != c.Quote.Max || q.Expected != c.Quote.Expected {
-				t.Errorf("%s: %s: the request costs %v, the candidate says %v; %v", tt.name, c.Model.Go, q.Max, c.Quote.Max, err)
+				t.Errorf("%s: %s: the request costs %v, the candidate says %v; %v", tt.name, c.Model.Name, q.Max, c.Quote.Max, err)
 			}
 		}
 	}
@@ -370,7 +370,7 @@ func TestWrongTasks(t *testing.T) {
 		Purpose: "fun", Stage: "soon", Edit: "melt", Licence: "MIT", Layers: 11, Scale: 9, Steps: -1,
 		MaxPrice: -1, Only: []string{"flux.Pro3"}, Not: []string{"gpt"}, Require: []router.Feature{"taste"},
 		LoRAs: []router.LoRA{{Base: "sdxl"}}, Colors: []flux.Color{"#12"}, Languages: []string{"German!"}, Text: []string{" "},
-		Prefer: router.Weights{Quality: -1}, Mask: fal.URL("x"), UnknownPrice: true, MaxPricePerImage: 1, Angle: router.Angle{Height: 1},
+		Prefer: router.Preference{Quality: -1}, Mask: fal.URL("x"), UnknownPrice: true, MaxPricePerImage: 1, Angle: router.Angle{Height: 1},
 	})
 	e, ok := errors.AsType[*router.TaskError](err)
 	if !ok {
@@ -470,8 +470,8 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("(-written +read)\n%s", diff)
 	}
 	for _, m := range router.Models() {
-		if _, ok := p.Ratings[m.Go]; !ok {
-			t.Errorf("%s has no rating", m.Go)
+		if _, ok := p.Ratings[m.Name]; !ok {
+			t.Errorf("%s has no rating", m.Name)
 		}
 	}
 	for _, rule := range p.Rules {
@@ -481,8 +481,8 @@ func TestPolicy(t *testing.T) {
 	}
 
 	p.Ratings["qwen.Max"] = router.Rating{Quality: 10, Speed: 10}
-	p.Rules = append(p.Rules, router.Rule{Name: "ours", When: []string{"photo"}, Models: []string{"qwen.Max"}, Points: 100, Because: "we like it", Source: "us"})
-	p.Judges = append(p.Judges, func(task *router.Task, m router.Model) (int, string) {
+	p.Rules = append(p.Rules, router.ScoreRule{Name: "ours", When: []string{"photo"}, Models: []string{"qwen.Max"}, Points: 100, Because: "we like it", Source: "us"})
+	p.Functions = append(p.Functions, func(task *router.Task, m router.Model) (int, string) {
 		if strings.Contains(task.Prompt, "cat") && m.Family == "Kontext" {
 			return 1000, "cats belong to Kontext"
 		}
@@ -494,21 +494,21 @@ func TestPolicy(t *testing.T) {
 	}
 	for prompt, want := range map[string]string{"a dog, photo": "qwen.Max", "a cat": "flux.KontextMaxTextToImage", "a dog": "qwen.Max"} {
 		r, err := ours.Route(router.Task{Prompt: prompt})
-		if err != nil || r.Best().Model.Go != want {
+		if err != nil || r.Best().Model.Name != want {
 			t.Errorf("%q: %v, %v, want %s", prompt, r.Best().Model, err, want)
 		}
 	}
-	if r, err := router.Route(router.Task{Prompt: "a dog, photo"}); err != nil || r.Best().Model.Go != "flux.Pro2" {
+	if r, err := router.Route(router.Task{Prompt: "a dog, photo"}); err != nil || r.Best().Model.Name != "flux.Pro2" {
 		t.Errorf("the default policy changed: %v, %v", r.Best().Model, err)
 	}
 
 	for name, change := range map[string]func(*router.Policy){
 		"fact": func(p *router.Policy) {
-			p.Rules = []router.Rule{{Name: "x", When: []string{"sunny"}, Models: []string{"flux"}}}
+			p.Rules = []router.ScoreRule{{Name: "x", When: []string{"sunny"}, Models: []string{"flux"}}}
 		},
-		"model":  func(p *router.Policy) { p.Rules = []router.Rule{{Name: "x", Models: []string{"flux.Pro3"}}} },
+		"model":  func(p *router.Policy) { p.Rules = []router.ScoreRule{{Name: "x", Models: []string{"flux.Pro3"}}} },
 		"rating": func(p *router.Policy) { p.Ratings["flux.Pro3"] = router.Rating{} },
-		"stage":  func(p *router.Policy) { p.Stages["soon"] = router.Weights{} },
+		"stage":  func(p *router.Policy) { p.Stages["soon"] = router.Preference{} },
 	} {
 		bad := router.DefaultPolicy()
 		change(&bad)

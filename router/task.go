@@ -94,7 +94,7 @@ type Task struct {
 
 	// Prefer weighs quality, speed and price against each other; the zero
 	// value means the weights that the policy has for the stage.
-	Prefer Weights `json:"prefer,omitzero"`
+	Prefer Preference `json:"prefer,omitzero"`
 }
 
 // Picture is a picture to edit or refer to.
@@ -129,9 +129,9 @@ type Angle struct {
 	Distance *float64 `json:"distance,omitzero"`
 }
 
-// Weights say how much quality, speed and price count: a model has 0 to 10
+// Preference says how much quality, speed and price count: a model has 0 to 10
 // points for each, times the weight.
-type Weights struct {
+type Preference struct {
 	Quality int `json:"quality,omitzero"`
 	Speed   int `json:"speed,omitzero"`
 	Price   int `json:"price,omitzero"`

@@ -53,7 +53,7 @@ var tasks = []struct {
 	{"in-context edit", router.Task{Prompt: "change the car color to red", Pictures: pictures(1), Edit: router.EditInContext}, "flux.KontextPro", "kontext-in-context"},
 	{"in-context edit with lettering", router.Task{Prompt: "the man's shirt now says 'HELLO'", Pictures: pictures(1), Edit: router.EditInContext}, "flux.KontextMax", "kontext-max-typography"},
 	{"in-context edit of several pictures", router.Task{Prompt: "both of them at a table", Pictures: pictures(2), Edit: router.EditInContext}, "flux.KontextProMulti", "kontext-in-context"},
-	{"in-context edit, quality above all", router.Task{Prompt: "she turns around", Pictures: pictures(1), Edit: router.EditInContext, Prefer: router.Weights{Quality: 10}}, "flux.KontextMax", "kontext-max-in-context"},
+	{"in-context edit, quality above all", router.Task{Prompt: "she turns around", Pictures: pictures(1), Edit: router.EditInContext, Prefer: router.Preference{Quality: 10}}, "flux.KontextMax", "kontext-max-in-context"},
 	{"structured prompt", router.Task{Structured: &flux.StructuredPrompt{Scene: "a kitchen", Camera: flux.PromptCamera{Lens: "85mm"}}}, "flux.Pro2", "flux-prompting"},
 	{"structured prompt with text in it", router.Task{Structured: &flux.StructuredPrompt{Scene: "a shop", Subjects: []flux.PromptSubject{{Description: "a mug"}}}, Colors: []flux.Color{"#2ECC71"}}, "flux.Pro2", "flux-prompting"},
 	{"hex colour in the prompt", router.Task{Prompt: "a wall painted in color #2ECC71"}, "flux.Pro2", "flux-prompting"},
@@ -76,7 +76,7 @@ var tasks = []struct {
 	{"many elements", router.Task{Prompt: terracePrompt}, "qwen.Image2Pro", "qwen-composition"},
 	{"language by its name", router.Task{Prompt: "street photography, rainy Tokyo, neon signs in Japanese"}, "qwen.Image", "qwen-multilingual"},
 	{"a style is no language", router.Task{Prompt: "a garden in Japanese style, photo"}, "flux.Pro2", "flux-photorealism"},
-	{"many elements, stated, quality first", router.Task{Prompt: "a market", ManyElements: true, Prefer: router.Weights{Quality: 10}}, "qwen.Image2Pro", "qwen-composition"},
+	{"many elements, stated, quality first", router.Task{Prompt: "a market", ManyElements: true, Prefer: router.Preference{Quality: 10}}, "qwen.Image2Pro", "qwen-composition"},
 	{"layers", router.Task{Pictures: pictures(1), Edit: router.EditLayers, Layers: 6}, "qwen.Layered", "qwen-layers"},
 	{"removal", router.Task{Prompt: "remove the lamp", Pictures: pictures(1), Edit: router.EditRemove}, "qwen.Image2Edit", "qwen-2-edit"},
 	{"camera angle", router.Task{Pictures: pictures(1), Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Right}}, "qwen.Edit2511Angles", "qwen-angles"},
@@ -97,7 +97,7 @@ var tasks = []struct {
 
 	// Editing.
 	{"style transfer", router.Task{Prompt: "as a watercolour", Pictures: pictures(1), Edit: router.EditStyle}, "qwen.Image2Edit", "qwen-2-edit"},
-	{"style transfer, quality first", router.Task{Prompt: "as a watercolour", Pictures: pictures(1), Edit: router.EditStyle, Prefer: router.Weights{Quality: 10}}, "qwen.Image2ProEdit", "qwen-2-pro-edit"},
+	{"style transfer, quality first", router.Task{Prompt: "as a watercolour", Pictures: pictures(1), Edit: router.EditStyle, Prefer: router.Preference{Quality: 10}}, "qwen.Image2ProEdit", "qwen-2-pro-edit"},
 	{"background", router.Task{Prompt: "put it on a beach", Pictures: pictures(1), Edit: router.EditBackground}, "qwen.Image2Edit", "qwen-2-edit"},
 	{"text in a picture", router.Task{Prompt: "change 'SALE' to 'SOLD'", Pictures: pictures(1), Edit: router.EditText}, "qwen.Image2Edit", "qwen-2-edit"},
 	{"season, in plain words", router.Task{Prompt: "Make this scene summer setting.", Pictures: pictures(1)}, "qwen.Image2Edit", "qwen-2-edit-general"},
@@ -119,7 +119,7 @@ var tasks = []struct {
 	{"negative prompt wished", router.Task{Prompt: "a lighthouse, photo", NegativePrompt: "people"}, "flux.Pro2", "flux-pro-photorealism"},
 	{"prompt as it stands", router.Task{Prompt: "a lighthouse, photo", VerbatimPrompt: true}, "flux.Turbo2", "flux-photorealism"},
 	{"photo for a cent", router.Task{Prompt: journalPrompt, MaxPricePerImage: cent}, "flux.Turbo2", "flux-photorealism"},
-	{"photo, cheapest", router.Task{Prompt: journalPrompt, Prefer: router.Weights{Price: 10}}, "flux.Schnell", "flux-photorealism"},
+	{"photo, cheapest", router.Task{Prompt: journalPrompt, Prefer: router.Preference{Price: 10}}, "flux.Schnell", "flux-photorealism"},
 	{"exact size", router.Task{Prompt: journalPrompt, Size: fal.Size(1920, 1080), Require: []router.Feature{router.FeatureSize}}, "flux.Pro2", "flux-photorealism"},
 	{"banned family", router.Task{Prompt: journalPrompt, Not: []string{"FLUX.2"}}, "flux.Pro11Ultra", "flux-photorealism"},
 	{"one model alone", router.Task{Prompt: journalPrompt, Only: []string{"qwen.Max"}}, "qwen.Max", ""},
@@ -150,16 +150,16 @@ func TestTasks(t *testing.T) {
 			if sum != best.Score {
 				t.Errorf("the reasons have %d points, the score is %d", sum, best.Score)
 			}
-			if best.Model.Go != tt.model || tt.rule != "" && !slices.Contains(rules, tt.rule) {
+			if best.Model.Name != tt.model || tt.rule != "" && !slices.Contains(rules, tt.rule) {
 				var top []string
 				for _, c := range r.Candidates[:min(5, len(r.Candidates))] {
 					var why []string
 					for _, reason := range c.Reasons() {
 						why = append(why, reason.Rule)
 					}
-					top = append(top, c.Model.Go+" "+c.Expected.String()+" "+strings.Join(why, ","))
+					top = append(top, c.Model.Name+" "+c.Expected.String()+" "+strings.Join(why, ","))
 				}
-				t.Errorf("got %s for %v, want %s for %s\nfacts %v\n%s", best.Model.Go, rules, tt.model, tt.rule, r.Facts, strings.Join(top, "\n"))
+				t.Errorf("got %s for %v, want %s for %s\nfacts %v\n%s", best.Model.Name, rules, tt.model, tt.rule, r.Facts, strings.Join(top, "\n"))
 			}
 		})
 	}

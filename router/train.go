@@ -25,8 +25,8 @@ const (
 	LearnLayers  Lesson = "layers"  // a way of taking pictures apart
 )
 
-// Training is a need for a LoRA.
-type Training struct {
+// TrainingTask is a need for a LoRA.
+type TrainingTask struct {
 	// Lesson is what it is to learn. Default: LearnSubject.
 	Lesson Lesson
 	// Steps is the number of training steps. Default: 1000.
@@ -44,7 +44,7 @@ type Training struct {
 	Only, Not []string
 }
 
-// Trainer is a trainer that can serve a [Training].
+// Trainer is a trainer that can serve a [TrainingTask].
 type Trainer struct {
 	Model   Model
 	Quote   pricing.Quote
@@ -57,7 +57,7 @@ type Trainer struct {
 // cheapest, or those of FLUX before those of Qwen Image if the ecosystem
 // matters more, and last those that may be retired. Trainers whose price is
 // not known are left out. It sends nothing.
-func Trainers(t Training) ([]Trainer, error) {
+func Trainers(t TrainingTask) ([]Trainer, error) {
 	t.Lesson, t.Steps = cmp.Or(t.Lesson, LearnSubject), cmp.Or(t.Steps, 1000)
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("router: training: %w", err)
@@ -90,11 +90,11 @@ func Trainers(t Training) ([]Trainer, error) {
 		return nil, fmt.Errorf("router: training: no trainer for %s with a known price is among those allowed", t.Lesson)
 	}
 	slices.SortStableFunc(out, func(a, b Trainer) int {
-		rank := func(x Trainer) int {
+		rank := func(one Trainer) int {
 			switch {
-			case len(x.Losses) > 0:
+			case len(one.Losses) > 0:
 				return 2
-			case t.Ecosystem && strings.HasPrefix(x.Model.Go, "qwen."):
+			case t.Ecosystem && strings.HasPrefix(one.Model.Name, "qwen."):
 				return 1
 			}
 			return 0
@@ -104,7 +104,7 @@ func Trainers(t Training) ([]Trainer, error) {
 	return out, nil
 }
 
-func (t *Training) check() error {
+func (t *TrainingTask) check() error {
 	switch {
 	case t.Lesson != LearnSubject && t.Lesson != LearnEdit && t.Lesson != LearnLayers:
 		return fmt.Errorf("lesson %q: must be one of %q", t.Lesson, []Lesson{LearnSubject, LearnEdit, LearnLayers})
@@ -146,7 +146,7 @@ func named(m schema.Model) func(string) bool {
 
 func trainer(m schema.Model, lesson Lesson, q pricing.Quote) Trainer {
 	out := Trainer{
-		Model: Model{Go: m.Package + "." + m.Type, ID: m.ID, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
+		Model: Model{Name: m.Package + "." + m.Type, Endpoint: m.ID, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
 		Quote: q,
 	}
 	reason := Reason{Rule: "flux-lora", Text: "FLUX has a mature LoRA ecosystem with established tools", Source: "article, Choose FLUX when 3: LoRA fine-tuning"}

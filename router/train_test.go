@@ -9,18 +9,18 @@ import (
 func TestTrainers(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		need  router.Training
+		need  router.TrainingTask
 		first string
 	}{
-		"cheapest":  {router.Training{}, "qwen.Image2512Trainer"},
-		"ecosystem": {router.Training{Ecosystem: true}, "flux.FastTrainer"},
-		"FLUX.2":    {router.Training{Only: []string{"FLUX.2"}}, "flux.Klein9BBaseTrainer"},
-		"edit":      {router.Training{Lesson: router.LearnEdit, References: 1}, "flux.KontextTrainer"},
-		"edit Qwen": {router.Training{Lesson: router.LearnEdit, Only: []string{"qwen"}}, "qwen.Edit2509Trainer"},
-		"banned":    {router.Training{Not: []string{"qwen.Image2512Trainer", "flux.FastTrainer"}}, "flux.PortraitTrainer"},
+		"cheapest":  {router.TrainingTask{}, "qwen.Image2512Trainer"},
+		"ecosystem": {router.TrainingTask{Ecosystem: true}, "flux.FastTrainer"},
+		"FLUX.2":    {router.TrainingTask{Only: []string{"FLUX.2"}}, "flux.Klein9BBaseTrainer"},
+		"edit":      {router.TrainingTask{Lesson: router.LearnEdit, References: 1}, "flux.KontextTrainer"},
+		"edit Qwen": {router.TrainingTask{Lesson: router.LearnEdit, Only: []string{"qwen"}}, "qwen.Edit2509Trainer"},
+		"banned":    {router.TrainingTask{Not: []string{"qwen.Image2512Trainer", "flux.FastTrainer"}}, "flux.PortraitTrainer"},
 	} {
 		got, err := router.Trainers(tt.need)
-		if err != nil || got[0].Model.Go != tt.first || len(got[0].Reasons) == 0 {
+		if err != nil || got[0].Model.Name != tt.first || len(got[0].Reasons) == 0 {
 			t.Errorf("%s: %v, %v, want %s", name, got[0].Model, err, tt.first)
 		}
 		for i := 1; i < len(got); i++ {
@@ -30,18 +30,18 @@ func TestTrainers(t *testing.T) {
 		}
 	}
 	// What is said of the cheapest is said of what it is true for alone.
-	edits, err := router.Trainers(router.Training{Lesson: router.LearnEdit, Only: []string{"qwen"}})
+	edits, err := router.Trainers(router.TrainingTask{Lesson: router.LearnEdit, Only: []string{"qwen"}})
 	if err != nil || edits[0].Reasons[0].Rule != "qwen-lora-trainers" {
 		t.Errorf("%+v, %v", edits, err)
 	}
 	// The prices that the article gives for 1,000 steps.
-	all, err := router.Trainers(router.Training{})
+	all, err := router.Trainers(router.TrainingTask{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := 0
 	for _, trainer := range all {
-		switch trainer.Model.Go {
+		switch trainer.Model.Name {
 		case "qwen.ImageTrainer", "qwen.ImageTrainerV2":
 			found++
 			if trainer.Quote.Expected != 200*cent {
@@ -57,7 +57,7 @@ func TestTrainers(t *testing.T) {
 	if found != 3 {
 		t.Errorf("%d of 3 trainers found", found)
 	}
-	for name, need := range map[string]router.Training{
+	for name, need := range map[string]router.TrainingTask{
 		"lesson":  {Lesson: "cooking"},
 		"steps":   {Steps: -1},
 		"names":   {Only: []string{"sdxl"}},

@@ -146,7 +146,7 @@ func report(w io.Writer, tests []test, comparisons []*studio.Comparison) (spent 
 			m := &c.Models[j]
 			if m.Err != nil {
 				fmt.Fprintf(w, "   %-20s failed, at most %v was charged: %v\n", m.Candidate.Model.Title, m.Spent, m.Err)
-				failure = errors.Join(failure, fmt.Errorf("%s: %w", m.Candidate.Model.Go, m.Err))
+				failure = errors.Join(failure, fmt.Errorf("%s: %w", m.Candidate.Model.Name, m.Err))
 				continue
 			}
 			for _, a := range m.Attempts {

@@ -82,7 +82,7 @@ func writeJSON(w io.Writer, r *router.Routing, failed error) error {
 				return err
 			}
 			one := candidate{
-				Rank: i + 1, Model: c.Model.Go, Title: c.Model.Title, Endpoint: c.Model.ID, Calls: c.Calls, Body: body,
+				Rank: i + 1, Model: c.Model.Name, Title: c.Model.Title, Endpoint: c.Model.Endpoint, Calls: c.Calls, Body: body,
 				Score: c.Score, Reasons: c.Reasons(), Losses: append([]router.Loss{}, c.Losses...),
 			}
 			if known(c) {
@@ -103,7 +103,7 @@ func refused(err error) document {
 	if e, ok := errors.AsType[*router.NoModelError](err); ok {
 		d.Error.Conflict, d.Refused = e.Conflict, refusals(e.Refused)
 		for _, n := range e.Nearest {
-			d.Error.Nearest = append(d.Error.Nearest, nearest{n.Model.Go, n.Model.ID, n.Without, n.Expected, n.Max})
+			d.Error.Nearest = append(d.Error.Nearest, nearest{n.Model.Name, n.Model.Endpoint, n.Without, n.Expected, n.Max})
 		}
 	}
 	if e, ok := errors.AsType[*router.TaskError](err); ok {
@@ -118,7 +118,7 @@ func refusals(list []router.Refusal) []refusal {
 	var out []refusal
 	for i := range list {
 		m := list[i].Model()
-		out = append(out, refusal{m.Go, m.ID, list[i].Why()})
+		out = append(out, refusal{m.Name, m.Endpoint, list[i].Why()})
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func TestParse(t *testing.T) {
 			Edit: router.EditLayers, Pictures: []router.Picture{{File: fal.URL("https://x.example/a.png")}}}, ""},
 		{"-require|hex colours,seed|-only|FLUX.2|-prefer|3,0,1|-verbatim", "", router.Task{
 			Prompt: example, Require: []router.Feature{"hex colours", "seed"}, Only: []string{"FLUX.2"},
-			Prefer: router.Weights{Quality: 3, Price: 1}, VerbatimPrompt: true}, ""},
+			Prefer: router.Preference{Quality: 3, Price: 1}, VerbatimPrompt: true}, ""},
 		{"-n|2|-f|-", `{"prompt": "a mug", "count": 9, "max_price": "0.50"}`, router.Task{Prompt: "a mug", Count: 2, MaxPrice: 50 * pricing.Cent}, ""},
 		{"-f|-", `{"promt": "a mug"}`, router.Task{}, "promt"},
 		{"-f|-", `{} {}`, router.Task{}, "after the task"},

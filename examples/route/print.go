@@ -27,7 +27,7 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 	fmt.Fprintf(t, "  #\tmodel\tGo type\tprice\tscore\tcalls\n")
 	for i := range r.Candidates {
 		c := &r.Candidates[i]
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%d\t%d\n", i+1, c.Model.Title, c.Model.Go, price(c), c.Score, c.Calls)
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%d\t%d\n", i+1, c.Model.Title, c.Model.Name, price(c), c.Score, c.Calls)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -35,7 +35,7 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 
 	for i := range r.Candidates[:max(0, min(top, len(r.Candidates)))] {
 		c := &r.Candidates[i]
-		fmt.Fprintf(&text, "\n%d. %s, %s: %d points\n", i+1, c.Model.Title, c.Model.ID, c.Score)
+		fmt.Fprintf(&text, "\n%d. %s, %s: %d points\n", i+1, c.Model.Title, c.Model.Endpoint, c.Score)
 		for _, reason := range c.Reasons() {
 			fmt.Fprintf(&text, "  %+4d  %s\n", reason.Points, reason.Text)
 			if reason.Source != "" {
@@ -52,7 +52,7 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 		t = tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 		for i := range r.Refused {
 			m := r.Refused[i].Model()
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", m.Title, m.Go, strings.Join(r.Refused[i].Why(), "; "))
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", m.Title, m.Name, strings.Join(r.Refused[i].Why(), "; "))
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/falimage/falimage-go/internal/catalog"
@@ -49,29 +50,76 @@ var has = []struct{ field, flag string }{
 	{"enable_prompt_expansion", "hasExpansion"},
 }
 
-// router prints the table of endpoints that package router chooses from.
-func (p *printer) router(all []*catalog.Endpoint) {
-	p.comment(0, "endpoints are all endpoints but the trainers, in the order of the catalogue.")
-	p.line("var endpoints = []endpoint{")
+// routerFiles returns the models that package router chooses from, a file for
+// each family, and the list of them all.
+func routerFiles(all []*catalog.Endpoint) (map[string][]byte, error) {
+	var families []string
+	byFamily := map[string]*printer{}
 	for _, e := range all {
-		if e.Task != "train" {
-			p.routed(e)
+		if e.Task == "train" {
+			continue
+		}
+		if byFamily[e.Family] == nil {
+			families = append(families, e.Family)
+			byFamily[e.Family] = &printer{}
+			byFamily[e.Family].line("var %s = []model{", familyVar(e.Family))
+		}
+		byFamily[e.Family].routed(e)
+	}
+	list := &printer{}
+	list.comment(0, "models are all models but the trainers, by family, in the order of the catalogue.")
+	list.line("var models = slices.Concat(")
+	for _, f := range families {
+		byFamily[f].line("}")
+		list.line("%s,", familyVar(f))
+	}
+	list.line(")")
+	out := map[string][]byte{}
+	var err error
+	if out["router/models_all.go"], err = list.source("router"); err != nil {
+		return nil, err
+	}
+	for _, f := range families {
+		name := "router/models_" + strings.ReplaceAll(familySlug(f), " ", "_") + ".go"
+		if out[name], err = byFamily[f].source("router"); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	p.line("}")
+	return out, nil
+}
+
+// familySlug is the name of a family in small letters and digits: "qwen image
+// 20" of "Qwen Image 2.0".
+func familySlug(family string) string { return strings.ToLower(strings.ReplaceAll(family, ".", "")) }
+
+// familyVar is the variable with the models of a family: qwenImage20.
+func familyVar(family string) string {
+	words := strings.Fields(familySlug(family))
+	for i, w := range words[1:] {
+		words[1+i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, "")
 }
 
 func (p *printer) routed(e *catalog.Endpoint) {
 	p.line("{")
-	p.line("id: %q, goName: %q, title: %q, family: %q, task: %q,", e.ID, e.Package+"."+e.Name, e.Title, e.Family, e.Task)
+	p.line("Model: Model{")
+	p.line("Name: %q,", e.Package+"."+e.Name)
+	p.line("Endpoint: %q,", e.ID)
+	p.line("Title: %q,", e.Title)
+	p.line("Family: %q,", e.Family)
 	what := e.For
 	if e.Preset != nil {
-		p.line("preset: %q,", e.Preset.Value)
 		what = e.Preset.For
 	}
-	p.line("what: %q,", what)
+	p.line("What: %q,", what)
 	if e.Licence != "" {
-		p.line("licence: %q,", e.Licence)
+		p.line("Licence: %q,", e.Licence)
+	}
+	p.line("},")
+	p.line("task: %q,", e.Task)
+	if e.Preset != nil {
+		p.line("preset: %q,", e.Preset.Value)
 	}
 	if e.OpenWeights {
 		p.line("open: true,")
@@ -106,7 +154,7 @@ func (p *printer) routed(e *catalog.Endpoint) {
 		p.line("maxCount: %d,", int(*f.Max))
 	}
 	if s := e.Limits.Size; s.MinSide+s.MaxSide+s.MinArea+s.MaxArea > 0 {
-		p.line("sizes: sizes{%d, %d, %d, %d},", s.MinSide, s.MaxSide, s.MinArea, s.MaxArea)
+		p.line("sizes: sizes{minSide: %d, maxSide: %d, minArea: %d, maxArea: %d},", s.MinSide, s.MaxSide, s.MinArea, s.MaxArea)
 	}
 	if n := e.Limits.LoRAs; n > 0 {
 		p.line("maxLoRAs: %d,", n)
@@ -115,7 +163,7 @@ func (p *printer) routed(e *catalog.Endpoint) {
 		p.line("pictures: [2]int{%d, %d},", least, most)
 	}
 	if fill := fill(e); fill != "" {
-		p.line("compile: func(in *input) fal.Request[fal.Images] { return %s },", fill)
+		p.line("request: func(in *input) fal.Request[fal.Images] {\nreturn %s\n},", fill)
 	}
 	p.line("},")
 }
@@ -175,7 +223,7 @@ func fill(e *catalog.Endpoint) string {
 		}
 		fields = append(fields, f.Go+": "+strings.ReplaceAll(value, "%s", e.Package))
 	}
-	literal := e.Package + "." + e.Name + "{" + strings.Join(fields, ", ") + "}"
+	literal := e.Package + "." + e.Name + "{\n" + strings.Join(fields, ",\n") + ",\n}"
 	if e.Output == "upscaled" {
 		return "upscale{" + literal + "}"
 	}

@@ -55,7 +55,7 @@ func (s Studio) do(ctx context.Context, c *fal.Client, t router.Task, first stri
 			return out, failure
 		}
 		t.Count = wanted
-		t.Not = append(slices.Clone(t.Not), best.Model.ID)
+		t.Not = append(slices.Clone(t.Not), best.Model.Endpoint)
 		if limit > 0 {
 			if t.MaxPrice = limit - out.Spent; t.MaxPrice <= 0 {
 				return out, fmt.Errorf("%w; nothing is left of %v for another model", failure, limit)

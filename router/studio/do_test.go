@@ -45,7 +45,7 @@ func local(t testing.TB, opts ...faltest.Option) (*faltest.Server, *fal.Client) 
 func models(attempts []studio.Attempt) []string {
 	var out []string
 	for _, a := range attempts {
-		name := a.Model.Go
+		name := a.Model.Name
 		if a.Err != nil {
 			name += "!"
 		}
@@ -176,7 +176,7 @@ func TestDoStopsWithContext(t *testing.T) {
 func TestArticlePlan(t *testing.T) {
 	t.Parallel()
 	plan, err := studio.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, studio.Drafts{Count: 10_000, Finals: 3_000})
-	if err != nil || plan.Draft.Model.Go != "flux.Schnell" || plan.Final.Model.Go != "flux.Pro2" {
+	if err != nil || plan.Draft.Model.Name != "flux.Schnell" || plan.Final.Model.Name != "flux.Pro2" {
 		t.Fatalf("%v, %v, %v", plan.Draft.Model, plan.Final.Model, err)
 	}
 	plan, err = studio.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, studio.Drafts{Count: 7_000, Finals: 3_000})
@@ -219,8 +219,8 @@ func TestDraft(t *testing.T) {
 		}
 	}
 	for k, o := range out.Finals {
-		if got := *o.Attempts[0].Seed; got != *out.Picked[k].Seed || o.Attempts[0].Model.Go != "flux.Pro2" {
-			t.Errorf("final %d: %s with seed %d", k, o.Attempts[0].Model.Go, got)
+		if got := *o.Attempts[0].Seed; got != *out.Picked[k].Seed || o.Attempts[0].Model.Name != "flux.Pro2" {
+			t.Errorf("final %d: %s with seed %d", k, o.Attempts[0].Model.Name, got)
 		}
 	}
 	if posts := srv.Ledger().Posts; posts != 10 {
@@ -234,7 +234,7 @@ func TestDraftsWithinPrice(t *testing.T) {
 	t.Parallel()
 	task := router.Task{Prompt: journalPrompt, Size: fal.SquareHD, MaxPrice: 6 * cent}
 	plan, err := studio.PlanDrafts(task, studio.Drafts{Count: 4, Models: []string{"flux.Dev2", "flux.Flash2"}})
-	if err != nil || plan.Final.Model.Go != "flux.Pro2" || plan.Cost.Max > task.MaxPrice {
+	if err != nil || plan.Final.Model.Name != "flux.Pro2" || plan.Cost.Max > task.MaxPrice {
 		t.Errorf("%v and %v for %v, %v", plan.Draft.Model, plan.Final.Model, plan.Cost.Max, err)
 	}
 	task.MaxPrice = cent
@@ -341,9 +341,9 @@ func TestCompare(t *testing.T) {
 	}
 	var got []string
 	for _, m := range out.Models {
-		got = append(got, m.Candidate.Model.Go)
-		if (m.Err != nil) != (m.Candidate.Model.Go == "qwen.Image") || m.Err == nil && len(m.Images()) != 1 {
-			t.Errorf("%s: %v", m.Candidate.Model.Go, m.Err)
+		got = append(got, m.Candidate.Model.Name)
+		if (m.Err != nil) != (m.Candidate.Model.Name == "qwen.Image") || m.Err == nil && len(m.Images()) != 1 {
+			t.Errorf("%s: %v", m.Candidate.Model.Name, m.Err)
 		}
 	}
 	names[3] = "flux.Schnell"
@@ -396,7 +396,7 @@ func TestUpscale(t *testing.T) {
 		t.Fatalf("%+v, %v", pictures, err)
 	}
 	out, err := studio.Do(t.Context(), client, router.Task{Pictures: pictures, Edit: router.EditUpscale, Scale: 2})
-	if err != nil || len(out.Images()) != 1 || out.Attempts[0].Model.Go != "flux.VisionUpscaler" {
+	if err != nil || len(out.Images()) != 1 || out.Attempts[0].Model.Name != "flux.VisionUpscaler" {
 		t.Errorf("%v, %v", models(out.Attempts), err)
 	}
 }

@@ -115,7 +115,7 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 		return nil, fmt.Errorf("studio: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, mostDrafts)
 	}
 	p := &DraftPlan{studio: s, task: t, draft: t, drafts: d}
-	p.draft.Stage, p.draft.Count, p.draft.Prefer = router.StageDraft, 1, router.Weights{}
+	p.draft.Stage, p.draft.Count, p.draft.Prefer = router.StageDraft, 1, router.Preference{}
 	p.draft.MinPixels = 0 // finals have them
 	p.draft.Only = d.Models
 	p.task.Stage, p.task.Count = router.StageFinal, 1
@@ -217,7 +217,7 @@ func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted,
 	each(len(out.Picked), func(i int) bool {
 		final := task
 		final.Seed = out.Picked[i].Seed
-		out.Finals[i], errs[i] = p.studio.do(ctx, c, final, p.Final.Model.ID, opts)
+		out.Finals[i], errs[i] = p.studio.do(ctx, c, final, p.Final.Model.Endpoint, opts)
 		return true
 	})
 	for i, o := range out.Finals {

@@ -26,7 +26,7 @@ func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Sect
 			s.Entries = append(s.Entries, a.entries(ctx, client, reasons)...)
 		}
 		if len(m.Attempts) == 0 && m.Err != nil {
-			s.Entries = append(s.Entries, sheet.Entry{Title: m.Candidate.Model.Title, Endpoint: m.Candidate.Model.ID, Error: m.Err.Error()})
+			s.Entries = append(s.Entries, sheet.Entry{Title: m.Candidate.Model.Title, Endpoint: m.Candidate.Model.Endpoint, Error: m.Err.Error()})
 		}
 	}
 	return s
@@ -72,7 +72,7 @@ func because(reasons []router.Reason, losses []router.Loss) []string {
 // entries returns the pictures of an attempt, or its error.
 func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []string) []sheet.Entry {
 	e := sheet.Entry{
-		Title: a.Model.Title, Endpoint: a.Model.ID, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: reasons,
+		Title: a.Model.Title, Endpoint: a.Model.Endpoint, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: reasons,
 	}
 	switch {
 	case a.Billed > 0:

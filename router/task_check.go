@@ -192,7 +192,7 @@ var features = []Feature{
 }
 
 func (p *problems) model(field, name string) {
-	if !slices.ContainsFunc(endpoints, func(e endpoint) bool { return e.is(name) }) {
+	if !slices.ContainsFunc(models, func(m model) bool { return m.is(name) }) {
 		p.add(field, name, strings.TrimPrefix(unknownModel(name).Error(), strconv.Quote(name)+": "))
 	}
 }
@@ -202,49 +202,4 @@ func among[K ~string](p *problems, field string, value K, known map[K]fact) {
 	if _, ok := known[value]; !ok && value != "" {
 		p.add(field, string(value), fmt.Sprintf("must be one of %q", slices.Sorted(maps.Keys(known))))
 	}
-}
-
-// unknownModel says that no model has a name, and which names are near.
-func unknownModel(name string) error {
-	type near struct {
-		name     string
-		distance int
-	}
-	var all []near
-	for i := range endpoints {
-		for _, n := range []string{endpoints[i].goName, endpoints[i].id} {
-			all = append(all, near{n, distance(strings.ToLower(name), strings.ToLower(n))})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b near) int { return a.distance - b.distance })
-	hint := "Models lists them"
-	if all[0].distance <= len(name)/2 {
-		hint = "the nearest are " + all[0].name + " and " + all[1].name
-	}
-	return fmt.Errorf("%q: is no package, family, Go type or endpoint; %s", name, hint)
-}
-
-// distance is the number of letters to change, add or leave out to get from
-// one name to the other.
-func distance(a, b string) int {
-	if len(a) > 64 {
-		a = a[:64]
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

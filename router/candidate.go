@@ -1,0 +1,133 @@
+package router
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// Candidate is a model that can serve a task.
+type Candidate struct {
+	Model Model
+	// Request is the task as a request to the model: the first, if it takes
+	// several.
+	Request fal.Request[fal.Images]
+	// Calls is the number of requests it takes; see Requests.
+	Calls int
+	// Quote is that of Request.
+	Quote pricing.Quote
+	// Unpriced says that no source tells the price, and the task allows that:
+	// the amounts are 0 then, and mean nothing.
+	Unpriced bool
+	// Min, Expected and Max are what all requests cost together.
+	Min, Expected, Max pricing.USD
+	// Score is the sum of the points of its reasons and losses.
+	Score int
+	// Losses are what of the task the model cannot do.
+	Losses []Loss
+
+	points   points
+	requests *requests
+}
+
+// points are what the score is the sum of, but for the losses.
+type points struct {
+	entry     *entry
+	facts     facts
+	weights   Preference
+	price     int      // for the price
+	functions []Reason // of the policy's functions
+}
+
+// requests makes the requests of a candidate.
+type requests struct {
+	model *model
+	input input // of the first
+	// rest is the number of pictures in the last request where that is another
+	// than in the others, and else 0; lastQuote is its quote then.
+	rest      int
+	lastQuote pricing.Quote
+}
+
+// request returns request i of n.
+func (r *requests) request(i, n int) fal.Request[fal.Images] {
+	in := r.input
+	if r.rest > 0 && i == n-1 {
+		in.count = r.rest
+	}
+	if in.seed != nil && i > 0 {
+		in.seed = new(*in.seed + uint64(i))
+	}
+	return r.model.request(&in)
+}
+
+// Requests returns all requests that the task takes, each with its quote.
+// Where the task has a seed, each request after the first has the next one, so
+// that they do not all make the same picture.
+func (c *Candidate) Requests() iter.Seq2[fal.Request[fal.Images], pricing.Quote] {
+	return func(yield func(fal.Request[fal.Images], pricing.Quote) bool) {
+		for i := range c.Calls {
+			quote := c.Quote
+			if c.requests.rest > 0 && i == c.Calls-1 {
+				quote = c.requests.lastQuote
+			}
+			if !yield(c.requests.request(i, c.Calls), quote) {
+				return
+			}
+		}
+	}
+}
+
+// WithSeed returns the first request with a seed, which a model that takes none
+// leaves out.
+func (c *Candidate) WithSeed(seed uint64) fal.Request[fal.Images] {
+	in := c.requests.input
+	in.seed = &seed
+	return c.requests.model.request(&in)
+}
+
+// Reason is why a model has points.
+type Reason struct {
+	// Rule is the name of the rule, or "quality", "speed", "price" or
+	// "function".
+	Rule   string `json:"rule"`
+	Points int    `json:"points"`
+	// Text says it in words; Source is where the rule is from.
+	Text   string `json:"text"`
+	Source string `json:"source,omitzero"`
+}
+
+// Loss is something of a task that a model cannot do.
+type Loss struct {
+	Feature Feature `json:"feature"`
+	Points  int     `json:"points"` // what it costs the model, not negative
+	Text    string  `json:"text"`
+}
+
+// Reasons returns why the model has its score, the weightiest first. Their
+// points less those of the losses are the score.
+func (c *Candidate) Reasons() []Reason {
+	const source = "policy: ratings and weights"
+	rating, weights := c.points.entry.rating, c.points.weights
+	out := []Reason{
+		{"quality", rating.Quality * weights.Quality, fmt.Sprintf("quality %d of 10, weight %d", rating.Quality, weights.Quality), source},
+		{"speed", rating.Speed * weights.Speed, fmt.Sprintf("speed %d of 10, weight %d", rating.Speed, weights.Speed), source},
+		{"price", c.points.price * weights.Price, fmt.Sprintf("price %v, %d of 10, weight %d", c.Expected, c.points.price, weights.Price), source},
+	}
+	if c.Unpriced {
+		out[2].Text = "no points for a price that is not known"
+	}
+	var rules []Reason
+	for i := range c.points.entry.rules {
+		if rule := &c.points.entry.rules[i]; rule.applies(c.points.facts) {
+			rules = append(rules, Reason{rule.Name, rule.Points, rule.Because, rule.Source})
+		}
+	}
+	rules = append(rules, c.points.functions...)
+	slices.SortStableFunc(rules, func(a, b Reason) int { return cmp.Compare(b.Points, a.Points) })
+	return append(rules, out...)
+}

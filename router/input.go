@@ -1,0 +1,70 @@
+package router
+
+import (
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/qwen"
+)
+
+// input is a task as the fields of a request take it.
+type input struct {
+	prompt, negative string
+	pictures         []fal.File
+	mask             fal.File
+	size             fal.ImageSize
+	aspect           string
+	count            int
+	layers           int
+	seed             *uint64
+	steps            int
+	guidance         *float64
+	acceleration     string
+	turbo            bool
+	loras            []LoRA
+	format           fal.OutputFormat
+	expansion        *bool
+	angle            Angle
+	upscale          float64
+}
+
+// picture returns one of the pictures.
+func (in *input) picture(i int) fal.File {
+	if i >= len(in.pictures) {
+		return fal.File{}
+	}
+	return in.pictures[i]
+}
+
+func (in *input) fluxLoRAs() []flux.LoRA {
+	var out []flux.LoRA
+	for _, l := range in.loras {
+		out = append(out, flux.LoRA{Path: l.Path, Scale: l.Scale})
+	}
+	return out
+}
+
+func (in *input) qwenLoRAs() []qwen.LoRA {
+	var out []qwen.LoRA
+	for _, l := range in.loras {
+		out = append(out, qwen.LoRA{Path: l.Path, Scale: l.Scale})
+	}
+	return out
+}
+
+// rotation and tilt are the angle as a move of the camera. What the move
+// cannot reach is refused before.
+func (in *input) rotation() float64 {
+	r, _ := qwen.Rotation(in.angle.Direction)
+	return r
+}
+
+func (in *input) tilt() float64 { return qwen.Tilt(in.angle.Height) }
+
+// upscale lets the result of the upscaler, which is one picture, be read like
+// the others.
+type upscale struct{ flux.VisionUpscaler }
+
+// Endpoint returns the model of the upscaler.
+func (u upscale) Endpoint() fal.Endpoint[fal.Images] {
+	return fal.Endpoint[fal.Images](u.VisionUpscaler.Endpoint())
+}

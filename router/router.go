@@ -1,0 +1,127 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// Router chooses models by a policy. It does not change and may be used by
+// many goroutines at once.
+type Router struct {
+	policy  Policy
+	entries []entry // of models, by index
+}
+
+// entry is what a policy says of an endpoint.
+type entry struct {
+	rating Rating
+	rules  []compiledRule
+}
+
+type compiledRule struct {
+	when, any, unless facts
+	*ScoreRule
+}
+
+func (r *compiledRule) applies(f facts) bool {
+	return f&r.when == r.when && (r.any == 0 || f&r.any != 0) && f&r.unless == 0
+}
+
+// New returns a router by a policy, which must not change afterwards. The
+// error names every fact and model in it that there is not.
+func New(p Policy) (*Router, error) {
+	r := &Router{policy: p, entries: make([]entry, len(models))}
+	var errs []error
+	for name := range p.Ratings {
+		if !slices.ContainsFunc(models, func(m model) bool { return m.Name == name }) {
+			errs = append(errs, fmt.Errorf("ratings: %w", unknownModel(name)))
+		}
+	}
+	for stage := range p.Stages {
+		if _, ok := stageFacts[stage]; !ok {
+			errs = append(errs, fmt.Errorf("stages: %q: must be preview, draft or final", stage))
+		}
+	}
+	for i := range models {
+		rating, ok := p.Ratings[models[i].Name]
+		if !ok {
+			rating = Rating{Quality: 5, Speed: 5}
+		}
+		r.entries[i].rating = rating
+	}
+	for i := range p.Rules {
+		if err := r.add(&p.Rules[i]); err != nil {
+			errs = append(errs, fmt.Errorf("rule %q: %w", p.Rules[i].Name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("router: policy: %w", err)
+	}
+	return r, nil
+}
+
+// add compiles a rule.
+func (r *Router) add(rule *ScoreRule) error {
+	c := compiledRule{ScoreRule: rule}
+	for _, part := range []struct {
+		names []string
+		set   *facts
+	}{{rule.When, &c.when}, {rule.Any, &c.any}, {rule.Unless, &c.unless}} {
+		for _, name := range part.names {
+			f := slices.Index(factNames[:], name)
+			if f < 0 {
+				return fmt.Errorf("no fact %q: there are %v", name, factNames)
+			}
+			*part.set |= 1 << f
+		}
+	}
+	for _, name := range rule.Models {
+		found := false
+		for i := range models {
+			if models[i].is(name) {
+				found = true
+				r.entries[i].rules = append(r.entries[i].rules, c)
+			}
+		}
+		if !found {
+			return unknownModel(name)
+		}
+	}
+	return nil
+}
+
+// Default returns the router by the default policy.
+func Default() *Router { return defaultRouter() }
+
+var defaultRouter = sync.OnceValue(func() *Router {
+	r, err := New(DefaultPolicy())
+	if err != nil {
+		panic(err) // likewise
+	}
+	return r
+})
+
+// table returns the prices.
+func (r *Router) table() *pricing.Table {
+	if r.policy.Prices != nil {
+		return r.policy.Prices
+	}
+	return pricing.Default()
+}
+
+// pricePoints returns the points for the price of one picture.
+func (r *Router) pricePoints(price pricing.USD) int {
+	if price <= 0 {
+		return 0
+	}
+	for _, p := range r.policy.PricePoints {
+		if price <= p.UpTo {
+			return p.Points
+		}
+	}
+	return 0
+}
