@@ -21,16 +21,6 @@ type charge struct {
 	amount USD
 }
 
-// times returns price x a x b.
-func times(price USD, a, b int64) (USD, error) {
-	n, err := mul(a, b)
-	if err != nil {
-		return 0, err
-	}
-	n, err = mul(int64(price), n)
-	return USD(n), err
-}
-
 // charges appends the lines of what is charged for under a rule in one case.
 // Each case has the same lines.
 func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) {
@@ -40,7 +30,7 @@ func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) 
 	case PerTieredMegapixel:
 		return r.charges(dst, n, c)
 	case PerImage:
-		amount, err := times(r.Price, n.outputs, 1)
+		amount, err := r.Price.Mul(n.outputs)
 		return append(dst, charge{ItemOutput, n.outputs, 0, amount}), err
 	case PerRequest:
 		return append(dst, charge{ItemRequest, 1, 0, r.Price}), nil
@@ -51,13 +41,17 @@ func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) 
 }
 
 func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
-	amount, err := times(r.Price, n.outputs, n.size[c])
+	each, err := r.Price.Mul(n.size[c])
+	if err != nil {
+		return dst, err
+	}
+	amount, err := each.Mul(n.outputs)
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c], amount})
 	if r.Inputs == InputsOneEach && n.inputCount > 0 {
-		if amount, err = times(r.Price, n.inputCount, 1); err != nil {
+		if amount, err = r.Price.Mul(n.inputCount); err != nil {
 			return dst, err
 		}
 		dst = append(dst, charge{ItemInput, n.inputCount, 1, amount})
@@ -68,7 +62,7 @@ func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, e
 		}
 	}
 	if n.loras > 0 {
-		if amount, err = times(r.LoRA.PerGB, n.loraGB[c], 1); err != nil {
+		if amount, err = r.LoRA.PerGB.Mul(n.loraGB[c]); err != nil {
 			return dst, err
 		}
 		dst = append(dst, charge{ItemLoRA, n.loras, 0, amount})
@@ -77,7 +71,7 @@ func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, e
 }
 
 func (r PerTieredMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
-	further, err := times(r.Extra, n.size[c]-1, 1)
+	further, err := r.Extra.Mul(n.size[c] - 1)
 	if err != nil {
 		return dst, err
 	}
@@ -85,7 +79,7 @@ func (r PerTieredMegapixel) charges(dst []charge, n *quantities, c which) ([]cha
 	if err != nil {
 		return dst, err
 	}
-	amount, err := times(each, n.outputs, 1)
+	amount, err := each.Mul(n.outputs)
 	if err != nil {
 		return dst, err
 	}
@@ -100,7 +94,7 @@ func inputCharges(dst []charge, price USD, limit int64, n *quantities, c which) 
 		if limit > 0 {
 			size = min(size, limit)
 		}
-		amount, err := times(price, size, 1)
+		amount, err := price.Mul(size)
 		if err != nil {
 			return dst, err
 		}
@@ -111,7 +105,7 @@ func inputCharges(dst []charge, price USD, limit int64, n *quantities, c which) 
 
 func (r PerStep) charges(dst []charge, n *quantities, c which) ([]charge, error) {
 	steps := max(n.size[c], r.MinSteps)
-	amount, err := times(r.Price, steps, 1)
+	amount, err := r.Price.Mul(steps)
 	if (r.References != [4]Units{}) && err == nil {
 		amount, err = amount.Scale(int64(r.References[n.references[c]-1]), billion)
 	}

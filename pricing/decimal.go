@@ -27,11 +27,11 @@ func parseDecimal(s string) (int64, error) {
 	digits, negative := strings.CutPrefix(s, "-")
 	whole, fraction, hasPoint := strings.Cut(digits, ".")
 	if whole == "" || (hasPoint && fraction == "") || strings.Trim(whole+fraction, "0123456789") != "" {
-		return 0, fmt.Errorf("%q: must be a decimal number such as 0.045", shorten(s))
+		return 0, fmt.Errorf("%.60q: must be a decimal number such as 0.045", s)
 	}
 	fraction = strings.TrimRight(fraction, "0")
 	if len(fraction) > places {
-		return 0, fmt.Errorf("%q: at most %d decimal places are accepted", shorten(s), places)
+		return 0, fmt.Errorf("%.60q: at most %d decimal places are accepted", s, places)
 	}
 	if negative {
 		whole = "-" + whole
@@ -96,20 +96,14 @@ func mulDiv(a, b, c int64, how rounding) (int64, error) {
 	return int64(q), nil
 }
 
-// mul returns a*b for a and b that are not negative.
+// mul returns a*b, or [ErrOverflow].
 func mul(a, b int64) (int64, error) {
-	high, low := bits.Mul64(uint64(a), uint64(b))
-	if a < 0 || b < 0 || high != 0 || low > math.MaxInt64 {
+	if a == 0 || b == 0 {
+		return 0, nil
+	}
+	product := a * b
+	if product/b != a || (b == -1 && a == math.MinInt64) {
 		return 0, ErrOverflow
 	}
-	return int64(low), nil
-}
-
-// shorten keeps long values out of messages.
-func shorten(s string) string {
-	const most = 60
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
+	return product, nil
 }

@@ -3,6 +3,7 @@ package pricing
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/falimage/falimage-go/fal"
 )
@@ -20,7 +21,7 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	text := fmt.Sprintf("pricing: the price of %s is not known: %s", shorten(e.Endpoint), e.Reason)
+	text := fmt.Sprintf("pricing: the price of %.60s is not known: %s", e.Endpoint, e.Reason)
 	if e.Probable > 0 {
 		text += fmt.Sprintf("; it is probably %v per unit", e.Probable)
 	}
@@ -55,6 +56,18 @@ func EstimateUsage(u fal.Usage) (q Quote, err error) {
 func (t *Table) Estimate(u fal.Usage) (q Quote, err error) {
 	err = t.estimate(&q, &u, fal.File.Dimensions)
 	return q, err
+}
+
+// usageOf returns what a request says it will be charged for.
+func usageOf[Out any, T fal.Request[Out]](r T) (fal.Usage, error) {
+	request := any(r) // put into an interface once, which is the one allocation of a quote
+	if v := reflect.ValueOf(request); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return fal.Usage{}, &UnknownError{Endpoint: "this request", Reason: "it is nil"}
+	}
+	if request, ok := request.(interface{ Usage() fal.Usage }); ok {
+		return request.Usage(), nil
+	}
+	return fal.Usage{Endpoint: string(r.Endpoint())}, nil
 }
 
 // estimate fills in the quote, which is zero before.

@@ -104,7 +104,7 @@ func newCard(p Price) (*card, error) {
 	}
 	for _, c := range []Confidence{p.Confidence, p.Rounding} {
 		if c != "" && c != High && c != Medium && c != Low {
-			return nil, fmt.Errorf("pricing: %s: confidence %q: must be high, medium or low", p.Endpoint, shorten(string(c)))
+			return nil, fmt.Errorf("pricing: %s: confidence %.60q: must be high, medium or low", p.Endpoint, c)
 		}
 	}
 	if p.Probable < 0 {

@@ -142,7 +142,7 @@ func positive(prices ...USD) error {
 func (r PerMegapixel) validate() error {
 	switch {
 	case r.Inputs != InputsFree && r.Inputs != InputsOneEach && r.Inputs != InputsRoundedUp:
-		return fmt.Errorf("inputs %q: must be left out, %q or %q", shorten(string(r.Inputs)), InputsOneEach, InputsRoundedUp)
+		return fmt.Errorf("inputs %.60q: must be left out, %q or %q", r.Inputs, InputsOneEach, InputsRoundedUp)
 	case r.InputCap < 0:
 		return fmt.Errorf("input cap %d: must not be negative", r.InputCap)
 	case r.LoRA != LoRASurcharge{} && (r.LoRA.FreeGB < 0 || r.LoRA.MaxGB <= r.LoRA.FreeGB || r.LoRA.PerGB <= 0):

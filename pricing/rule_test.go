@@ -146,10 +146,10 @@ func TestEstimateRefuses(t *testing.T) {
 	for name, u := range map[string]fal.Usage{
 		"negative outputs": {Endpoint: "fal-ai/flux-2-pro", Outputs: -1, Size: fal.SquareHD},
 		"no area":          {Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.Size(0, 10)},
-		"overflow of area": {Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.Size(math.MaxInt, 2)},
-		"overflow of sum":  {Endpoint: "fal-ai/flux-2-pro", Outputs: math.MaxInt, Size: fal.SquareHD},
+		"overflow of area": {Endpoint: "fal-ai/flux-2-pro", Outputs: 1, Size: fal.Size(math.MaxInt, math.MaxInt)},
+		"overflow of sum":  {Endpoint: "fal-ai/flux-2-pro", Outputs: math.MaxInt, Size: fal.Size(math.MaxInt32, 1<<20)},
 		"missing file":     {Endpoint: "fal-ai/flux-2-pro/edit", Outputs: 1, Size: fal.SquareHD, Inputs: []fal.File{missing}},
-		"overflow upscale": {Endpoint: "fal-ai/flux-vision-upscaler", Outputs: 1, MatchInput: 1, Upscale: math.MaxInt, Inputs: []fal.File{fal.Bytes(pngFile(t, 9, 9))}},
+		"overflow upscale": {Endpoint: "fal-ai/flux-vision-upscaler", Outputs: 1, MatchInput: 1, Upscale: math.MaxInt, Inputs: []fal.File{fal.Bytes(pngFile(t, 4000, 3000))}},
 	} {
 		q, err := pricing.EstimateUsage(u)
 		if err == nil || q.Max != 0 || errors.Is(err, pricing.ErrUnknown) {
@@ -191,26 +191,17 @@ func TestEstimateForms(t *testing.T) {
 	if elsewhere.Expected != 10*pricing.Cent {
 		t.Errorf("at another endpoint %v, want $0.10", elsewhere.Expected)
 	}
-	other := flux.Schnell{Prompt: "x"}
-	for range 10 { // the boxes of different requests do not mix
-		a, err1 := pricing.Estimate(value)
-		b, err2 := pricing.Estimate(other)
-		if err1 != nil || err2 != nil || a.Expected != 45*pricing.Cent/10 || b.Expected != 3*pricing.Cent/10 {
-			t.Fatal(a, b, err1, err2)
-		}
-	}
 }
 
-func TestEstimateAllocatesNothing(t *testing.T) {
+func TestEstimateAllocates(t *testing.T) {
 	req := flux.Pro2{Prompt: strings.Repeat("x", 9), ImageSize: fal.Size(1920, 1080)}
 	var failed error
-	// The first calls fill the pool; the collector may empty it now and then.
 	if n := testing.AllocsPerRun(1000, func() {
 		if _, err := pricing.Estimate(req); err != nil {
 			failed = err
 		}
-	}); n >= 1 && !raceDetector {
-		t.Errorf("%v allocations, want none", n)
+	}); n > 1 {
+		t.Errorf("%v allocations, want one: the request in an interface", n)
 	}
 	if failed != nil {
 		t.Error(failed)

@@ -39,7 +39,7 @@ func Settle(q Quote, meta fal.Meta) (Settlement, error) {
 		return s, &UnknownError{Endpoint: q.Endpoint, Reason: "there is no unit price"}
 	}
 	if meta.Endpoint != "" && meta.Endpoint != q.Endpoint {
-		return s, fmt.Errorf("pricing: the quote is for %s and the result from %s", q.Endpoint, shorten(meta.Endpoint))
+		return s, fmt.Errorf("pricing: the quote is for %s and the result from %.60s", q.Endpoint, meta.Endpoint)
 	}
 	if meta.BillableUnits == "" {
 		return s, ErrNoUnits

@@ -112,10 +112,10 @@ func checkKeys(data []byte) error {
 		if text, ok := token.(string); ok && inObject && isKey {
 			keys := open[len(open)-1]
 			if keys[text] {
-				return fmt.Errorf("key %q is given twice", shorten(text))
+				return fmt.Errorf("key %.60q is given twice", text)
 			}
 			if strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") != "" {
-				return fmt.Errorf("key %q is not known", shorten(text))
+				return fmt.Errorf("key %.60q is not known", text)
 			}
 			keys[text] = true
 			isKey = false
@@ -176,7 +176,7 @@ func (f priceJSON) price() (Price, error) {
 		}
 		p.Rule = r
 	default:
-		return p, fmt.Errorf("per %q: not a known unit", shorten(f.Per))
+		return p, fmt.Errorf("per %.60q: not a known unit", f.Per)
 	}
 	if g := newPriceJSON(p); !g.sameRule(f) {
 		return p, errors.New("a field does not belong to the rule " + f.Per)

@@ -18,7 +18,7 @@ const One Units = billion
 func ParseUnits(s string) (Units, error) {
 	n, err := parseDecimal(s)
 	if err == nil && n < 0 {
-		err = fmt.Errorf("%q: must not be negative", shorten(s))
+		err = fmt.Errorf("%.60q: must not be negative", s)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("pricing: units %w", err)

@@ -1,6 +1,8 @@
 package pricing_test
 
 import (
+	"errors"
+	"math"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -35,13 +37,19 @@ func TestUsageOfTheCaller(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, q, err)
 		}
 	}
+	table, err := pricing.Embedded().With(pricing.Price{Endpoint: "our/lora", Rule: pricing.PerMegapixel{
+		Price: pricing.Cent, LoRA: pricing.LoRASurcharge{MaxGB: 1 << 40, PerGB: pricing.Cent},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, u := range map[string]fal.Usage{
 		"five references":     {Endpoint: train.Endpoint, Outputs: 1, Steps: 1000, References: 5},
 		"negative references": {Endpoint: train.Endpoint, Outputs: 1, Steps: 1000, References: -1},
 		"negative LoRA":       {Endpoint: lora.Endpoint, Outputs: 1, Size: fal.SquareHD, LoRAs: 1, LoRABytes: -1},
-		"far too many LoRAs":  {Endpoint: lora.Endpoint, Outputs: 1, Size: fal.SquareHD, LoRAs: 1 << 62},
+		"far too many LoRAs":  {Endpoint: "our/lora", Outputs: 1, Size: fal.SquareHD, LoRAs: math.MaxInt},
 	} {
-		if q, err := pricing.EstimateUsage(u); err == nil {
+		if q, err := table.Estimate(u); err == nil || errors.Is(err, pricing.ErrUnknown) {
 			t.Errorf("%s: %v", name, q)
 		}
 	}

@@ -3,7 +3,6 @@ package pricing
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -26,7 +25,7 @@ func ParseUSD(s string) (USD, error) {
 	digits, negative := strings.CutPrefix(s, "-")
 	digits = strings.TrimPrefix(digits, "$")
 	if strings.HasPrefix(digits, "-") {
-		return 0, fmt.Errorf("pricing: amount %q: must be like 0.045 or $0.045", shorten(s))
+		return 0, fmt.Errorf("pricing: amount %.60q: must be like 0.045 or $0.045", s)
 	}
 	if negative {
 		digits = "-" + digits
@@ -62,7 +61,7 @@ func (a *USD) UnmarshalJSON(data []byte) error {
 	}
 	var text string
 	if json.Unmarshal(data, &text) != nil {
-		return fmt.Errorf("pricing: amount %s: must be a string, such as \"0.25\"", shorten(string(data)))
+		return fmt.Errorf("pricing: amount %.60s: must be a string, such as \"0.25\"", data)
 	}
 	return a.UnmarshalText([]byte(text))
 }
@@ -97,14 +96,8 @@ func (a USD) Sub(b USD) (USD, error) {
 
 // Mul returns a times n, or [ErrOverflow].
 func (a USD) Mul(n int64) (USD, error) {
-	if a == 0 || n == 0 {
-		return 0, nil
-	}
-	product := int64(a) * n
-	if product/n != int64(a) || (n == -1 && a == math.MinInt64) {
-		return 0, ErrOverflow
-	}
-	return USD(product), nil
+	product, err := mul(int64(a), n)
+	return USD(product), err
 }
 
 // Scale returns a times numerator / denominator, rounded up to the next

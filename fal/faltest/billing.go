@@ -66,8 +66,8 @@ func areas(pictures [][2]int) int {
 // tiered returns 1 for the first of n megapixels and extra/first for each
 // other one, to the 8 decimal places that fal sends.
 func tiered(n, extra, first int) string {
-	const one = 100_000_000
-	total := one + ((n-1)*extra*one+first/2)/first
+	const one int64 = 100_000_000
+	total := one + (int64((n-1)*extra)*one+int64(first/2))/int64(first)
 	text := fmt.Sprintf("%d.%08d", total/one, total%one)
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".")
 }

@@ -19,7 +19,7 @@ func TestBudgetUnpricedIsForUnknownPrices(t *testing.T) {
 	t.Parallel()
 	b := &spend.Budget{Unpriced: pricing.Cent, Limits: []spend.Limit{{Amount: pricing.Dollar}}}
 	for name, u := range map[string]fal.Usage{
-		"overflow":         {Endpoint: proUsage.Endpoint, Outputs: math.MaxInt, Size: fal.SquareHD},
+		"overflow":         {Endpoint: proUsage.Endpoint, Outputs: math.MaxInt, Size: fal.Size(math.MaxInt32, 1<<20)},
 		"negative outputs": {Endpoint: proUsage.Endpoint, Outputs: -1, Size: fal.SquareHD},
 		"missing file":     {Endpoint: "fal-ai/flux-2-pro/edit", Outputs: 1, Size: fal.SquareHD, Inputs: []fal.File{fal.Path("missing.png")}},
 	} {
