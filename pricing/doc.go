@@ -15,7 +15,7 @@
 // computing. A megapixel (MP) is 1,048,576 pixels, and every image is rounded
 // up to whole megapixels on its own, to at least one. The rules, where they
 // come from and how sure they are is data, embedded in this package; see
-// [Table] for how to read, override and refresh it.
+// [Table] for how to read and override it.
 //
 // # Ranges
 //

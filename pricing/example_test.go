@@ -24,16 +24,3 @@ func ExampleEstimate() {
 	// 1 output x 2 MP: $0.03 + $0.015 = $0.045
 	// $0.03 for the first megapixel of output, $0.015 for each further megapixel of output or input, each image rounded up to whole megapixels; input images over 4 megapixels count as 4
 }
-
-func ExampleSettle() {
-	quote, err := pricing.Estimate(flux.Pro2{Prompt: "a mug", ImageSize: fal.Size(1920, 1080)})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	// The Meta of a result has what fal billed.
-	bill, err := pricing.Settle(quote, fal.Meta{RequestID: "764cabcf", BillableUnits: "1.5"})
-	fmt.Println(bill, err)
-	// Output:
-	// $0.045 billed (1.5 units), as quoted <nil>
-}

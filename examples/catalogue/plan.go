@@ -28,20 +28,12 @@ func (p *todo) add(stage router.Stage, c *router.Candidate) error {
 	row.Images++
 	row.Requests += int64(c.Calls)
 	p.cost.Images++
-	for _, sum := range []struct {
-		to *pricing.USD
-		by pricing.USD
-	}{
-		{&row.Min, c.Min}, {&row.Expected, c.Expected}, {&row.Max, c.Max},
-		{&p.cost.Min, c.Min}, {&p.cost.Expected, c.Expected}, {&p.cost.Max, c.Max},
-	} {
-		total, err := sum.to.Add(sum.by)
-		if err != nil {
-			return err
-		}
-		*sum.to = total
+	cost := pricing.Amounts{Min: c.Min, Expected: c.Expected, Max: c.Max}
+	var err error
+	if row.Amounts, err = row.Add(cost); err == nil {
+		p.cost.Amounts, err = p.cost.Amounts.Add(cost)
 	}
-	return nil
+	return err
 }
 
 func (p *todo) String() string {

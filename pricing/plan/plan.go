@@ -89,7 +89,7 @@ func Sum(quotes ...pricing.Quote) (p Plan, err error) {
 		}
 		row, images := &p.Rows[at], q.Images()
 		row.Images, row.Requests, p.Images = row.Images+images, row.Requests+1, p.Images+images
-		if row.Amounts, err = row.Amounts.Add(q.Amounts); err != nil {
+		if row.Amounts, err = row.Add(q.Amounts); err != nil {
 			return Plan{}, err
 		}
 		if p.Amounts, err = p.Amounts.Add(q.Amounts); err != nil {

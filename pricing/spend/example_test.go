@@ -9,7 +9,7 @@ import (
 	"github.com/falimage/falimage-go/qwen"
 )
 
-func ExampleBudget() {
+func ExampleBudget_Reserve() {
 	budget := &spend.Budget{Limits: []spend.Limit{
 		{Amount: 100 * pricing.Dollar},                                  // in all
 		{Amount: 3 * pricing.Cent, Tag: spend.Tag{Name: "tenant"}},      // for each tenant
