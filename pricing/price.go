@@ -55,11 +55,11 @@ type Price struct {
 // Alternate is another price for the same.
 type Alternate struct {
 	// Price is the price of one unit.
-	Price USD
+	Price USD `json:"price"`
 	// Per is the unit; "" if it is that of the rule.
-	Per string
+	Per string `json:"per,omitzero"`
 	// Where says who gives this price.
-	Where string
+	Where string `json:"where"`
 }
 
 func (a Alternate) String() string {

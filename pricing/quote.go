@@ -44,23 +44,6 @@ func (q Quote) UnitPrice() Amounts {
 	return Amounts{rules[least].UnitPrice(), rules[likely].UnitPrice(), rules[most].UnitPrice()}
 }
 
-// Source returns where the price is from, in words.
-func (q Quote) Source() string {
-	if q.card == nil {
-		return ""
-	}
-	return strings.Join(q.card.Sources, "; ")
-}
-
-// AsOf returns the day on which the price was last checked, such as
-// "2026-11-23".
-func (q Quote) AsOf() string {
-	if q.card == nil {
-		return ""
-	}
-	return q.card.AsOf
-}
-
 // Confidence returns the lower of the confidence in the price and that in how
 // it is rounded.
 func (q Quote) Confidence() Confidence {
@@ -240,6 +223,6 @@ func (q Quote) String() string {
 	for _, a := range q.card.Alternates {
 		fmt.Fprintf(&b, "  disputed: another source says %v\n", a)
 	}
-	fmt.Fprintf(&b, "  as of %s, confidence %s, from: %s", q.AsOf(), q.Confidence(), q.Source())
+	fmt.Fprintf(&b, "  as of %s, confidence %s, from: %s", q.card.AsOf, q.Confidence(), strings.Join(q.card.Sources, "; "))
 	return b.String()
 }

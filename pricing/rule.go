@@ -44,8 +44,9 @@ type PerMegapixel struct {
 // started gigabyte over it. Weights larger than MaxGB are refused by the
 // endpoint. The zero value is no surcharge.
 type LoRASurcharge struct {
-	FreeGB, MaxGB int64
-	PerGB         USD
+	FreeGB int64 `json:"free_gb"`
+	PerGB  USD   `json:"per_gb"`
+	MaxGB  int64 `json:"max_gb"`
 }
 
 // PerTieredMegapixel charges First for the first megapixel of each output and

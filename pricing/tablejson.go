@@ -21,38 +21,26 @@ type priceJSON struct {
 	Endpoint string `json:"endpoint"`
 	Per      string `json:"per,omitzero"` // the unit of the rule; "" if it is not known
 
-	Price           USD       `json:"price,omitzero"`
-	First           USD       `json:"first,omitzero"`
-	Extra           USD       `json:"extra,omitzero"`
-	Inputs          Inputs    `json:"inputs,omitzero"`
-	InputCap        int64     `json:"input_cap,omitzero"`
-	LoRA            *loraJSON `json:"lora,omitzero"`
-	MinSteps        int64     `json:"min_steps,omitzero"`
-	MinStepsUnknown bool      `json:"min_steps_unknown,omitzero"`
-	MaxSteps        int64     `json:"max_steps,omitzero"`
-	MinCharge       USD       `json:"min_charge,omitzero"`
-	References      []Units   `json:"references,omitzero"`
+	Price           USD           `json:"price,omitzero"`
+	First           USD           `json:"first,omitzero"`
+	Extra           USD           `json:"extra,omitzero"`
+	Inputs          Inputs        `json:"inputs,omitzero"`
+	InputCap        int64         `json:"input_cap,omitzero"`
+	LoRA            LoRASurcharge `json:"lora,omitzero"`
+	MinSteps        int64         `json:"min_steps,omitzero"`
+	MinStepsUnknown bool          `json:"min_steps_unknown,omitzero"`
+	MaxSteps        int64         `json:"max_steps,omitzero"`
+	MinCharge       USD           `json:"min_charge,omitzero"`
+	References      []Units       `json:"references,omitzero"`
 
 	Unknown  string `json:"unknown,omitzero"`
 	Probable USD    `json:"probable,omitzero"`
 
-	Confidence Confidence      `json:"price_confidence,omitzero"`
-	Rounding   Confidence      `json:"rounding_confidence,omitzero"`
-	AsOf       string          `json:"as_of,omitzero"`
-	Sources    []string        `json:"sources,omitzero"`
-	Alternates []alternateJSON `json:"alternates,omitzero"`
-}
-
-type loraJSON struct {
-	FreeGB int64 `json:"free_gb"`
-	PerGB  USD   `json:"per_gb"`
-	MaxGB  int64 `json:"max_gb"`
-}
-
-type alternateJSON struct {
-	Price USD    `json:"price"`
-	Per   string `json:"per,omitzero"`
-	Where string `json:"where"`
+	Confidence Confidence  `json:"price_confidence,omitzero"`
+	Rounding   Confidence  `json:"rounding_confidence,omitzero"`
+	AsOf       string      `json:"as_of,omitzero"`
+	Sources    []string    `json:"sources,omitzero"`
+	Alternates []Alternate `json:"alternates,omitzero"`
 }
 
 // UnmarshalJSON reads a table, in the form of the embedded prices.json.
@@ -140,10 +128,7 @@ func checkKeys(data []byte) error {
 func (f priceJSON) price() (Price, error) {
 	p := Price{
 		Endpoint: f.Endpoint, Unknown: f.Unknown, Probable: f.Probable,
-		Confidence: f.Confidence, Rounding: f.Rounding, AsOf: f.AsOf, Sources: f.Sources,
-	}
-	for _, a := range f.Alternates {
-		p.Alternates = append(p.Alternates, Alternate(a))
+		Confidence: f.Confidence, Rounding: f.Rounding, AsOf: f.AsOf, Sources: f.Sources, Alternates: f.Alternates,
 	}
 	if f.Unknown != "" {
 		if f.Per != "" || !newPriceJSON(p).sameRule(f) {
@@ -153,11 +138,7 @@ func (f priceJSON) price() (Price, error) {
 	}
 	switch f.Per {
 	case PerMegapixel{}.Unit():
-		r := PerMegapixel{Price: f.Price, Inputs: f.Inputs, InputCap: f.InputCap}
-		if f.LoRA != nil {
-			r.LoRA = LoRASurcharge{FreeGB: f.LoRA.FreeGB, PerGB: f.LoRA.PerGB, MaxGB: f.LoRA.MaxGB}
-		}
-		p.Rule = r
+		p.Rule = PerMegapixel{Price: f.Price, Inputs: f.Inputs, InputCap: f.InputCap, LoRA: f.LoRA}
 	case PerTieredMegapixel{}.Unit():
 		p.Rule = PerTieredMegapixel{First: f.First, Extra: f.Extra, InputCap: f.InputCap}
 	case PerImage{}.Unit():
@@ -187,7 +168,7 @@ func (f priceJSON) price() (Price, error) {
 // sameRule reports whether f and g hold the same rule.
 func (f priceJSON) sameRule(g priceJSON) bool {
 	return f.Price == g.Price && f.First == g.First && f.Extra == g.Extra && f.Inputs == g.Inputs && f.InputCap == g.InputCap &&
-		(f.LoRA == nil) == (g.LoRA == nil) && f.MinSteps == g.MinSteps && f.MinStepsUnknown == g.MinStepsUnknown &&
+		f.LoRA == g.LoRA && f.MinSteps == g.MinSteps && f.MinStepsUnknown == g.MinStepsUnknown &&
 		f.MaxSteps == g.MaxSteps && f.MinCharge == g.MinCharge && len(f.References) == len(g.References)
 }
 
@@ -203,10 +184,7 @@ func (t *Table) MarshalJSON() ([]byte, error) {
 func newPriceJSON(p Price) priceJSON {
 	f := priceJSON{
 		Endpoint: p.Endpoint, Unknown: p.Unknown, Probable: p.Probable,
-		Confidence: p.Confidence, Rounding: p.Rounding, AsOf: p.AsOf, Sources: p.Sources,
-	}
-	for _, a := range p.Alternates {
-		f.Alternates = append(f.Alternates, alternateJSON(a))
+		Confidence: p.Confidence, Rounding: p.Rounding, AsOf: p.AsOf, Sources: p.Sources, Alternates: p.Alternates,
 	}
 	if p.Rule == nil {
 		return f
@@ -214,10 +192,7 @@ func newPriceJSON(p Price) priceJSON {
 	f.Per = p.Rule.Unit()
 	switch r := p.Rule.(type) {
 	case PerMegapixel:
-		f.Price, f.Inputs, f.InputCap = r.Price, r.Inputs, r.InputCap
-		if (r.LoRA != LoRASurcharge{}) {
-			f.LoRA = &loraJSON{FreeGB: r.LoRA.FreeGB, PerGB: r.LoRA.PerGB, MaxGB: r.LoRA.MaxGB}
-		}
+		f.Price, f.Inputs, f.InputCap, f.LoRA = r.Price, r.Inputs, r.InputCap, r.LoRA
 	case PerTieredMegapixel:
 		f.First, f.Extra, f.InputCap, f.Inputs = r.First, r.Extra, r.InputCap, InputsRoundedUp
 	case PerStep:

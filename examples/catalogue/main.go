@@ -164,8 +164,8 @@ func report(w io.Writer, ledger *spend.Ledger) error {
 	row := func(name string, m spend.Total) {
 		fmt.Fprintf(t, "  %s\t%d\t%v\t%v\t%v\n", name, m.Requests, m.Quoted, m.Billed, m.Reserved)
 	}
-	for _, endpoint := range slices.Sorted(maps.Keys(totals.Models)) {
-		row(endpoint, totals.Models[endpoint])
+	for _, endpoint := range slices.Sorted(maps.Keys(totals.Endpoints)) {
+		row(endpoint, totals.Endpoints[endpoint])
 	}
 	row("all", totals.All)
 	return t.Flush()

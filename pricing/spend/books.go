@@ -31,7 +31,7 @@ func newBooks() books {
 	return books{
 		open: make(map[string]*Entry), accepted: make(map[string]string),
 		settled: make(map[string]bool), presumed: make(map[string]presumed),
-		totals: Totals{Models: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
+		totals: Totals{Endpoints: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
 	}
 }
 
@@ -131,7 +131,7 @@ func (b *books) change(e *Entry, change Total) {
 	}
 	b.totals.All = all
 	// The others are parts of it and cannot overflow.
-	b.totals.Models[e.Endpoint], _ = b.totals.Models[e.Endpoint].plus(change)
+	b.totals.Endpoints[e.Endpoint], _ = b.totals.Endpoints[e.Endpoint].plus(change)
 	day := e.Time.UTC().Format(time.DateOnly)
 	b.totals.Days[day], _ = b.totals.Days[day].plus(change)
 	for name, value := range e.Tags {

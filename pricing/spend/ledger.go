@@ -161,7 +161,7 @@ func (l *Ledger) Record(meta fal.Meta) error {
 	if err != nil {
 		return fmt.Errorf("spend: ledger: request %s: %w", meta.RequestID, err)
 	}
-	e := event{Time: time.Now().UTC(), Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+	e := event{Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
 	if isOpen {
 		e.ID = entry.ID
 	} else {
@@ -193,7 +193,7 @@ func billedFor(entry *Entry, meta fal.Meta) (pricing.USD, error) {
 // knows that it is not charged: that its job was never accepted, or failed. ID
 // is that of the entry. Budgets with this ledger see it at once.
 func (l *Ledger) Release(id string) error {
-	return l.add(event{Time: time.Now().UTC(), Event: eventReleased, ID: id}, nil)
+	return l.add(event{Event: eventReleased, ID: id}, nil)
 }
 
 // reserve notes a new request and returns its id in the ledger, unless the
@@ -201,17 +201,17 @@ func (l *Ledger) Release(id string) error {
 func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*Totals) error) (id string, err error) {
 	id = rand.Text()
 	return id, l.add(event{
-		Time: time.Now().UTC(), Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
+		Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
 		Amounts: q.Amounts, Reserved: amount, UnitPrice: q.UnitPrice().Max,
 	}, allow)
 }
 
 func (l *Ledger) accepted(id, requestID string) error {
-	return l.add(event{Time: time.Now().UTC(), Event: eventAccepted, ID: id, RequestID: requestID}, nil)
+	return l.add(event{Event: eventAccepted, ID: id, RequestID: requestID}, nil)
 }
 
 func (l *Ledger) settled(id string, meta fal.Meta, billed pricing.USD, known bool) error {
-	e := event{Time: time.Now().UTC(), Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+	e := event{Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
 	e.Presumed = !known
 	return l.add(e, nil)
 }
@@ -230,6 +230,7 @@ func (l *Ledger) addLocked(e event, allow func(*Totals) error) error {
 	if !l.books.news(e) {
 		return nil
 	}
+	e.Time = time.Now().UTC()
 	if allow != nil {
 		if err := allow(&l.books.totals); err != nil {
 			return err

@@ -85,7 +85,7 @@ func TestLedger(t *testing.T) {
 	y := spend.Total{Requests: 1, Quoted: 3 * cent, Billed: 9 * cent / 2}
 	all := spend.Total{Requests: 5, Open: 2, Reserved: 6 * cent, Quoted: 12 * cent, Billed: 27 * cent / 2}
 	want := spend.Totals{
-		All: all, Models: map[string]spend.Total{"fal-ai/flux-2-pro": all},
+		All: all, Endpoints: map[string]spend.Total{"fal-ai/flux-2-pro": all},
 		Tags: map[spend.Tag]spend.Total{tag("x"): x, tag("y"): y},
 		Days: map[string]spend.Total{time.Now().UTC().Format(time.DateOnly): all},
 	}

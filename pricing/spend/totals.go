@@ -24,14 +24,14 @@ type Tag struct{ Name, Value string }
 // Totals are sums of the requests in a ledger. Requests that were released,
 // since they were refused or failed uncharged, do not count.
 type Totals struct {
-	All    Total
-	Models map[string]Total // by endpoint
-	Tags   map[Tag]Total
-	Days   map[string]Total // by the day of the quote in UTC, such as "2026-11-23"
+	All       Total
+	Endpoints map[string]Total
+	Tags      map[Tag]Total
+	Days      map[string]Total // by the day of the quote in UTC, such as "2026-11-23"
 }
 
 func (t Totals) clone() Totals {
-	t.Models, t.Tags, t.Days = maps.Clone(t.Models), maps.Clone(t.Tags), maps.Clone(t.Days)
+	t.Endpoints, t.Tags, t.Days = maps.Clone(t.Endpoints), maps.Clone(t.Tags), maps.Clone(t.Days)
 	return t
 }
 
