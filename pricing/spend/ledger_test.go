@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,29 @@ func TestLedger(t *testing.T) {
 	}
 	if got := again.Totals().All; got != (spend.Total{Requests: 4, Quoted: 9 * cent, Billed: 33 * cent / 2}) {
 		t.Errorf("in the end: %+v", got)
+	}
+}
+
+// The lines of the file are what other programs, and later versions, read.
+func TestLedgerLines(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	b := &spend.Budget{Ledger: openLedger(t, path)}
+	book(t, b, "a", tenant("x"), settle("a", "1.5"))
+	book(t, b, "", nil, func(r fal.Reservation) { r.Released(nil) })
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(`"(time|id)":"[^"]+"`).ReplaceAllString(string(text), `"$1":"*"`)
+	const want = `{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","tags":{"tenant":"x"},"min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03"}
+{"time":"*","event":"accepted","id":"*","request_id":"a"}
+{"time":"*","event":"settled","id":"*","request_id":"a","units":"1.5","billed":"0.045"}
+{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03"}
+{"time":"*","event":"released","id":"*"}
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
