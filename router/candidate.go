@@ -23,8 +23,8 @@ type Candidate struct {
 	// Unpriced says that no source tells the price, and the task allows that:
 	// the amounts are 0 then, and mean nothing.
 	Unpriced bool
-	// Min, Expected and Max are what all requests cost together.
-	Min, Expected, Max pricing.USD
+	// Amounts are what all requests cost together.
+	pricing.Amounts
 	// Score is the sum of the points of its reasons and losses.
 	Score int
 	// Losses are what of the task the model cannot do.

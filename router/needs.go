@@ -212,7 +212,7 @@ func (r *route) largeEnough(m *model) bool {
 		return m.ownArea() >= r.task.MinPixels
 	}
 	width, height, ok := m.sizes.fit(r.size).Dimensions()
-	return !ok || width*height >= r.task.MinPixels
+	return !ok || pixels(width, height) >= int64(r.task.MinPixels)
 }
 
 // loraFits reports whether the model takes the LoRAs of the task; one that is

@@ -183,19 +183,12 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 			return needPrice, err
 		}
 	}
-	last := &c.requests.lastQuote
-	for _, sum := range []struct {
-		to         *pricing.USD
-		each, last pricing.USD
-	}{{&c.Min, q.Min, last.Min}, {&c.Expected, q.Expected, last.Expected}, {&c.Max, q.Max, last.Max}} {
-		total, err := sum.each.Mul(full)
-		if err == nil {
-			total, err = total.Add(sum.last)
-		}
-		if err != nil {
-			return needPrice, err
-		}
-		*sum.to = total
+	total, err := q.Amounts.Mul(full)
+	if err == nil {
+		c.Amounts, err = total.Add(c.requests.lastQuote.Amounts)
+	}
+	if err != nil {
+		return needPrice, err
 	}
 	if r.task.MaxPrice > 0 && c.Max > r.task.MaxPrice {
 		return needMaxPrice, nil

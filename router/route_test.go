@@ -541,3 +541,13 @@ func TestTaskJSON(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Areas that an int of 32 bits does not hold are compared all the same.
+func TestHugePicture(t *testing.T) {
+	t.Parallel()
+	huge := []router.Picture{{File: mask, Width: 1<<16 + 1, Height: 1 << 16}} // more than 1<<32 pixels
+	c := candidate(t, router.Task{Prompt: "x", Pictures: huge, MinPixels: 1 << 20}, "flux.Dev2Edit")
+	if diff := cmp.Diff(body(t, flux.Dev2Edit{Prompt: "x", ImageURLs: []fal.File{mask}}), body(t, c.Request)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

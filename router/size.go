@@ -12,12 +12,12 @@ import (
 // multiple is what widths and heights are a multiple of, as FLUX.2 makes them.
 const multiple = 16
 
-// ratio reads an aspect ratio such as "16:9".
-func ratio(aspect string) (width, height int, err error) {
+// parseAspect reads an aspect ratio such as "16:9".
+func parseAspect(aspect string) (width, height int, err error) {
 	w, h, ok := strings.Cut(aspect, ":")
 	width, errW := strconv.Atoi(w)
 	height, errH := strconv.Atoi(h)
-	if !ok || errW != nil || errH != nil || width < 1 || height < 1 || width > 100*height || height > 100*width {
+	if !ok || errW != nil || errH != nil || width < 1 || height < 1 || max(width, height) > 1<<24 || width > 100*height || height > 100*width {
 		return 0, 0, fmt.Errorf("%q: must be two numbers such as 16:9, neither more than 100 times the other", aspect)
 	}
 	return width, height, nil
@@ -42,7 +42,7 @@ func sizeFor(t *Task) fal.ImageSize {
 	if t.Aspect == "" {
 		return leastSize(t)
 	}
-	w, h, err := ratio(t.Aspect)
+	w, h, err := parseAspect(t.Aspect)
 	if err != nil {
 		return "" // was refused before
 	}
@@ -68,7 +68,7 @@ func leastSize(t *Task) fal.ImageSize {
 		return areaSize(1, 1, t.MinPixels, true)
 	}
 	first := t.Pictures[0]
-	if first.Width*first.Height == 0 || first.Width*first.Height >= t.MinPixels {
+	if have := pixels(first.Width, first.Height); have == 0 || have >= int64(t.MinPixels) {
 		return ""
 	}
 	return areaSize(first.Width, first.Height, t.MinPixels, true)
@@ -121,22 +121,25 @@ func (s sizes) fit(size fal.ImageSize) fal.ImageSize {
 
 // has reports whether a size is within the bounds.
 func (s sizes) has(width, height int) bool {
-	return min(width, height) >= s.minSide && width*height >= s.minArea &&
-		(s.maxSide == 0 || max(width, height) <= s.maxSide) && (s.maxArea == 0 || width*height <= s.maxArea)
+	return min(width, height) >= s.minSide && pixels(width, height) >= int64(s.minArea) &&
+		(s.maxSide == 0 || max(width, height) <= s.maxSide) && (s.maxArea == 0 || pixels(width, height) <= int64(s.maxArea))
 }
 
 // area returns the area that a task asks for, or 0.
-func area(t *Task) int {
+func area(t *Task) int64 {
 	if width, height, ok := sizeFor(t).Dimensions(); ok {
-		return width * height
+		return pixels(width, height)
 	}
-	return t.MinPixels
+	return int64(t.MinPixels)
 }
+
+// pixels is the area of a picture, which an int of 32 bits may not hold.
+func pixels(width, height int) int64 { return int64(width) * int64(height) }
 
 // nearestAspect returns the ratio of the list that is nearest to the size that
 // a task asks for, or "" where it asks for none.
 func nearestAspect(list []string, t *Task) string {
-	w, h, err := ratio(t.Aspect)
+	w, h, err := parseAspect(t.Aspect)
 	if width, height, ok := t.Size.Dimensions(); ok {
 		w, h = width, height
 	} else if err != nil {
@@ -144,7 +147,7 @@ func nearestAspect(list []string, t *Task) string {
 	}
 	best, distance := "", math.Inf(1)
 	for _, r := range list {
-		rw, rh, err := ratio(r)
+		rw, rh, err := parseAspect(r)
 		if err != nil {
 			continue
 		}

@@ -133,7 +133,7 @@ func (p *problems) numbers(t *Task) {
 		p.add("size", string(t.Size), fmt.Sprintf("has fewer pixels than min_pixels, %d", t.MinPixels))
 	}
 	if t.Aspect != "" {
-		if _, _, err := ratio(t.Aspect); err != nil {
+		if _, _, err := parseAspect(t.Aspect); err != nil {
 			p.add("aspect", "", err.Error())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -253,6 +254,7 @@ func sized(b []byte, w, h uint32) []byte {
 func TestBadPictures(t *testing.T) {
 	t.Parallel()
 	good := pngOf(t, flat(red, 100, 100))
+	const unreadable = `sheet: section 1 ("Red"), entry 1 ("T"): the header of the picture cannot be read: png: unsupported feature: dimension overflow`
 	for _, tt := range []struct {
 		name    string
 		picture []byte
@@ -266,14 +268,19 @@ func TestBadPictures(t *testing.T) {
 			t.Parallel()
 			var b bytes.Buffer
 			s := one(sheet.Entry{Title: "T", Picture: tt.picture})
-			if err := s.WritePNG(&b); err == nil || err.Error() != tt.want {
-				t.Errorf("error %v, want %s", err, tt.want)
+			want := tt.want
+			unreadableHere := strconv.IntSize == 32 && strings.HasPrefix(tt.name, "huge") // package png counts bytes in an int
+			if unreadableHere {
+				want = unreadable
+			}
+			if err := s.WritePNG(&b); err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
 			}
 			if b.Len() != 0 {
 				t.Errorf("%d bytes were written", b.Len())
 			}
 			// The page only needs the size.
-			if err := s.WriteHTML(io.Discard); err != nil {
+			if err := s.WriteHTML(io.Discard); (err != nil) != unreadableHere {
 				t.Errorf("the page: %v", err)
 			}
 		})

@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -11,6 +12,7 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -60,24 +62,16 @@ const maxPixels = 256 << 20
 
 // format is a picture format that sheets can hold.
 type format struct {
-	mime   string
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 }
 
-// sniff tells the format of a picture by its first bytes.
-func sniff(b []byte) (format, bool) {
-	switch {
-	case bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")):
-		return format{"image/png", png.DecodeConfig, png.Decode}, true
-	case bytes.HasPrefix(b, []byte("\xff\xd8\xff")):
-		return format{"image/jpeg", jpeg.DecodeConfig, jpeg.Decode}, true
-	case len(b) >= 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
-		return format{"image/webp", webp.DecodeConfig, webp.Decode}, true
-	case bytes.HasPrefix(b, []byte("GIF87a")), bytes.HasPrefix(b, []byte("GIF89a")):
-		return format{"image/gif", gif.DecodeConfig, gif.Decode}, true
-	}
-	return format{}, false
+// formats are the formats by their media type.
+var formats = map[string]format{
+	"image/png":  {png.DecodeConfig, png.Decode},
+	"image/jpeg": {jpeg.DecodeConfig, jpeg.Decode},
+	"image/webp": {webp.DecodeConfig, webp.Decode},
+	"image/gif":  {gif.DecodeConfig, gif.Decode},
 }
 
 // section is a Section that was checked and put into words.
@@ -139,7 +133,7 @@ type page struct {
 
 // check looks at every entry, reading no more of a picture than its header.
 func (s *Sheet) check() (*page, error) {
-	p := &page{Title: or(clean(s.Title), "Contact sheet"), Note: clean(s.Note)}
+	p := &page{Title: cmp.Or(clean(s.Title), "Contact sheet"), Note: clean(s.Note)}
 	var last *entry
 	for i, in := range s.Sections {
 		sec := &section{
@@ -193,7 +187,7 @@ func place(sec *section, number int, title string, err error) error {
 
 func (e *Entry) check(prompt string, number int) (*entry, error) {
 	out := &entry{
-		Title:     or(clean(e.Title), clean(e.Endpoint), fmt.Sprintf("Picture %d", number)),
+		Title:     cmp.Or(clean(e.Title), clean(e.Endpoint), fmt.Sprintf("Picture %d", number)),
 		Prompt:    clean(e.Prompt),
 		Price:     clean(e.Price),
 		Elapsed:   elapsed(e.Elapsed),
@@ -221,7 +215,7 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 		if e.Title != "" || e.Endpoint != "" {
 			out.Alt = "Picture by " + out.Title
 		}
-		if about := or(out.Prompt, prompt); about != "" {
+		if about := cmp.Or(out.Prompt, prompt); about != "" {
 			out.Alt += ": " + short(strings.Join(strings.Fields(about), " "), 240)
 		}
 	}
@@ -236,7 +230,8 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 		out.Linked = out.URL != "" && out.Error == ""
 		return out, nil
 	}
-	f, ok := sniff(e.Picture)
+	mime := http.DetectContentType(e.Picture)
+	f, ok := formats[mime]
 	if !ok {
 		return nil, errors.New("the picture is no PNG, JPEG, WebP or GIF")
 	}
@@ -248,9 +243,9 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 		return nil, fmt.Errorf("the picture has %d×%d pixels", c.Width, c.Height)
 	}
 	out.picture, out.format = e.Picture, f
-	out.MIME, out.Width, out.Height = f.mime, c.Width, c.Height
+	out.MIME, out.Width, out.Height = mime, c.Width, c.Height
 	// The header of a GIF does not tell.
-	out.Clear = f.mime == "image/gif" || transparent(c.ColorModel)
+	out.Clear = mime == "image/gif" || transparent(c.ColorModel)
 	return out, nil
 }
 
@@ -323,16 +318,6 @@ func short(s string, n int) string {
 		cut = cut[:i]
 	}
 	return strings.TrimRight(cut, " ,.;:") + "…"
-}
-
-// or returns the first text that is not empty.
-func or(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // elapsed puts a duration into words.

@@ -1,0 +1,120 @@
+package router
+
+// fact is something that is true of a task and that rules can ask for.
+type fact uint8
+
+const (
+	always fact = iota
+	generate
+	editing
+	preview
+	draft
+	final
+	photo
+	product
+	illustration
+	poster
+	infographic
+	comic
+	ui
+	texture
+	text
+	multilingual
+	manyElements
+	people
+	references
+	manyReferences
+	structured
+	colors
+	mentions
+	negative
+	steps
+	guidance
+	loras
+	volume
+	large
+	inContext
+	style
+	remove
+	background
+	textEdit
+	angle
+	layersEdit
+	inpaint
+	tryOn
+	upscaling
+	compose
+	factCount
+)
+
+// factNames are the names of facts, as the rules of a policy write them.
+var factNames = [factCount]string{
+	"always", "generate", "edit", "preview", "draft", "final",
+	"photo", "product", "illustration", "poster", "infographic", "comic", "ui", "texture",
+	"text", "multilingual", "many-elements", "people", "references", "many-references",
+	"structured", "colors", "mentions", "negative", "steps", "guidance", "loras", "volume", "large",
+	"in-context", "style", "remove", "background", "text-edit", "angle", "layers", "inpaint", "try-on", "upscale", "multi-picture",
+}
+
+// facts is a set of facts.
+type facts uint64
+
+func (s facts) has(f fact) bool { return s&(1<<f) != 0 }
+
+const (
+	// volumeCount is the number of pictures from which on a task is a batch.
+	volumeCount = 100
+	// largePixels is the area from which on a picture is a large one: what
+	// 2K models make and others are stretched to.
+	largePixels = 3 << 20
+	// manyReferencesCount is more than the Qwen models take.
+	manyReferencesCount = 4
+)
+
+// Fact is something that was understood of a task.
+type Fact struct {
+	// Name is as the rules of a policy write it, such as "text".
+	Name string `json:"name"`
+	// Why says what it was understood from.
+	Why string `json:"why"`
+}
+
+// understanding is what is known about a task.
+type understanding struct {
+	facts     facts
+	why       [factCount]string
+	languages []string
+}
+
+func (u *understanding) add(f fact, why string) {
+	if !u.facts.has(f) {
+		u.facts |= 1 << f
+		u.why[f] = why
+	}
+}
+
+// list returns the facts in words.
+func (u *understanding) list() []Fact {
+	var out []Fact
+	for f := generate; f < factCount; f++ {
+		if u.facts.has(f) {
+			out = append(out, Fact{factNames[f], u.why[f]})
+		}
+	}
+	return out
+}
+
+const given = "the task says so"
+
+var purposeFacts = map[Purpose]fact{
+	Photo: photo, Product: product, Illustration: illustration, Poster: poster,
+	Infographic: infographic, Comic: comic, UI: ui, Texture: texture,
+}
+
+var stageFacts = map[Stage]fact{StagePreview: preview, StageDraft: draft, StageFinal: final}
+
+var editFacts = map[Edit]fact{
+	EditInContext: inContext, EditStyle: style, EditRemove: remove, EditBackground: background,
+	EditText: textEdit, EditAngle: angle, EditLayers: layersEdit, EditInpaint: inpaint,
+	EditTryOn: tryOn, EditUpscale: upscaling, EditCompose: compose,
+}

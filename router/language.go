@@ -1,0 +1,69 @@
+package router
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// primary returns the language of a tag: "zh" of "zh-Hant".
+func primary(tag string) string {
+	language, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	return language
+}
+
+// languagesOf returns the languages that are given, or else those that the
+// script of the prompt and the text tells, and those that the prompt names.
+func languagesOf(t *Task, prompt string, words *hits) []string {
+	if len(t.Languages) > 0 {
+		return t.Languages
+	}
+	var found []string
+	add := func(tag string) {
+		if tag != "" && !slices.Contains(found, tag) {
+			found = append(found, tag)
+		}
+	}
+	add(languageOf(prompt))
+	for _, s := range t.Text {
+		add(languageOf(s))
+	}
+	for i, tag := range languageTags {
+		if words[languageWords]&(1<<i) != 0 {
+			add(tag)
+		}
+	}
+	return found
+}
+
+// scripts are the scripts that tell a language, or the likeliest of those that
+// are written in them. Kana comes before Han, which Japanese uses too.
+var scripts = []struct {
+	tag   string
+	table *unicode.RangeTable
+}{
+	{"ja", unicode.Hiragana}, {"ja", unicode.Katakana}, {"ko", unicode.Hangul}, {"zh", unicode.Han},
+	{"ar", unicode.Arabic}, {"ru", unicode.Cyrillic}, {"hi", unicode.Devanagari}, {"he", unicode.Hebrew},
+	{"th", unicode.Thai}, {"el", unicode.Greek}, {"bn", unicode.Bengali}, {"ta", unicode.Tamil},
+	{"te", unicode.Telugu}, {"ka", unicode.Georgian}, {"hy", unicode.Armenian},
+}
+
+// languageOf returns the language that the script of a text tells, or "".
+func languageOf(s string) string {
+	first := len(scripts)
+	for _, r := range s {
+		if r <= unicode.MaxLatin1 || unicode.Is(unicode.Latin, r) {
+			continue
+		}
+		for i := range scripts[:first] {
+			if unicode.Is(scripts[i].table, r) {
+				first = i
+				break
+			}
+		}
+	}
+	if first == len(scripts) {
+		return ""
+	}
+	return scripts[first].tag
+}

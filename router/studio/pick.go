@@ -1,0 +1,55 @@
+package studio
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Variant is a draft to pick from.
+type Variant struct {
+	// Index is its number, from 0.
+	Index int
+	Attempt
+	// Image is the picture.
+	Image fal.Image
+}
+
+// Pick returns those of the variants that are to be made again, the best
+// first. It is given only variants that succeeded. See [ByScore].
+type Pick func(ctx context.Context, variants []Variant) ([]Variant, error)
+
+// ByScore returns a Pick that takes the n variants with the highest score. Of
+// equal ones the earlier counts. An error of score ends the work.
+func ByScore(n int, score func(ctx context.Context, v Variant) (float64, error)) Pick {
+	return func(ctx context.Context, variants []Variant) ([]Variant, error) {
+		scores := make(map[int]float64, len(variants))
+		for _, v := range variants {
+			var err error
+			if scores[v.Index], err = score(ctx, v); err != nil {
+				return nil, fmt.Errorf("draft %d: %w", v.Index, err)
+			}
+		}
+		best := slices.Clone(variants)
+		slices.SortStableFunc(best, func(a, b Variant) int { return cmp.Compare(scores[b.Index], scores[a.Index]) })
+		return best[:min(n, len(best))], nil
+	}
+}
+
+// checkPick refuses a choice that was not priced or is none of the variants.
+func (p *DraftPlan) checkPick(picked, variants []Variant) error {
+	if len(picked) == 0 || len(picked) > p.drafts.Finals {
+		return fmt.Errorf("studio: drafts: %d were picked; at least 1 must be, and %d were priced", len(picked), p.drafts.Finals)
+	}
+	seen := make(map[int]bool)
+	for _, v := range picked {
+		if seen[v.Index] || !slices.ContainsFunc(variants, func(w Variant) bool { return w.Index == v.Index }) {
+			return fmt.Errorf("studio: drafts: draft %d was picked twice, or is none of the variants", v.Index)
+		}
+		seen[v.Index] = true
+	}
+	return nil
+}
