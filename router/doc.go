@@ -1,5 +1,5 @@
 // Package router turns a need into a request: which FLUX or Qwen Image model,
-// why, at what price, what else, and what to do when it fails.
+// why, at what price, and what else.
 //
 //	routing, err := router.Route(router.Task{
 //		Prompt: "a sign reading 'OPEN' on a glass door",
@@ -8,8 +8,9 @@
 //	out, err := fal.Subscribe(ctx, client, best.Request)
 //
 // Routing is a pure function: it sends nothing, opens no file, and gives the
-// same answer each time. Package studio does what was chosen, with fallbacks,
-// drafts and comparisons; package sheet shows it.
+// same answer each time. What needs a client is not in here: package studio does
+// what was chosen, with fallbacks, drafts and comparisons, and package sheet
+// shows it.
 //
 // # How models are chosen
 //

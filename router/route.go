@@ -183,7 +183,7 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 			return needPrice, err
 		}
 	}
-	total, err := q.Amounts.Mul(full)
+	total, err := q.Mul(full)
 	if err == nil {
 		c.Amounts, err = total.Add(c.requests.lastQuote.Amounts)
 	}

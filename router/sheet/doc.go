@@ -1,6 +1,9 @@
 // Package sheet shows pictures side by side: the same prompt painted by
 // several models, or drafts of which one is to be picked.
 //
+// It knows pictures and what is written below them, not models, requests or fal:
+// package studio makes sections of what it did.
+//
 // A [Sheet] is written as a web page or as one picture:
 //
 //	s := &sheet.Sheet{

@@ -129,7 +129,7 @@ func (a *Attempt) settle() {
 		}
 		return
 	}
-	if _, broken := errors.AsType[*fal.DecodeError](a.Err); !broken {
+	if _, unreadable := errors.AsType[*fal.DecodeError](a.Err); !unreadable {
 		a.Result = nil
 	}
 	if !charged(a.Err) {
@@ -139,7 +139,7 @@ func (a *Attempt) settle() {
 
 // charged reports whether a request that failed may have been charged.
 func charged(err error) bool {
-	if lost, ok := errors.AsType[*fal.JobError](err); ok && lost.Cancel == fal.Cancelled {
+	if job, ok := errors.AsType[*fal.JobError](err); ok && job.Cancel == fal.Cancelled {
 		return false
 	}
 	if maybeRunning(err) {
@@ -153,7 +153,7 @@ func charged(err error) bool {
 // request. Such errors may wrap a [fal.Error], and so are looked for first.
 func maybeRunning(err error) bool {
 	_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
-	_, lost := errors.AsType[*fal.JobError](err)
-	_, broken := errors.AsType[*fal.DecodeError](err)
-	return unknown || lost || broken
+	_, unfinished := errors.AsType[*fal.JobError](err)
+	_, unreadable := errors.AsType[*fal.DecodeError](err)
+	return unknown || unfinished || unreadable
 }

@@ -8,6 +8,9 @@
 // [PlanComparison]), bounded by the task, and told after. What was made can be
 // shown on a contact sheet of package sheet.
 //
+// How models are chosen is not in here but in package router, and how pictures
+// are laid out in package sheet.
+//
 // The functions choose by the default policy; a [Studio] with a router of your
 // own has them as methods.
 package studio
