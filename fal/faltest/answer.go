@@ -1,6 +1,7 @@
 package faltest
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 )
@@ -18,10 +19,22 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set(name, value)
 	}
 	if w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Type", mediaType(a.body))
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
+}
+
+// mediaType returns what a body is, by its first byte.
+func mediaType(body []byte) string {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) > 0 && body[0] == '<':
+		return "text/html"
+	case len(body) > 0 && bytes.IndexByte([]byte(`{["`), body[0]) < 0:
+		return "text/plain; charset=utf-8"
+	}
+	return "application/json"
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -19,7 +19,7 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 		op = OpStream
 		// Those stream whose id with /stream is in the catalogue. Which others
 		// do, no source tells.
-		if !known(path) {
+		if !known(path) && s.handler(path) == nil {
 			writeDetail(w, http.StatusNotFound, "Path /"+path+" not found")
 			return
 		}
@@ -36,7 +36,7 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			return
 		}
 		id := s.newID()
-		result := s.perform(path, r.Header, body, id, s.effects(r, op, path))
+		result, _ := s.perform(path, r, body, id, s.effects(r, op, path))
 		result.header["X-Fal-Request-Id"] = id
 		s.mu.Lock()
 		s.ledger.Runs++
@@ -46,7 +46,7 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			s.stream(w, r, result)
 			return
 		}
-		if s.wait(r, s.runTime) {
+		if s.wait(r, s.runTime, nil) {
 			result.write(w)
 		}
 	})
@@ -61,7 +61,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, result answer) {
 	flush := startEvents(w)
 	const steps = 4
 	for range steps {
-		if !s.wait(r, s.runTime/steps) {
+		if !s.wait(r, s.runTime/steps, nil) {
 			return
 		}
 		_, _ = fmt.Fprintf(w, "data: %s\n\n", result.body)

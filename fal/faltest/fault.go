@@ -1,15 +1,12 @@
 package faltest
 
 import (
-	"bytes"
-	"io"
-	"maps"
-	"net"
+	"cmp"
+	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"path/filepath"
+	"runtime"
 	"slices"
-	"strconv"
-	"time"
 )
 
 // Op is something that clients ask of the server.
@@ -42,71 +39,132 @@ type effects struct {
 	failure       *answer // instead of the result
 	nsfw          bool
 	width, height int // instead of those asked for
-	nulls, extras bool
+	nulls         bool
+	changes       []func(result map[string]any)
 	oddStatus     string
 	silent        bool // the status stream says nothing
+	heartbeats    bool // the status stream says that it is alive, and no more
 	dropped       bool // the status stream breaks off
 	locked        int  // so many polls find the account locked
 }
+
+// begins reports whether the operation begins work on a request.
+func (op Op) begins() bool { return op == OpSubmit || op == OpRun || op == OpStream }
+
+var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpDownload, OpPlatform}
 
 type rule struct {
 	op       Op
 	endpoint string
 	fault    Fault
 	left     int
+	struck   bool
+	where    string // the caller's file and line
 }
 
 // Inject lets the given operation fail the next so many times. Faults that
 // are injected one after the other strike one after the other; those that
-// strike the work itself strike the same request together, each once.
-func (s *Server) Inject(op Op, f Fault, times int) { s.InjectFor("", op, f, times) }
-
-// InjectFor is Inject for requests to one endpoint.
-func (s *Server) InjectFor(endpoint string, op Op, f Fault, times int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &rule{op, endpoint, f, times})
+// strike the work itself strike the same request together, each once. What is
+// returned takes the fault back: from then on it does not strike, and a test
+// does not fail for its not having struck. Inject panics if the fault is the
+// zero Fault, times is not positive, there is no such operation, or the fault
+// strikes work that the operation does not begin.
+func (s *Server) Inject(op Op, f Fault, times int) (takeBack func()) {
+	return s.inject("", op, f, times)
 }
 
-// take returns the next fault that strikes the exchange of an operation.
-func (s *Server) take(op Op, endpoint string) (Fault, bool) {
+// InjectFor is Inject for requests to one endpoint.
+func (s *Server) InjectFor(endpoint string, op Op, f Fault, times int) (takeBack func()) {
+	return s.inject(endpoint, op, f, times)
+}
+
+func (s *Server) inject(endpoint string, op Op, f Fault, times int) (takeBack func()) {
+	must(slices.Contains(ops, op), "Inject: there is no operation %q; did you mean %s?", op, nearest(string(op), ops))
+	must(f.exchange != nil || f.effect != nil, "Inject(%s): the Fault is empty: it comes from a function such as LostAnswer", op)
+	must(times > 0, "Inject(%s): %d times: must be at least 1", op, times)
+	must(f.effect == nil || op.begins(), "Inject(%s): this fault strikes work, which only %s, %s and %s begin", op, OpSubmit, OpRun, OpStream)
+	_, file, line, _ := runtime.Caller(2)
+	r := &rule{op: op, endpoint: endpoint, fault: f, left: times, where: fmt.Sprintf("%s:%d", filepath.Base(file), line)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, r)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.faults = slices.DeleteFunc(s.faults, func(other *rule) bool { return other == r })
+	}
+}
+
+// idle says which faults never struck.
+func (s *Server) idle() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var idle []string
+	for _, r := range s.faults {
+		if !r.struck {
+			idle = append(idle, fmt.Sprintf("%s: the fault that was injected for %s %s never struck", r.where, cmp.Or(r.endpoint, "any endpoint,"), r.op))
+		}
+	}
+	return idle
+}
+
+// next returns the faults that strike an operation: the first that strikes
+// the exchange, or all that strike the work. The lock is not held.
+func (s *Server) next(op Op, endpoint string, work bool) (struck []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.faults {
-		if r.left > 0 && r.op == op && (r.endpoint == "" || r.endpoint == endpoint) && r.fault.effect == nil {
-			r.left--
-			return r.fault, true
+		if r.op != op || r.endpoint != "" && r.endpoint != endpoint || (r.fault.effect != nil) != work {
+			continue
+		}
+		r.left--
+		r.struck = true
+		if struck = append(struck, r.fault); !work {
+			break
 		}
 	}
-	return Fault{}, false
+	s.faults = slices.DeleteFunc(s.faults, func(r *rule) bool { return r.left == 0 })
+	return struck
 }
 
-// FaultHeader is a request header by which clients in any language ask for a
-// fault: its value is one of [FaultNames].
-const FaultHeader = "X-Faltest-Fault"
-
-var named = map[string]Fault{
-	"lost-answer":    LostAnswer(),
-	"reset":          Reset(),
-	"server-error":   ServerError(http.StatusInternalServerError),
-	"error-page":     ErrorPage(http.StatusBadGateway),
-	"too-many":       TooManyRequests(time.Second),
-	"slow-body":      SlowBody(2 * time.Second),
-	"truncated-body": TruncatedBody(),
-	"locked":         LockedAccount(),
-	"late-failure":   LateFailure(http.StatusInternalServerError, "internal_server_error", "The model failed"),
-	"content-policy": LateFailure(http.StatusUnprocessableEntity, "content_policy_violation", "The content could not be processed because it was flagged by a content checker."),
-	"nsfw":           NSFW(),
-	"wrong-size":     WrongSize(512, 512),
-	"null-fields":    NullFields(),
-	"unknown-fields": UnknownFields(),
-	"unknown-status": UnknownStatus("WARMING_UP"),
-	"silent-stream":  SilentStream(),
-	"dropped-stream": DroppedStream(),
+// misspelt answers a request that asks for a fault that there is not.
+func (s *Server) misspelt(w http.ResponseWriter, r *http.Request) bool {
+	name := r.Header.Get(FaultHeader)
+	if _, ok := named[name]; ok || name == "" {
+		return false
+	}
+	writeDetail(w, http.StatusBadRequest, fmt.Sprintf("%s: there is no fault %q; did you mean %s?", FaultHeader, name, nearest(name, FaultNames())))
+	return true
 }
 
-// FaultNames returns the values that [FaultHeader] may have.
-func FaultNames() []string { return slices.Sorted(maps.Keys(named)) }
+// nearest returns the three names that are most like a misspelt one.
+func nearest[T ~string](name string, names []T) string {
+	names = slices.SortedStableFunc(slices.Values(names), func(a, b T) int {
+		return cmp.Compare(distance(name, string(a)), distance(name, string(b)))
+	})
+	return fmt.Sprintf("%s, %s or %s", names[0], names[1], names[2])
+}
+
+// distance is how many letters must be changed, added or left out.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := corner
+			if a[i] != b[j] {
+				change++
+			}
+			corner = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
 
 // faulty serves an exchange, or lets it fail.
 func (s *Server) faulty(w http.ResponseWriter, r *http.Request, op Op, endpoint string, next func(http.ResponseWriter)) {
@@ -114,7 +172,7 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, op Op, endpoint 
 		f.exchange(w, r, next)
 		return
 	}
-	if f, ok := s.take(op, endpoint); ok {
+	for _, f := range s.next(op, endpoint, false) {
 		f.exchange(w, r, next)
 		return
 	}
@@ -127,194 +185,8 @@ func (s *Server) effects(r *http.Request, op Op, endpoint string) effects {
 	if f := named[r.Header.Get(FaultHeader)]; f.effect != nil {
 		f.effect(&e)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		if f.op == op && f.fault.effect != nil && f.left > 0 && (f.endpoint == "" || f.endpoint == endpoint) {
-			f.left--
-			f.fault.effect(&e)
-		}
+	for _, f := range s.next(op, endpoint, true) {
+		f.effect(&e)
 	}
 	return e
 }
-
-// hijack takes the connection away from the server.
-func hijack(w http.ResponseWriter) *net.TCPConn {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // closes the connection as well
-	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		_ = conn.Close()
-		panic(http.ErrAbortHandler)
-	}
-	return tcp
-}
-
-// LostAnswer does what is asked and closes the connection without an answer.
-func LostAnswer() Fault {
-	return Fault{exchange: func(w http.ResponseWriter, _ *http.Request, next func(http.ResponseWriter)) {
-		next(httptest.NewRecorder())
-		_ = hijack(w).Close()
-	}}
-}
-
-// Reset reads the request and resets the connection, without doing anything.
-func Reset() Fault {
-	return Fault{exchange: func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		conn := hijack(w)
-		_ = conn.SetLinger(0)
-		_ = conn.Close()
-	}}
-}
-
-// ServerError answers with a status of 5xx in fal's own form, with a request
-// id.
-func ServerError(status int) Fault {
-	return Fault{exchange: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
-		a := failure(status, "internal_error", "Internal server error")
-		a.header["X-Fal-Request-Id"] = "00000000-fa1e-4000-8000-0000000000ff"
-		a.write(w)
-	}}
-}
-
-// ErrorPage answers with the HTML page of a proxy, without a request id.
-func ErrorPage(status int) Fault {
-	return Fault{exchange: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
-		text := strconv.Itoa(status) + " " + http.StatusText(status)
-		answer{
-			status: status, header: map[string]string{"Content-Type": "text/html"},
-			body: []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text + "</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"),
-		}.write(w)
-	}}
-}
-
-// TooManyRequests answers with status 429 and asks to wait, if d is not 0.
-func TooManyRequests(d time.Duration) Fault {
-	return Fault{exchange: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
-		a := failure(http.StatusTooManyRequests, "concurrent_requests_limit", "Too many concurrent requests") // the body is unconfirmed
-		a.header["X-Fal-Needs-Retry"] = "1"
-		if d > 0 {
-			a.header["Retry-After"] = strconv.Itoa(int((d + time.Second - 1) / time.Second))
-		}
-		a.write(w)
-	}}
-}
-
-// LockedAccount answers with status 403, as for an account without credit.
-func LockedAccount() Fault {
-	return Fault{exchange: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) { lockedAccount().write(w) }}
-}
-
-func lockedAccount() answer {
-	return answer{
-		status: http.StatusForbidden,
-		body:   mustJSON(map[string]string{"detail": "User is locked. Reason: Exhausted balance. Top up your balance."}),
-	}
-}
-
-// SlowBody sends the header of the answer at once and its body after d.
-func SlowBody(d time.Duration) Fault {
-	return replay(func(w http.ResponseWriter, r *http.Request, body []byte) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-time.After(d):
-			_, _ = w.Write(body)
-		case <-r.Context().Done():
-		}
-	})
-}
-
-// TruncatedBody does what is asked and sends half of the answer.
-func TruncatedBody() Fault {
-	return replay(func(w http.ResponseWriter, _ *http.Request, body []byte) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body[:len(body)/2])
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	})
-}
-
-// replay does what is asked and hands the answer's body to f.
-func replay(f func(w http.ResponseWriter, r *http.Request, body []byte)) Fault {
-	return Fault{exchange: func(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter)) {
-		recorder := httptest.NewRecorder()
-		next(recorder)
-		maps.Copy(w.Header(), recorder.Header())
-		f(&headed{w, recorder.Code}, r, bytes.Clone(recorder.Body.Bytes()))
-	}}
-}
-
-// headed writes the header with its status before anything else.
-type headed struct {
-	http.ResponseWriter
-	status int
-}
-
-func (h *headed) head() {
-	if h.status != 0 {
-		h.WriteHeader(h.status)
-		h.status = 0
-	}
-}
-
-func (h *headed) Write(p []byte) (int, error) {
-	h.head()
-	return h.ResponseWriter.Write(p)
-}
-
-// FlushError implements what http.ResponseController looks for.
-func (h *headed) FlushError() error {
-	h.head()
-	return http.NewResponseController(h.ResponseWriter).Flush()
-}
-
-// LateFailure accepts the request and lets the model fail with the given
-// status, error type and message. It is billed if the status is below 500.
-func LateFailure(status int, errorType, message string) Fault {
-	return Fault{effect: func(e *effects) {
-		a := answer{
-			status: status, header: map[string]string{"X-Fal-Billable-Units": "0"},
-			body: mustJSON(map[string]any{"detail": []problem{{Loc: []any{"body"}, Msg: message, Type: errorType}}}),
-		}
-		if status < 500 {
-			a.header["X-Fal-Billable-Units"] = "1"
-		}
-		e.failure = &a
-	}}
-}
-
-// NSFW lets the safety checker flag every picture, and blacks them out.
-func NSFW() Fault { return Fault{effect: func(e *effects) { e.nsfw = true }} }
-
-// WrongSize makes pictures of another size than was asked for; the bill is as
-// for what was asked.
-func WrongSize(width, height int) Fault {
-	return Fault{effect: func(e *effects) { e.width, e.height = width, height }}
-}
-
-// NullFields sets every field of the result that may be missing to null.
-func NullFields() Fault { return Fault{effect: func(e *effects) { e.nulls = true }} }
-
-// UnknownFields adds fields to the result that no client knows.
-func UnknownFields() Fault { return Fault{effect: func(e *effects) { e.extras = true }} }
-
-// UnknownStatus reports a status that no client knows, once while the job is
-// running.
-func UnknownStatus(status string) Fault {
-	return Fault{effect: func(e *effects) { e.oddStatus = status }}
-}
-
-// SilentStream lets the job's status streams say nothing, not even that they
-// are alive.
-func SilentStream() Fault { return Fault{effect: func(e *effects) { e.silent = true }} }
-
-// DroppedStream breaks the job's status streams off after the first status.
-func DroppedStream() Fault { return Fault{effect: func(e *effects) { e.dropped = true }} }
-
-// LockedPolls lets the next so many polls of the job find the account locked,
-// while the job goes on.
-func LockedPolls(polls int) Fault { return Fault{effect: func(e *effects) { e.locked = polls }} }

@@ -2,6 +2,7 @@ package faltest
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 )
 
@@ -19,7 +20,7 @@ type Ledger struct {
 	Platform    int // questions to the platform API
 
 	// Bills is what each request was billed, by request id, in the order in
-	// which the work was done.
+	// which the work was done. A server keeps the latest 50,000.
 	Bills []Bill
 }
 
@@ -35,16 +36,18 @@ type Bill struct {
 	Query map[string][]string
 }
 
-func newLedger() Ledger { return Ledger{} }
+const billsKept = 50_000
 
 // Ledger returns what was counted so far.
 func (s *Server) Ledger() Ledger {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.ledger
-	l.Bills = slices.Clone(l.Bills)
-	for i := range l.Bills {
-		l.Bills[i].Tags = maps.Clone(l.Bills[i].Tags)
+	bills := s.bills[max(0, len(s.bills)-billsKept):]
+	l.Bills = make([]Bill, len(bills))
+	for i, b := range bills {
+		l.Bills[i] = *b
+		l.Bills[i].Tags = maps.Clone(b.Tags)
 	}
 	return l
 }
@@ -54,4 +57,19 @@ func (s *Server) count(f func(*Ledger)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.ledger)
+}
+
+// bill writes down what a request is billed. The lock is held.
+func (s *Server) bill(id, endpoint string, a answer, r *http.Request, p params) *Bill {
+	header := r.Header.Clone()
+	header.Del("Authorization")
+	b := &Bill{
+		RequestID: id, Endpoint: endpoint, Units: a.header["X-Fal-Billable-Units"],
+		Tags: p.tags, Header: header, Query: r.URL.Query(),
+	}
+	s.bills = append(s.bills, b)
+	if len(s.bills) == 2*billsKept {
+		s.bills = slices.Clone(s.bills[billsKept:]) // not each time, which would cost as much as is kept
+	}
+	return b
 }

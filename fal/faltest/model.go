@@ -1,6 +1,7 @@
 package faltest
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"encoding/base64"
@@ -10,9 +11,14 @@ import (
 	_ "image/gif"  // for the size of pictures sent along
 	_ "image/jpeg" // likewise
 	_ "image/png"  // likewise
+	"io"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"mime"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,53 +35,105 @@ func known(id string) bool {
 }
 
 // perform does what a model would do with a request: it checks it, makes what
-// was asked for, and bills it.
-func (s *Server) perform(id string, header http.Header, body []byte, requestID string, e effects) answer {
+// was asked for, and bills it. Inline says that the result holds the pictures
+// themselves.
+func (s *Server) perform(id string, r *http.Request, body []byte, requestID string, e effects) (result answer, inline bool) {
+	if f := s.handler(id); f != nil {
+		if e.failure != nil {
+			return e.failed(), false
+		}
+		return e.changed(handled(f, r, body, requestID)), false
+	}
 	endpoint, ok := catalog.Lookup(id)
 	if !ok {
 		return answer{
 			status: http.StatusNotFound, header: map[string]string{"X-Fal-Billable-Units": "0"},
 			body: mustJSON(map[string]string{"detail": "Path /" + id + " not found"}),
-		}
+		}, false
 	}
 	in, problems := decodeInput(body)
-	if kind, _, _ := mime.ParseMediaType(cmp.Or(header.Get("Content-Type"), "application/json")); kind != "application/json" {
+	if kind, _, _ := mime.ParseMediaType(cmp.Or(r.Header.Get("Content-Type"), "application/json")); kind != "application/json" {
 		// What is said to be something else is not read as JSON (unconfirmed).
 		problems = []problem{{Loc: []any{"body"}, Msg: "Input should be a valid dictionary", Type: "model_attributes_type"}}
 	}
 	if problems == nil {
-		c := checker{s: s}
+		c := checker{s: s, endpoint: endpoint}
 		c.object([]any{"body"}, endpoint.Fields, in)
 		problems = c.problems
 	}
 	if len(problems) > 0 {
-		return invalid(problems)
+		return invalid(problems), false
 	}
 	if e.failure != nil {
-		return *e.failure
+		return e.failed(), false
 	}
-	m := &model{s: s, endpoint: endpoint, in: in, id: requestID, effects: e}
+	m := &model{s: s, origin: s.origin(r), endpoint: endpoint, in: in, id: requestID, effects: e}
 	m.read()
-	result := m.result()
-	if e.extras {
-		result["brand_new_field"] = map[string]any{"deep": []int{1, 2}}
+	out := m.result()
+	for _, change := range e.changes {
+		change(out)
 	}
 	return answer{
 		status: http.StatusOK,
 		header: map[string]string{"X-Fal-Billable-Units": units(endpoint, m.work)},
-		body:   mustJSON(result),
+		body:   mustJSON(out),
+	}, m.inline
+}
+
+// failed returns a copy of the failure, whose header becomes the job's own.
+func (e *effects) failed() answer {
+	a := *e.failure
+	a.header = maps.Clone(a.header)
+	return a
+}
+
+// changed changes a result that was made elsewhere, if it is an object.
+func (e *effects) changed(a answer) answer {
+	if len(e.changes) == 0 {
+		return a
 	}
+	if result, problems := decodeInput(a.body); problems == nil {
+		for _, change := range e.changes {
+			change(result)
+		}
+		a.body = mustJSON(result)
+	}
+	return a
+}
+
+// handled lets a function of the user's make the result.
+func handled(f http.HandlerFunc, r *http.Request, body []byte, requestID string) answer {
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Header.Del("Authorization")
+	r.Header.Set("X-Fal-Request-Id", requestID)
+	recorder := httptest.NewRecorder()
+	f(recorder, r)
+	a := answer{status: recorder.Code, header: make(map[string]string), body: recorder.Body.Bytes()}
+	for name := range recorder.Header() {
+		a.header[name] = recorder.Header().Get(name)
+	}
+	if a.header["X-Fal-Billable-Units"] == "" {
+		a.header["X-Fal-Billable-Units"] = "1"
+		if a.status >= 400 {
+			a.header["X-Fal-Billable-Units"] = "0"
+		}
+	}
+	return a
 }
 
 // model is one request being worked on.
 type model struct {
 	s        *Server
+	origin   string // where the files of the result are
 	endpoint *catalog.Endpoint
 	in       map[string]any
 	id       string
 	effects  effects
 
 	work   work
+	width  int // of each picture
+	height int
 	seed   uint64
 	prompt string
 	format string // "png", "jpeg" or "webp"
@@ -105,6 +163,18 @@ func (m *model) integer(name string, fallback int) int {
 	return fallback
 }
 
+// factor returns a number in thousandths.
+func (m *model) factor(name string) int64 {
+	switch v := m.value(name).(type) {
+	case json.Number:
+		f, _ := v.Float64() // checked before
+		return int64(math.Round(f * 1000))
+	case float64:
+		return int64(math.Round(v * 1000))
+	}
+	return 1000
+}
+
 func (m *model) text(name string) string {
 	text, _ := m.value(name).(string)
 	return text
@@ -123,19 +193,25 @@ func (m *model) read() {
 		m.seed = rand.Uint64N(uint64(*f.Max))
 	}
 	if literal, ok := m.in["seed"].(json.Number); ok {
-		m.seed, _ = strconv.ParseUint(literal.String(), 10, 64) // checked before
+		m.seed, _ = wholeNumber(literal) // checked before
 	}
-	m.work.outputs = m.integer("num_images", 1)
+	m.work.outputs = int64(m.integer("num_images", 1))
 	if m.endpoint.Output == "layers" {
-		m.work.outputs = m.integer("num_layers", 4)
+		m.work.outputs = int64(m.integer("num_layers", 4))
 	}
-	m.work.steps = m.integer("num_inference_steps", 0)
 	if m.endpoint.Task == "train" {
-		m.work.steps = m.integer("steps", m.integer("iter_multiplier", 1)*1000)
+		m.work.steps = int64(m.integer("steps", m.integer("iter_multiplier", 1)*1000))
+		m.work.references = m.references()
 	}
-	m.work.seconds = m.s.runTime.Seconds()
+	m.work.seconds = m.s.runTime
 	m.work.inputs = m.inputs()
-	m.work.width, m.work.height = m.size()
+	m.width, m.height = m.size()
+	m.work.area = int64(m.width) * int64(m.height)
+	if m.endpoint.Output == "upscaled" && len(m.work.inputs) > 0 {
+		// The area is not that of the picture, whose sides are whole.
+		in, factor := m.work.inputs[0], m.factor("upscale_factor")
+		m.work.area = (int64(in[0])*int64(in[1])*factor*factor + 999_999) / 1_000_000
+	}
 }
 
 // inputs returns the sizes of the pictures that came with the request.
@@ -159,16 +235,63 @@ func (m *model) inputs() [][2]int {
 	return sizes
 }
 
+// references returns how many reference pictures the pairs of a training set
+// have at most: NAME_start.png, NAME_start2.png and so on in the archive. It
+// is 1 where the archive is not here to be looked into.
+func (m *model) references() int64 {
+	most := 1
+	for i := range m.endpoint.Fields {
+		f := &m.endpoint.Fields[i]
+		u, ok := m.in[f.Name].(string)
+		if !ok || !isArchive(f) {
+			continue
+		}
+		content, here := m.s.fetch(u)
+		if !here {
+			continue
+		}
+		archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			continue
+		}
+		starts := make(map[string]int)
+		for _, entry := range archive.File {
+			if name, _, ok := strings.Cut(entry.Name, "_start"); ok {
+				starts[name]++
+				most = max(most, starts[name])
+			}
+		}
+	}
+	return int64(most)
+}
+
+// fetch returns the content of a URL that this server knows without fetching
+// anything: a data URL, or the address of an upload.
+func (s *Server) fetch(u string) (content []byte, here bool) {
+	if kind, data, ok := strings.Cut(u, ","); ok && strings.HasPrefix(kind, "data:") {
+		if !strings.HasSuffix(kind, ";base64") {
+			text, err := url.PathUnescape(data)
+			return []byte(text), err == nil
+		}
+		content, err := base64.StdEncoding.DecodeString(data)
+		if err != nil {
+			content, _ = base64.RawStdEncoding.DecodeString(data) // as much as there is
+		}
+		return content, true
+	}
+	if f, _ := s.stored(u); f != nil && f.draw == nil {
+		return f.uploaded, true
+	}
+	return nil, false
+}
+
 // dimensions returns the size of a picture by its URL. This server fetches
 // nothing: what is elsewhere is taken to be 1024 by 1024.
 func (s *Server) dimensions(u string) [2]int {
-	content, here, _ := s.stored(u)
-	if data, ok := strings.CutPrefix(u, "data:"); ok {
-		_, text, _ := strings.Cut(data, ",")
-		content, _ = base64.StdEncoding.DecodeString(text)
-		here = true
+	if f, _ := s.stored(u); f != nil && f.width > 0 {
+		return [2]int{f.width, f.height} // without drawing it
 	}
-	if here {
+	if content, here := s.fetch(u); here {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 			return [2]int{c.Width, c.Height}
 		}
@@ -205,18 +328,35 @@ func (m *model) size() (width, height int) {
 			return w, h
 		}
 	}
-	if n := len(m.work.inputs); n > 0 {
-		p := m.work.inputs[0]
-		if m.endpoint.Limits.Output.Match == "last" {
-			p = m.work.inputs[n-1]
-		}
-		if m.endpoint.Output == "upscaled" {
-			factor := max(m.integer("upscale_factor", 2), 1)
-			p[0], p[1] = p[0]*factor, p[1]*factor
-		}
-		return min(p[0], maxSide), min(p[1], maxSide)
+	n := len(m.work.inputs)
+	if n == 0 {
+		return 1024, 1024
 	}
-	return 1024, 1024
+	p := m.work.inputs[0]
+	if m.endpoint.Limits.Output.Match == "last" {
+		p = m.work.inputs[n-1]
+	}
+	if m.endpoint.Output == "upscaled" {
+		factor := int(m.factor("upscale_factor"))
+		p[0], p[1] = max(1, p[0]*factor/1000), max(1, p[1]*factor/1000)
+	}
+	limit := m.endpoint.Limits.Output
+	return within(p[0], p[1], limit.MinPixels, limit.MaxPixels)
+}
+
+// within returns a size of the same shape whose area is within bounds; 0 is no
+// bound.
+func within(width, height, least, most int) (int, int) {
+	area := float64(width) * float64(height)
+	scale := 1.0
+	if most > 0 && area > float64(most) {
+		scale = math.Sqrt(float64(most) / area)
+		width, height = int(float64(width)*scale), int(float64(height)*scale)
+	} else if area < float64(least) {
+		scale = math.Sqrt(float64(least) / area)
+		width, height = int(math.Ceil(float64(width)*scale)), int(math.Ceil(float64(height)*scale))
+	}
+	return min(max(width, 1), maxSide), min(max(height, 1), maxSide)
 }
 
 // ratio returns a size of about one megapixel, with sides that are multiples
@@ -229,7 +369,7 @@ func ratio(text string) (width, height int, ok bool) {
 		return 0, 0, false
 	}
 	side := 32
-	for (side+32)*(side+32)*y <= megapixel*x {
+	for (side+32)*(side+32)*y <= int(megapixel)*x {
 		side += 32
 	}
 	return side, max(32, (side*y/x+16)/32*32), true
@@ -255,9 +395,9 @@ func (m *model) result() map[string]any {
 		case "caption":
 			result["caption"] = "SIMULATED"
 		case "timings":
-			result["timings"] = map[string]any{"inference": m.work.seconds}
+			result["timings"] = map[string]any{"inference": m.work.seconds.Seconds()}
 		case "has_nsfw_concepts":
-			flags := make([]bool, m.work.outputs)
+			flags := make([]any, m.work.outputs)
 			for i := range flags {
 				flags[i] = m.effects.nsfw
 			}
@@ -275,14 +415,14 @@ func (m *model) result() map[string]any {
 // picture returns one picture of the result.
 func (m *model) picture(i int, kind string) map[string]any {
 	p := picture{
-		width: m.work.width, height: m.work.height, format: m.format, seed: m.seed + uint64(i),
+		width: m.width, height: m.height, format: m.format, seed: m.seed + uint64(i),
 		endpoint: m.endpoint.ID, prompt: m.prompt, black: m.effects.nsfw,
 	}
 	if m.effects.width > 0 {
 		p.width, p.height = m.effects.width, m.effects.height
 	}
 	if m.endpoint.Output == "layers" {
-		p.layer, p.layers = i+1, m.work.outputs
+		p.layer, p.layers = i+1, int(m.work.outputs)
 	}
 	contentType := "image/" + p.format
 	if kind == "Frame" { // raw bytes, which JSON has as base64
@@ -296,7 +436,7 @@ func (m *model) picture(i int, kind string) map[string]any {
 	if m.inline {
 		out["url"] = "data:" + contentType + ";base64," + base64.StdEncoding.EncodeToString(p.encode())
 	} else {
-		out["url"] = m.s.store(name, contentType, p.encode)
+		out["url"] = m.s.store(m.origin, name, &file{contentType: contentType, draw: p.encode, width: p.width, height: p.height})
 	}
 	if m.effects.nulls {
 		for key := range out {
@@ -319,7 +459,7 @@ func (m *model) trained(field string) map[string]any {
 		content = mustJSON(map[string]any{"simulated": true, "endpoint": m.endpoint.ID, "steps": m.work.steps})
 	}
 	return map[string]any{
-		"url":          m.s.store(m.id+"/"+name, contentType, func() []byte { return content }),
+		"url":          m.s.store(m.origin, m.id+"/"+name, &file{contentType: contentType, draw: func() []byte { return content }}),
 		"content_type": contentType, "file_name": name, "file_size": len(content),
 	}
 }

@@ -11,8 +11,9 @@ import (
 // params is what a request says beside its body.
 type params struct {
 	startTimeout time.Duration
-	priority     string
 	maxQueue     int
+	webhook      string
+	stored       bool // fal keeps input and output
 	tags         map[string]string
 }
 
@@ -22,10 +23,8 @@ func parseParams(r *http.Request) (p params, bad *answer) {
 		a := failure(http.StatusBadRequest, "bad_request", detail)
 		return p, &a
 	}
-	p.priority = "normal"
-	if r.Header.Get("X-Fal-Queue-Priority") == "low" {
-		p.priority = "low" // other values are ignored
-	}
+	p.webhook = r.URL.Query().Get("fal_webhook")
+	p.stored = r.Header.Get("X-Fal-Store-IO") != "0"
 	timeout := r.Header.Get("X-Fal-Request-Start-Timeout")
 	if timeout == "" {
 		timeout = r.Header.Get("X-Fal-Request-Timeout") // its older name

@@ -3,6 +3,7 @@ package faltest
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -14,11 +15,15 @@ type price struct {
 	Currency  string      `json:"currency"`
 }
 
+var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+
 // SetPrice sets what the platform's pricing API says of an endpoint: a decimal
 // of US dollars, such as "0.03", and what it buys, such as "megapixels". It
 // says nothing of endpoints that were not set. What requests are billed does
-// not change.
+// not change. It panics if the price is no such decimal or a name is empty.
 func (s *Server) SetPrice(endpoint, unitPrice, unit string) {
+	must(endpoint != "" && unit != "", "SetPrice(%q, %q, %q): endpoint and unit must not be empty", endpoint, unitPrice, unit)
+	must(decimal.MatchString(unitPrice), "SetPrice(%q, %q, %q): the price must be a decimal number of US dollars, such as \"0.03\"", endpoint, unitPrice, unit)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.prices[endpoint] = price{endpoint, json.Number(unitPrice), unit, "USD"}

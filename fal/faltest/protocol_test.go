@@ -293,7 +293,12 @@ func TestNamedFaults(t *testing.T) {
 		"lost-answer": "no answer", "reset": "no answer", "server-error": "500", "error-page": "502, a page", "too-many": "429",
 		"slow-body": "200", "truncated-body": "200, cut off", "locked": "403", "late-failure": "500", "content-policy": "422",
 	}
-	for _, name := range []string{"nsfw", "wrong-size", "null-fields", "unknown-fields", "unknown-status", "silent-stream", "dropped-stream"} {
+	want["cut-chunked"], want["unavailable"], want["unavailable-done"] = "200, cut off", "503, a page", "503, a page"
+	want["html"], want["too-many-for-day"] = "200, a page", "429"
+	for _, name := range []string{
+		"heartbeats-alone", "cut-closed", "detail-body", "empty-body", "fewer-pictures", "no-pictures", "no-url", "text-seed",
+		"nsfw", "wrong-size", "null-fields", "unknown-fields", "unknown-status", "silent-stream", "dropped-stream",
+	} {
 		want[name] = "200"
 	}
 	if diff := cmp.Diff(want, maps.Clone(outcomes)); diff != "" {

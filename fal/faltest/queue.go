@@ -9,36 +9,6 @@ import (
 	"time"
 )
 
-// job is a request in the queue. Where it stands follows from the clock; no
-// goroutine works on it.
-type job struct {
-	id       string
-	app      string // owner and alias
-	endpoint string
-	priority string
-	begins   time.Time // leaves the queue
-	ends     time.Time
-	result   answer
-	seconds  float64 // inference time
-	odd      string  // a status that no client knows, given once
-	silent   bool    // its streams say nothing
-	dropped  bool    // its streams break off
-	locked   int     // so many polls are refused
-	// cancelled is set when the job was cancelled before its end.
-	cancelled bool
-}
-
-// state returns where the job stands, and when that changes.
-func (j *job) state(now time.Time) (state string, until time.Time) {
-	switch {
-	case j.cancelled || !now.Before(j.ends):
-		return "COMPLETED", time.Time{}
-	case now.Before(j.begins):
-		return "IN_QUEUE", j.begins
-	}
-	return "IN_PROGRESS", j.ends
-}
-
 const maxRequestBody = 64 << 20
 
 // serveQueue serves queue.fal.run.
@@ -50,7 +20,7 @@ func (s *Server) serveQueue(w http.ResponseWriter, r *http.Request, path string)
 	}
 	id, action, _ := strings.Cut(rest, "/")
 	s.mu.Lock()
-	j := s.jobs[id]
+	j := s.jobs.get(id, s.now())
 	s.mu.Unlock()
 	if j != nil && app != j.app {
 		// The URLs of a job have owner and alias alone.
@@ -105,12 +75,12 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, path string) {
 			bad.write(w)
 			return
 		}
-		if s.queueLength() > params.maxQueue && params.maxQueue > 0 {
+		if params.maxQueue > 0 && s.queueLength() > params.maxQueue {
 			failure(http.StatusTooManyRequests, "queue_limit_exceeded", "The queue is longer than fal_max_queue_length").write(w) // the body is unconfirmed
 			return
 		}
 		j := s.accept(path, body, r, params)
-		base := s.host("queue.fal.run") + "/" + j.app + "/requests/" + j.id
+		base := s.addressOf(r, j)
 		w.Header().Set("X-Fal-Request-Id", j.id)
 		writeJSON(w, http.StatusOK, map[string]any{
 			"status": "IN_QUEUE", "request_id": j.id, "gateway_request_id": j.id, "queue_position": 0,
@@ -119,52 +89,44 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, path string) {
 	})
 }
 
+// addressOf returns the URL of a job.
+func (s *Server) addressOf(r *http.Request, j *job) string {
+	return s.origin(r) + "/queue.fal.run/" + j.app + "/requests/" + j.id
+}
+
 func (s *Server) queueLength() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, now := 0, time.Now()
-	for _, j := range s.jobs {
-		if state, _ := j.state(now); state == "IN_QUEUE" {
-			n++
-		}
-	}
-	return n
+	return s.jobs.queued(s.now())
 }
 
 // accept makes the job. What it will answer is decided at once.
 func (s *Server) accept(path string, body []byte, r *http.Request, p params) *job {
-	now := time.Now()
+	now := s.now()
 	j := &job{
-		id: s.newID(), app: appOf(path), endpoint: path, priority: p.priority,
+		id: s.newID(), app: appOf(path), endpoint: path, changed: make(chan struct{}),
 		begins: now.Add(s.queueTime), ends: now.Add(s.queueTime + s.runTime), seconds: s.runTime.Seconds(),
 	}
-	effects := s.effects(r, OpSubmit, path)
-	j.odd, j.silent, j.dropped, j.locked = effects.oddStatus, effects.silent, effects.dropped, effects.locked
+	j.effects = s.effects(r, OpSubmit, path)
+	inline := false
 	if p.startTimeout > 0 && p.startTimeout < s.queueTime {
 		j.begins = now.Add(p.startTimeout)
 		j.ends = j.begins
 		j.result = failure(http.StatusGatewayTimeout, "request_timeout", "Request timed out before it was started")
 		j.result.header["X-Fal-Request-Timeout-Type"] = "user"
 	} else {
-		j.result = s.perform(path, r.Header, body, j.id, effects)
+		j.result, inline = s.perform(path, r, body, j.id, j.effects)
 	}
 	j.result.header["X-Fal-Request-Id"] = j.id
+	if p.webhook != "" {
+		s.doubt("%s: fal_webhook is set: this server does not call webhooks yet", path)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.jobs[j.id] = j
+	s.jobs.add(j, p.stored && !inline, now)
 	s.ledger.Submissions++
-	s.bill(j.id, path, j.result, r, p)
+	j.bill = s.bill(j.id, path, j.result, r, p)
 	return j
-}
-
-// bill writes down what a request is billed.
-func (s *Server) bill(id, endpoint string, a answer, r *http.Request, p params) {
-	header := r.Header.Clone()
-	header.Del("Authorization")
-	s.ledger.Bills = append(s.ledger.Bills, Bill{
-		RequestID: id, Endpoint: endpoint, Units: a.header["X-Fal-Billable-Units"],
-		Tags: p.tags, Header: header, Query: r.URL.Query(),
-	})
 }
 
 // newID returns a request id in the form that fal's have.
@@ -172,8 +134,11 @@ func (s *Server) newID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serial++
-	return fmt.Sprintf("%08x-fa1e-4000-8000-%012d", s.run, s.serial)
+	return fmt.Sprintf("%s-4000-8000-%012d", s.idPrefix(), s.serial)
 }
+
+// idPrefix returns what the ids of this server begin with.
+func (s *Server) idPrefix() string { return fmt.Sprintf("%08x-fa1e", s.run) }
 
 // appOf returns the part of an endpoint that the URLs of its jobs have.
 func appOf(path string) string {
@@ -186,12 +151,12 @@ func appOf(path string) string {
 }
 
 // statusOf returns the body and HTTP status of a status answer.
-func (s *Server) statusOf(j *job, logs bool) (body map[string]any, httpStatus int, until time.Time) {
+func (s *Server) statusOf(r *http.Request, j *job, logs bool) (body map[string]any, httpStatus int, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	state, until := j.state(now)
-	base := s.host("queue.fal.run") + "/" + j.app + "/requests/" + j.id
+	base := s.addressOf(r, j)
 	body = map[string]any{
 		"status": state, "request_id": j.id, "response_url": base, "status_url": base + "/status", "cancel_url": base + "/cancel", "logs": nil,
 	}
@@ -200,15 +165,17 @@ func (s *Server) statusOf(j *job, logs bool) (body map[string]any, httpStatus in
 		// One job ahead for each second to wait, so that it can be seen moving.
 		body["queue_position"] = int(until.Sub(now) / time.Second)
 	case "IN_PROGRESS":
-		if j.odd != "" {
-			body["status"] = j.odd
-			j.odd = ""
+		if j.effects.oddStatus != "" {
+			body["status"] = j.effects.oddStatus
+			j.effects.oddStatus = ""
 		}
 	case "COMPLETED":
 		body["metrics"] = map[string]any{"inference_time": j.seconds}
 		if j.result.status >= 400 {
 			body["error"] = "Invalid status code: " + strconv.Itoa(j.result.status)
-			body["error_type"] = j.result.header["X-Fal-Error-Type"]
+			if kind := j.result.header["X-Fal-Error-Type"]; kind != "" {
+				body["error_type"] = kind
+			}
 		}
 	}
 	if logs {
@@ -234,31 +201,43 @@ func (s *Server) logsOf(j *job, now time.Time) []any {
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request, j *job) {
 	s.mu.Lock()
-	locked := j.locked > 0
-	j.locked -= min(j.locked, 1)
+	locked := j.effects.locked > 0
+	j.effects.locked -= min(j.effects.locked, 1)
 	s.mu.Unlock()
 	if locked {
 		lockedAccount().write(w)
 		return
 	}
-	logs := r.URL.Query().Get("logs")
-	body, status, _ := s.statusOf(j, logs == "1" || logs == "true")
+	body, status, _ := s.statusOf(r, j, wantsLogs(r))
 	w.Header().Set("X-Fal-Request-Id", j.id)
 	writeJSON(w, status, body)
 }
 
+func wantsLogs(r *http.Request) bool {
+	logs := r.URL.Query().Get("logs")
+	return logs == "1" || logs == "true"
+}
+
 // statusStream sends the status at each change, and comments in between.
 func (s *Server) statusStream(w http.ResponseWriter, r *http.Request, j *job) {
-	logs := r.URL.Query().Get("logs") == "1"
 	flush := startEvents(w)
-	if j.silent {
+	if j.effects.silent {
 		flush()
-		s.wait(r, time.Hour)
+		s.wait(r, time.Hour, nil)
 		return
+	}
+	alive := func() {
+		_, _ = io.WriteString(w, ": keep-alive\n\n")
+		flush()
+	}
+	for j.effects.heartbeats {
+		if alive(); !s.wait(r, s.keepAlive, nil) {
+			return
+		}
 	}
 	sent := 0
 	for {
-		body, _, until := s.statusOf(j, logs)
+		body, _, until := s.statusOf(r, j, wantsLogs(r))
 		if all, ok := body["logs"].([]any); ok {
 			body["logs"] = all[min(sent, len(all)):] // streams send what is new
 			sent = len(all)
@@ -268,25 +247,25 @@ func (s *Server) statusStream(w http.ResponseWriter, r *http.Request, j *job) {
 		if body["status"] == "COMPLETED" {
 			return
 		}
-		if j.dropped {
+		if j.effects.dropped {
 			panic(http.ErrAbortHandler)
 		}
-		for time.Now().Before(until) {
-			if !s.wait(r, min(time.Until(until), s.keepAlive)) {
+		for s.lasts(j, until) {
+			if !s.wait(r, min(until.Sub(s.now()), s.keepAlive), j.changed) {
 				return
 			}
-			if time.Now().Before(until) {
-				_, _ = io.WriteString(w, ": keep-alive\n\n")
-				flush()
-			}
-			s.mu.Lock()
-			cancelled := j.cancelled
-			s.mu.Unlock()
-			if cancelled {
-				break
+			if s.lasts(j, until) {
+				alive()
 			}
 		}
 	}
+}
+
+// lasts reports whether the job stands where it stands until the given time.
+func (s *Server) lasts(j *job, until time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !j.cancelled && s.now().Before(until)
 }
 
 func startEvents(w http.ResponseWriter) (flush func()) {
@@ -298,7 +277,7 @@ func startEvents(w http.ResponseWriter) (flush func()) {
 
 func (s *Server) result(w http.ResponseWriter, j *job) {
 	s.mu.Lock()
-	state, _ := j.state(time.Now())
+	state, _ := j.state(s.now())
 	result := j.result
 	s.mu.Unlock()
 	if state != "COMPLETED" {
@@ -310,16 +289,13 @@ func (s *Server) result(w http.ResponseWriter, j *job) {
 
 func (s *Server) cancel(w http.ResponseWriter, j *job) {
 	s.mu.Lock()
-	state, _ := j.state(time.Now())
+	state, _ := j.state(s.now())
 	if state != "COMPLETED" {
 		j.cancelled = true
+		close(j.changed)
 		j.result = failure(499, "client_cancelled", "Request was cancelled")
 		j.result.header["X-Fal-Request-Id"] = j.id
-		for i := range s.ledger.Bills {
-			if s.ledger.Bills[i].RequestID == j.id {
-				s.ledger.Bills[i].Units = "0"
-			}
-		}
+		j.bill.Units = "0"
 	}
 	s.mu.Unlock()
 	switch state {

@@ -1,19 +1,3 @@
-// Package faltest is a local fal, for tests and for trying everything without
-// an API key. It speaks fal's queue, direct calls, streams and storage over
-// HTTP on a loopback address, checks requests as strictly as the service
-// does, draws real pictures, counts what it would bill, and fails on request.
-//
-//	func TestMug(t *testing.T) {
-//		srv := faltest.NewServer(t)
-//		out, err := fal.Subscribe(t.Context(), srv.Client(), flux.Schnell{Prompt: "a mug"})
-//		...
-//	}
-//
-// All of fal's hosts are served by one address, each below a path of its own
-// name: https://queue.fal.run/x is at URL()+"/queue.fal.run/x".
-//
-// What the service does was read in fal's documentation and client sources,
-// not seen: see the comments marked unconfirmed.
 package faltest
 
 import (
@@ -23,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +26,8 @@ type Server struct {
 	queueTime time.Duration
 	runTime   time.Duration
 	keepAlive time.Duration
+	strict    bool
+	now       func() time.Time
 	base      string // the URL of the server
 	http      *http.Server
 	listener  net.Listener
@@ -47,42 +35,87 @@ type Server struct {
 	closeOnce sync.Once
 
 	mu         sync.Mutex
-	jobs       map[string]*job
-	files      map[string]*file
+	jobs       jobs
+	files      files
+	handlers   map[string]http.HandlerFunc
 	faults     []*rule
 	prices     map[string]price
 	ledger     Ledger
+	bills      []*Bill
 	violations []string
+	doubts     []string
 	serial     uint64
-	run        uint32  // begins every id, so that those of two servers differ
-	drawn      []*file // the latest pictures, which are kept
+	run        uint32 // begins every id, so that those of two servers differ
 }
 
 // Option sets up a server.
 type Option func(*Server)
 
-// QueueTime is how long jobs wait in the queue. The default is no time.
-func QueueTime(d time.Duration) Option { return func(s *Server) { s.queueTime = d } }
+// QueueTime is how long jobs wait in the queue. The default is no time. It
+// panics if d is negative.
+func QueueTime(d time.Duration) Option {
+	must(d >= 0, "QueueTime(%v): must not be negative", d)
+	return func(s *Server) { s.queueTime = d }
+}
 
-// RunTime is how long the model works on a request. The default is no time.
-func RunTime(d time.Duration) Option { return func(s *Server) { s.runTime = d } }
+// RunTime is how long the model works on a request. The default is no time. It
+// panics if d is negative.
+func RunTime(d time.Duration) Option {
+	must(d >= 0, "RunTime(%v): must not be negative", d)
+	return func(s *Server) { s.runTime = d }
+}
 
 // KeepAlive is the time between the comments that keep a status stream alive.
-// The default is 15 seconds, as fal's.
-func KeepAlive(d time.Duration) Option { return func(s *Server) { s.keepAlive = d } }
+// The default is 15 seconds, as fal's. It panics if d is not positive.
+func KeepAlive(d time.Duration) Option {
+	must(d > 0, "KeepAlive(%v): must be more than nothing", d)
+	return func(s *Server) { s.keepAlive = d }
+}
 
-// WithKey sets the API key that is accepted, "key_id:key_secret".
-func WithKey(key string) Option { return func(s *Server) { s.key = key } }
+// WithKey sets the API key that is accepted, "key_id:key_secret". It panics if
+// the key is of another form.
+func WithKey(key string) Option {
+	must(strings.Contains(key, ":") && strings.TrimSpace(key) == key, "WithKey: the key must be of the form key_id:key_secret")
+	return func(s *Server) { s.key = key }
+}
 
-// NewServer starts a server that closes when the test ends. The test fails if
-// by then a client has sent credentials where none belong.
+// Strict refuses fields that an endpoint does not have, with status 422 and
+// type extra_forbidden. The service passes them over, as a server does that is
+// not strict: it notes them in [Server.Doubts]. Servers of [NewServer] are
+// strict by default, those of [New] and [Start] are not.
+func Strict(on bool) Option { return func(s *Server) { s.strict = on } }
+
+// Clock is where the server takes the time from that decides where jobs stand
+// and how long results are kept. The default is [time.Now].
+func Clock(now func() time.Time) Option {
+	must(now != nil, "Clock: the function is nil")
+	return func(s *Server) { s.now = now }
+}
+
+// must fails at the caller of what was called wrongly.
+func must(ok bool, format string, args ...any) {
+	if !ok {
+		panic("faltest: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// NewServer starts a server that closes when the test ends. It is strict: what
+// the service would pass over in silence is refused, unless [Strict] says
+// otherwise. The test fails if by its end a client has sent credentials where
+// none belong, or if a fault that was injected never struck.
 func NewServer(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
-	s := New(opts...)
+	s := New(append([]Option{Strict(true)}, opts...)...)
 	tb.Cleanup(func() {
 		s.Close()
 		for _, v := range s.Violations() {
 			tb.Errorf("faltest: %s", v)
+		}
+		if tb.Failed() {
+			return // the test may have ended before the fault's turn came
+		}
+		for _, f := range s.idle() {
+			tb.Errorf("faltest: %s", f)
 		}
 	})
 	return s
@@ -98,16 +131,18 @@ func New(opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server on the given address.
+// Start starts a server on the given address, such as "127.0.0.1:8080". One
+// without a host, such as ":8080", listens on all addresses of the machine:
+// keep it from networks that you do not trust.
 func Start(address string, opts ...Option) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		key: Key, keepAlive: 15 * time.Second, base: "http://" + listener.Addr().String(),
-		listener: listener, stopped: make(chan struct{}), jobs: make(map[string]*job), files: make(map[string]*file), prices: make(map[string]price),
-		ledger: newLedger(), run: rand.Uint32(),
+		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr()),
+		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc), prices: make(map[string]price),
+		jobs: jobs{byID: make(map[string]*job)}, files: files{byName: make(map[string]*file)}, run: rand.Uint32(),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -120,7 +155,26 @@ func Start(address string, opts ...Option) (*Server, error) {
 	return s, nil
 }
 
-// URL returns the address of the server, such as "http://127.0.0.1:41234".
+// reachable returns host and port at which others reach a listener. One that
+// listens on all addresses has no host of its own.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	host := "localhost"
+	addrs, _ := net.InterfaceAddrs() // without any, localhost remains
+	for _, a := range addrs {
+		if network, ok := a.(*net.IPNet); ok && network.IP.To4() != nil && network.IP.IsGlobalUnicast() {
+			host = network.IP.String()
+			break
+		}
+	}
+	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+}
+
+// URL returns the address of the server, such as "http://127.0.0.1:41234". If
+// it listens on all addresses, this is one that other machines reach.
 func (s *Server) URL() string { return s.base }
 
 // Client returns a client that talks to this server and to nothing else.
@@ -129,11 +183,28 @@ func (s *Server) Client() *fal.Client {
 }
 
 // Hosts returns the hosts to set in a client of one's own.
-func (s *Server) Hosts() fal.Hosts {
-	return fal.Hosts{Run: s.host("fal.run"), Queue: s.host("queue.fal.run"), REST: s.host("rest.fal.ai"), Platform: s.host("api.fal.ai")}
+func (s *Server) Hosts() fal.Hosts { return HostsAt(s.base) }
+
+// HostsAt returns the hosts to set in a client of a server that runs at a URL,
+// such as "http://127.0.0.1:8080". It panics if the URL is not one of a host.
+func HostsAt(base string) fal.Hosts {
+	u, err := url.Parse(base)
+	must(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == "", "HostsAt(%q): must be a URL such as http://127.0.0.1:8080", base)
+	base = strings.TrimRight(base, "/")
+	return fal.Hosts{Run: base + "/fal.run", Queue: base + "/queue.fal.run", REST: base + "/rest.fal.ai", Platform: base + "/api.fal.ai"}
 }
 
-func (s *Server) host(name string) string { return s.base + "/" + name }
+// origin returns the URL at which the client reached this server, which is how
+// it will reach it again.
+func (s *Server) origin(r *http.Request) string {
+	switch {
+	case r.Host == "":
+		return s.base
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
 
 // Close ends the server and all its connections.
 func (s *Server) Close() {
@@ -149,18 +220,69 @@ func (s *Server) Close() {
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.violations...)
+	return slices.Clone(s.violations)
 }
 
 func (s *Server) violation(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.violations = append(s.violations, fmt.Sprintf(format, args...))
+	if len(s.violations) < mostRemarks {
+		s.violations = append(s.violations, fmt.Sprintf(format, args...))
+	}
+}
+
+// mostRemarks bounds what a server remembers to say.
+const mostRemarks = 1000
+
+// Doubts returns what was served but is doubtful, in order and each once: a
+// field that the endpoint does not have, a webhook that is not called.
+func (s *Server) Doubts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.doubts)
+}
+
+func (s *Server) doubt(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if len(s.doubts) < mostRemarks && !slices.Contains(s.doubts, text) {
+		s.doubts = append(s.doubts, text)
+	}
+}
+
+// Handle serves an endpoint with a function of your own: one that this package
+// does not know, or one that it does, instead of what it would do. The
+// function is called once for each request that is accepted, with its headers
+// and body, and writes what the model answers: status, headers and a JSON
+// body. The queue keeps that and hands it out as the result. X-Fal-Billable-Units
+// says what is billed; without it, one unit if the status is below 400 and
+// else none. Pictures are put where clients can fetch them by [Server.File].
+// Of the faults that strike work, [LateFailure] and [Changed] reach it. A nil
+// function ends it.
+func (s *Server) Handle(endpoint string, f http.HandlerFunc) {
+	must(strings.Contains(strings.Trim(endpoint, "/"), "/"), "Handle(%q): must be an endpoint id such as me/my-model", endpoint)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f == nil {
+		delete(s.handlers, endpoint)
+		return
+	}
+	s.handlers[endpoint] = f
+}
+
+func (s *Server) handler(endpoint string) http.HandlerFunc {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handlers[endpoint]
 }
 
 // ServeHTTP serves all of fal's hosts.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if s.misspelt(w, r) {
+		return
+	}
 	switch host {
 	case "fal.run":
 		s.authorized(w, r, func() { s.serveRun(w, r, path) })
@@ -190,8 +312,9 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, next func())
 	}
 }
 
-// wait waits, but no longer than the server and the client last.
-func (s *Server) wait(r *http.Request, d time.Duration) bool {
+// wait waits, but no longer than the server and the client last, and until
+// the job changes, if there is one.
+func (s *Server) wait(r *http.Request, d time.Duration, changed <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}
@@ -199,6 +322,8 @@ func (s *Server) wait(r *http.Request, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
+	case <-changed:
 		return true
 	case <-r.Context().Done():
 		return false

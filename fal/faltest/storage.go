@@ -5,63 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"path"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 )
-
-// file is a stored file. Pictures are drawn when they are asked for; only the
-// latest are kept, so that a server can make any number.
-type file struct {
-	contentType string
-	uploaded    []byte
-	draw        func() []byte // nil for what was uploaded
-	pending     bool          // named, but not uploaded yet
-
-	mu    sync.Mutex
-	drawn []byte
-}
-
-// picturesKept is how many pictures a server keeps.
-const picturesKept = 64
-
-// content returns the content of a file.
-func (s *Server) content(f *file) []byte {
-	if f.draw == nil {
-		return f.uploaded
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.drawn != nil {
-		return f.drawn
-	}
-	f.drawn = f.draw()
-	if old := s.keep(f); old != nil {
-		go old.drop() // it may be being drawn again
-	}
-	return f.drawn
-}
-
-// keep notes a drawn picture and returns the one that is to go.
-func (s *Server) keep(f *file) (old *file) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drawn = append(s.drawn, f)
-	if len(s.drawn) <= picturesKept {
-		return nil
-	}
-	old = s.drawn[0]
-	s.drawn = slices.Delete(s.drawn, 0, 1)
-	return old
-}
-
-func (f *file) drop() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.drawn = nil
-}
 
 // serveREST serves rest.fal.ai: the beginning of an upload.
 func (s *Server) serveREST(w http.ResponseWriter, r *http.Request, p string) {
@@ -83,12 +28,11 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request, p string) {
 			invalid([]problem{{Loc: []any{"body"}, Msg: "content_type and file_name are required", Type: "missing"}}).write(w)
 			return
 		}
-		name := "files/b/" + s.newID() + "/" + path.Base(ask.FileName)
+		name, address := s.newFile(s.origin(r), ask.FileName)
 		s.mu.Lock()
-		s.files[name] = &file{contentType: ask.ContentType, pending: true}
+		s.files.expect(name, ask.ContentType)
 		s.mu.Unlock()
-		u := s.host("v3.fal.media") + "/" + name
-		writeJSON(w, http.StatusOK, map[string]string{"upload_url": u + "?signature=faltest", "file_url": u})
+		writeJSON(w, http.StatusOK, map[string]string{"upload_url": address + "?signature=faltest", "file_url": address})
 	})
 }
 
@@ -100,7 +44,7 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, name string)
 		return
 	}
 	s.mu.Lock()
-	f := s.files[name]
+	f := s.files.byName[name]
 	s.mu.Unlock()
 	switch {
 	case f == nil:
@@ -121,7 +65,7 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request, name string)
 }
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, f *file) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestFile))
 	switch {
 	case err != nil:
 		writeDetail(w, http.StatusBadRequest, "The body could not be read")
@@ -133,34 +77,9 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, name string, f *fil
 		writeDetail(w, http.StatusLengthRequired, "Length Required")
 	default:
 		s.mu.Lock()
-		s.files[name] = &file{contentType: f.contentType, uploaded: body}
+		s.files.upload(name, f.contentType, body)
 		s.ledger.Uploads++
 		s.mu.Unlock()
 		w.WriteHeader(http.StatusOK)
 	}
-}
-
-// store keeps a file that is made when it is first asked for, and returns its
-// URL.
-func (s *Server) store(name, contentType string, content func() []byte) string {
-	name = "files/b/" + name
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.files[name] = &file{contentType: contentType, draw: content}
-	return s.host("v3.fal.media") + "/" + name
-}
-
-// stored returns the content of a URL on this server.
-func (s *Server) stored(u string) (content []byte, here, found bool) {
-	name, here := strings.CutPrefix(u, s.host("v3.fal.media")+"/")
-	if !here {
-		return nil, false, false
-	}
-	s.mu.Lock()
-	f := s.files[name]
-	s.mu.Unlock()
-	if f == nil || f.pending {
-		return nil, true, false
-	}
-	return s.content(f), true, true
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +37,7 @@ func decodeInput(body []byte) (map[string]any, []problem) {
 // checker collects everything that is wrong with an input.
 type checker struct {
 	s        *Server
+	endpoint *catalog.Endpoint
 	problems []problem
 }
 
@@ -42,8 +45,9 @@ func (c *checker) add(loc []any, kind, msg string, input any, ctx map[string]any
 	c.problems = append(c.problems, problem{Loc: slices.Clone(loc), Msg: msg, Type: kind, Input: input, Ctx: ctx})
 }
 
-// object checks the fields of an object. A field that the endpoint does not
-// have is refused: the service ignores most of them, which hides mistakes.
+// object checks the fields of an object, in the order of the catalogue. A
+// field that the endpoint does not have is passed over, as the service does,
+// and doubted; a strict server refuses it.
 func (c *checker) object(loc []any, fields []catalog.Field, in map[string]any) {
 	for i := range fields {
 		f := &fields[i]
@@ -57,11 +61,35 @@ func (c *checker) object(loc []any, fields []catalog.Field, in map[string]any) {
 			c.field(at, f, v)
 		}
 	}
-	for name, v := range in {
-		if !slices.ContainsFunc(fields, func(f catalog.Field) bool { return f.Name == name }) {
-			c.add(append(slices.Clone(loc), name), "extra_forbidden", "Extra inputs are not permitted", v, nil)
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		if slices.ContainsFunc(fields, func(f catalog.Field) bool { return f.Name == name }) {
+			continue
+		}
+		at := append(slices.Clone(loc), name)
+		if c.s.strict {
+			c.add(at, "extra_forbidden", "Extra inputs are not permitted", in[name], nil)
+		} else {
+			c.s.doubt("%s: the endpoint has no field %s: fal passes it over", c.endpoint.ID, dotted(at[1:]))
 		}
 	}
+}
+
+// dotted writes a location as people do: loras[0].path. Names are shortened:
+// they are the client's.
+func dotted(loc []any) string {
+	var b strings.Builder
+	for i, l := range loc {
+		switch l := l.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", l)
+		case string:
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(fmt.Sprintf("%.60s", l))
+		}
+	}
+	return b.String()
 }
 
 func (c *checker) field(loc []any, f *catalog.Field, v any) {
@@ -69,13 +97,13 @@ func (c *checker) field(loc []any, f *catalog.Field, v any) {
 	case catalog.String, catalog.Enum:
 		c.text(loc, f, v)
 	case catalog.File:
-		c.file(loc, v)
+		c.file(loc, f, v)
 	case catalog.Files:
 		if _, isText := v.(string); isText && f.OneOrMany {
-			c.file(loc, v)
+			c.file(loc, f, v)
 			return
 		}
-		c.items(loc, f, v, func(at []any, item any) { c.file(at, item) })
+		c.items(loc, f, v, func(at []any, item any) { c.file(at, f, item) })
 	case catalog.Integer:
 		c.number(loc, f, v, true)
 	case catalog.Number:
@@ -191,14 +219,32 @@ func (c *checker) number(loc []any, f *catalog.Field, v any, whole bool) {
 
 func (c *checker) seed(loc []any, f *catalog.Field, v any) {
 	literal, ok := v.(json.Number)
-	n, err := strconv.ParseUint(literal.String(), 10, 64)
-	if !ok || err != nil {
+	n, whole := wholeNumber(literal)
+	if !ok || !whole {
 		c.add(loc, "int_type", "Input should be a valid integer", v, nil)
 		return
 	}
 	if f.Max != nil && float64(n) > *f.Max {
 		c.add(loc, "less_than_equal", "Input should be less than or equal to "+strconv.FormatFloat(*f.Max, 'f', -1, 64), v, map[string]any{"le": *f.Max})
 	}
+}
+
+// wholeNumber reads a whole number of 64 bits, which may be written as 42.0 or
+// 42e0. One with a fraction of zeros is exact, one with an exponent as far as
+// a float64 is.
+func wholeNumber(literal json.Number) (n uint64, ok bool) {
+	text := literal.String()
+	if whole, fraction, ok := strings.Cut(text, "."); ok && strings.Trim(fraction, "0") == "" {
+		text = whole
+	}
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return n, true
+	}
+	f, err := literal.Float64()
+	if err != nil || f != math.Trunc(f) || f < 0 || f >= 1<<64 || !strings.ContainsAny(text, "eE") {
+		return 0, false
+	}
+	return uint64(f), true
 }
 
 // presets are the sizes that have names.
@@ -227,24 +273,54 @@ func (c *checker) size(loc []any, f *catalog.Field, v any) {
 }
 
 // file checks that a file can be fetched: it is a URL, and if it is one of
-// this server, the file is there.
-func (c *checker) file(loc []any, v any) {
+// this server, the file is there. Of what is here, the first bytes must be
+// those of a picture, or of an archive where one belongs.
+func (c *checker) file(loc []any, f *catalog.Field, v any) {
 	u, ok := v.(string)
 	if !ok {
 		c.add(loc, "string_type", "Input should be a valid string", v, nil)
 		return
 	}
-	if strings.HasPrefix(u, "data:") {
-		if !strings.Contains(u, ",") {
-			c.add(loc, "image_load_error", "Failed to load the file. Please ensure it is not corrupted.", u, nil)
+	scheme, _, _ := strings.Cut(u, ":")
+	if scheme != "data" && scheme != "https" && scheme != "http" || scheme == "data" && !strings.Contains(u, ",") {
+		c.undownloadable(loc, u)
+		return
+	}
+	if stored, here := c.s.stored(u); here && stored == nil {
+		c.undownloadable(loc, u)
+		return
+	}
+	content, here := c.s.fetch(u)
+	switch {
+	case !here:
+	case isArchive(f):
+		if !bytes.HasPrefix(content, []byte("PK")) {
+			c.add(loc, "invalid_archive", "Invalid archive. Please ensure it is a valid, uncorrupted archive file.", u, map[string]any{"supported_extensions": []string{".zip"}})
 		}
-		return
+	case isPictureField(f) && !isPicture(content):
+		c.add(loc, "image_load_error", "Failed to load the image. Please ensure the image file is not corrupted and is in a supported format.", u, nil)
 	}
-	if !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
-		c.add(loc, "file_download_error", "Failed to download the file. Please check if the URL is accessible.", u, nil)
-		return
+}
+
+func (c *checker) undownloadable(loc []any, u string) {
+	c.add(loc, "file_download_error", "Failed to download the file. Please check if the URL is accessible and try again.", u, nil)
+}
+
+// isArchive reports whether the field takes a training set.
+func isArchive(f *catalog.Field) bool { return strings.HasSuffix(f.Name, "_data_url") }
+
+func isPictureField(f *catalog.Field) bool {
+	return !isArchive(f) && (strings.Contains(f.Name, "image") || strings.Contains(f.Name, "mask"))
+}
+
+// isPicture reports whether the first bytes are those of a picture, in a
+// format that some model may read.
+func isPicture(content []byte) bool {
+	if strings.HasPrefix(http.DetectContentType(content), "image/") {
+		return true
 	}
-	if _, here, found := c.s.stored(u); here && !found {
-		c.add(loc, "file_download_error", "Failed to download the file. Please check if the URL is accessible.", u, nil)
+	if len(content) >= 12 && string(content[4:8]) == "ftyp" { // HEIC and AVIF
+		return slices.Contains([]string{"avif", "avis", "heic", "heix", "mif1", "msf1"}, string(content[8:12]))
 	}
+	return bytes.HasPrefix(content, []byte("II*\x00")) || bytes.HasPrefix(content, []byte("MM\x00*")) // TIFF
 }

@@ -154,7 +154,7 @@ func sampleNumber(f *catalog.Field) float64 {
 
 func sampleFile(f *catalog.Field, e *catalog.Endpoint, i int) fal.File {
 	if e != nil && e.Limits.Files[f.Name].DataURLOnly {
-		return fal.URL("data:image/jpeg;base64,AAAA")
+		return fal.URL("data:image/jpeg;base64,/9j/")
 	}
 	return fal.URL(fmt.Sprintf("https://example.com/%s/%d.png", f.Name, i+1))
 }

@@ -114,7 +114,7 @@ await check("upload of a Blob inside an input", async () => {
 
 await check("validation error", async () => {
   const error = await fails(fal.run("fal-ai/flux/schnell", { input: { prompt: "x", num_images: 9, nonsense: 1 } }), ValidationError, 422);
-  assert.equal(error.fieldErrors.length, 2);
+  assert.equal(error.fieldErrors.length, 1); // what the endpoint does not know is passed over
   assert.equal(error.getFieldErrors("num_images")[0].type, "less_than_equal");
 });
 
