@@ -12,15 +12,10 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/HugoSmits86/nativewebp"
-	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/gobold"
-	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/opentype"
-	"golang.org/x/image/math/fixed"
+
+	"github.com/falimage/falimage-go/internal/typeface"
 )
 
 // picture is a picture to be drawn: always the same for the same values.
@@ -147,18 +142,6 @@ func isqrt(n int) int {
 	return x
 }
 
-var fonts = sync.OnceValue(func() [2]*opentype.Font {
-	var f [2]*opentype.Font
-	for i, data := range [][]byte{goregular.TTF, gobold.TTF} {
-		parsed, err := opentype.Parse(data)
-		if err != nil {
-			panic("faltest: " + err.Error()) // the fonts are part of the program
-		}
-		f[i] = parsed
-	}
-	return f
-})
-
 // caption writes SIMULATED, the prompt, the endpoint and the seed on a band at
 // the foot of the picture, as far as there is room.
 func (p picture) caption(m *image.NRGBA) {
@@ -166,12 +149,10 @@ func (p picture) caption(m *image.NRGBA) {
 	if size < 5 {
 		return // nobody could read it
 	}
-	big, small := face(1, size*1.6), face(0, size)
-	defer big.Close()
-	defer small.Close()
+	big, small := typeface.New(true, size*1.6), typeface.New(false, size)
 	pad := int(size)
 	step := int(size * 1.3)
-	text := wrap(small, p.prompt, p.width-2*pad, max(1, (p.height/3-3*step)/step))
+	text := small.Wrap(p.prompt, p.width-2*pad, max(1, (p.height/3-3*step)/step))
 	foot := p.endpoint + "  seed " + strconv.FormatUint(p.seed, 10)
 	if p.layers > 0 {
 		foot += "  layer " + strconv.Itoa(p.layer) + " of " + strconv.Itoa(p.layers)
@@ -184,46 +165,13 @@ func (p picture) caption(m *image.NRGBA) {
 		draw.Draw(m, band, image.NewUniform(color.NRGBA{16, 18, 24, 255}), image.Point{}, draw.Src)
 	}
 	y := top + int(size*1.9)
-	write(m, big, pad, y, "SIMULATED", color.White)
+	big.Draw(m, pad, y, color.White, "SIMULATED")
 	for i, line := range text {
 		shade := color.Gray{230}
 		if i == len(text)-1 {
 			shade = color.Gray{160}
 		}
 		y += step
-		write(m, small, pad, y, line, shade)
+		small.Draw(m, pad, y, shade, line)
 	}
-}
-
-func face(weight int, size float64) font.Face {
-	f, err := opentype.NewFace(fonts()[weight], &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
-	if err != nil {
-		panic("faltest: " + err.Error()) // the options are valid
-	}
-	return f
-}
-
-func write(m draw.Image, f font.Face, x, y int, text string, c color.Color) {
-	d := font.Drawer{Dst: m, Src: image.NewUniform(c), Face: f, Dot: fixed.P(x, y)}
-	d.DrawString(text)
-}
-
-// wrap breaks text into lines of at most the given width; what does not fit
-// into the number of lines is left out.
-func wrap(f font.Face, text string, width, most int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		longer := strings.TrimSpace(line + " " + word)
-		if line != "" && font.MeasureString(f, longer).Ceil() > width {
-			lines = append(lines, line)
-			longer = word
-			if len(lines) == most {
-				lines[most-1] += " ..."
-				return lines
-			}
-		}
-		line = longer
-	}
-	return append(lines, line)
 }

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/vector"
+
+	"github.com/falimage/falimage-go/internal/typeface"
 )
 
 // ErrTooTall is in the error of [Sheet.WritePNG] for a sheet that would be
@@ -67,11 +69,7 @@ func (s *Sheet) WritePNG(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	f, err := newFonts()
-	if err != nil {
-		return fmt.Errorf("sheet: %w", err)
-	}
-	b := layOut(p, f)
+	b := layOut(p, newFaces())
 	if b.y > MaxPNGHeight {
 		return fmt.Errorf("sheet: %w (it has %d pixels, and %d are allowed)", ErrTooTall, b.y, MaxPNGHeight)
 	}
@@ -90,15 +88,31 @@ func (s *Sheet) WritePNG(w io.Writer) error {
 	return nil
 }
 
+// faces has a face for each kind of text.
+type faces struct {
+	title, heading, bold, body, small, badge *typeface.Face
+}
+
+func newFaces() *faces {
+	return &faces{
+		title:   typeface.New(true, 44),
+		heading: typeface.New(true, 30),
+		bold:    typeface.New(true, 23),
+		body:    typeface.New(false, 21),
+		small:   typeface.New(false, 18),
+		badge:   typeface.New(true, 17),
+	}
+}
+
 // board is where things go. Its height is known once everything was placed.
 type board struct {
-	f     *fonts
+	f     *faces
 	width int
 	y     int // where the next thing goes
 	ops   []func(*image.RGBA) error
 }
 
-func layOut(p *page, f *fonts) *board {
+func layOut(p *page, f *faces) *board {
 	n := minColumns
 	for _, s := range p.Sections {
 		n = max(n, s.Columns)
@@ -159,11 +173,11 @@ func (b *board) picture(r image.Rectangle, s *section, number int, e *entry) {
 		})
 	case e.Linked:
 		y := b.write(r.Min.X+pad, r.Min.Y+pad, r.Dx()-2*pad, b.f.bold, softColor, 1, "The picture is at")
-		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, max((r.Max.Y-pad-y-4)/b.f.small.line, 1), e.URL)
+		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, max((r.Max.Y-pad-y-4)/b.f.small.Line, 1), e.URL)
 	default:
 		y := b.write(r.Min.X+pad, r.Min.Y+pad, r.Dx()-2*pad, b.f.bold, softColor, 1, "No picture")
-		y = b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, errorColor, min(max((r.Max.Y-pad-y-4)/b.f.small.line, 1), 6), e.Error)
-		if left := (r.Max.Y - pad - y - 4) / b.f.small.line; left > 0 {
+		y = b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, errorColor, min(max((r.Max.Y-pad-y-4)/b.f.small.Line, 1), 6), e.Error)
+		if left := (r.Max.Y - pad - y - 4) / b.f.small.Line; left > 0 {
 			b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, left, e.URL)
 		}
 	}
@@ -223,7 +237,7 @@ func size(e *entry) string {
 func (b *board) badge(x, y int) int {
 	const height, tick = 30, 34
 	const text = "Picked"
-	width := tick + b.f.badge.width(text) + 14
+	width := tick + b.f.badge.Width(text) + 14
 	x -= width
 	r := image.Rect(x, y, x+width, y+height)
 	b.ops = append(b.ops, func(dst *image.RGBA) error {
@@ -233,22 +247,22 @@ func (b *board) badge(x, y int) int {
 		})
 		return nil
 	})
-	b.write(x+tick, y+(height-b.f.badge.line)/2+1, width, b.f.badge, whiteColor, 1, text)
+	b.write(x+tick, y+(height-b.f.badge.Line)/2+1, width, b.f.badge, whiteColor, 1, text)
 	return width
 }
 
 // write places text in lines of a width and returns where it ends.
-func (b *board) write(x, y, width int, t *typeface, c color.RGBA, lines int, text string) int {
+func (b *board) write(x, y, width int, t *typeface.Face, c color.RGBA, lines int, text string) int {
 	if text == "" {
 		return y
 	}
-	for _, line := range t.wrap(text, width, lines) {
-		baseline := y + t.ascent
+	for _, line := range t.Wrap(text, width, lines) {
+		baseline := y + t.Ascent
 		b.ops = append(b.ops, func(dst *image.RGBA) error {
-			t.draw(dst, x, baseline, c, line)
+			t.Draw(dst, x, baseline, c, line)
 			return nil
 		})
-		y += t.line
+		y += t.Line
 	}
 	return y
 }

@@ -1,9 +1,14 @@
-package sheet
+// Package typeface writes text into pictures with the Go fonts, for package
+// sheet and the local fal of package faltest. Letters that the fonts lack are
+// never drawn wrong: they become a box, or a note that counts them. It imports
+// nothing of this module, so that both may import it.
+package typeface
 
 import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"iter"
 	"slices"
 	"strings"
@@ -19,83 +24,61 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// parsed has the two fonts, which may be shared, unlike faces.
-var parsed = sync.OnceValues(func() ([2]*opentype.Font, error) {
-	regular, err := opentype.Parse(goregular.TTF)
-	if err != nil {
-		return [2]*opentype.Font{}, fmt.Errorf("the regular font: %w", err)
+// fonts are the regular and the bold font, which may be shared, unlike faces.
+var fonts = sync.OnceValue(func() (out [2]*opentype.Font) {
+	for i, data := range [][]byte{goregular.TTF, gobold.TTF} {
+		var err error
+		if out[i], err = opentype.Parse(data); err != nil {
+			panic("typeface: " + err.Error()) // the fonts are part of the program
+		}
 	}
-	bold, err := opentype.Parse(gobold.TTF)
-	if err != nil {
-		return [2]*opentype.Font{}, fmt.Errorf("the bold font: %w", err)
-	}
-	return [2]*opentype.Font{regular, bold}, nil
+	return out
 })
 
-// fonts has a face for each kind of text.
-type fonts struct {
-	title, heading, bold, body, small, badge *typeface
-}
-
-func newFonts() (*fonts, error) {
-	both, err := parsed()
-	if err != nil {
-		return nil, err
-	}
-	regular, bold := both[0], both[1]
-	f := &fonts{}
-	for _, t := range []struct {
-		to   **typeface
-		font *opentype.Font
-		size float64
-	}{
-		{&f.title, bold, 44},
-		{&f.heading, bold, 30},
-		{&f.bold, bold, 23},
-		{&f.body, regular, 21},
-		{&f.small, regular, 18},
-		{&f.badge, bold, 17},
-	} {
-		face, err := opentype.NewFace(t.font, &opentype.FaceOptions{Size: t.size, DPI: 72, Hinting: font.HintingNone})
-		if err != nil {
-			return nil, err
-		}
-		m := face.Metrics()
-		*t.to = &typeface{
-			font:   t.font,
-			face:   face,
-			ascent: m.Ascent.Ceil(),
-			line:   m.Ascent.Ceil() + m.Descent.Ceil() + int(t.size*0.2),
-			known:  make(map[rune]bool),
-		}
-	}
-	return f, nil
-}
-
-// typeface is a font at a size. It is for one goroutine.
-type typeface struct {
+// Face is a font at a size. It is for one goroutine.
+type Face struct {
+	Ascent int // from the top of a line to its baseline, in pixels
+	Line   int // from one line to the next, in pixels
 	font   *opentype.Font
 	face   font.Face
-	ascent int // from the top of a line to its baseline, in pixels
-	line   int // from one line to the next, in pixels
 	buf    sfnt.Buffer
 	known  map[rune]bool
 }
 
+// New returns the regular or bold font at a size in pixels.
+func New(bold bool, size float64) *Face {
+	f := fonts()[0]
+	if bold {
+		f = fonts()[1]
+	}
+	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
+	if err != nil {
+		panic("typeface: " + err.Error()) // the options are valid
+	}
+	m := face.Metrics()
+	return &Face{
+		Ascent: m.Ascent.Ceil(),
+		Line:   m.Ascent.Ceil() + m.Descent.Ceil() + int(size*0.2),
+		font:   f,
+		face:   face,
+		known:  make(map[rune]bool),
+	}
+}
+
 // has tells whether the font has a glyph for r.
-func (t *typeface) has(r rune) bool {
-	known, ok := t.known[r]
+func (f *Face) has(r rune) bool {
+	known, ok := f.known[r]
 	if !ok {
-		i, err := t.font.GlyphIndex(&t.buf, r)
+		i, err := f.font.GlyphIndex(&f.buf, r)
 		known = err == nil && i != 0
-		t.known[r] = known
+		f.known[r] = known
 	}
 	return known
 }
 
 // readable returns s with what the font lacks put in a form that it has: a box
 // for each of one or two characters in a row, and a note for more.
-func (t *typeface) readable(s string) string {
+func (f *Face) readable(s string) string {
 	var out strings.Builder
 	var run []rune // missing characters, and spaces between them
 	flush := func() {
@@ -135,7 +118,7 @@ func (t *typeface) readable(s string) string {
 			}
 			flush()
 			out.WriteRune(r)
-		case t.has(r):
+		case f.has(r):
 			flush()
 			out.WriteRune(r)
 		default:
@@ -170,22 +153,22 @@ func script(r rune) string {
 	return ""
 }
 
-// width returns how wide s is, in pixels.
-func (t *typeface) width(s string) int { return font.MeasureString(t.face, s).Ceil() }
+// Width returns how wide s is, in pixels.
+func (f *Face) Width(s string) int { return font.MeasureString(f.face, s).Ceil() }
 
-// wrap returns s in at most so many lines of a width in pixels. Words that are
+// Wrap returns s in at most so many lines of a width in pixels. Words that are
 // wider are broken, and what does not fit gives way to "…".
-func (t *typeface) wrap(s string, width, lines int) []string {
-	s = t.readable(s)
+func (f *Face) Wrap(s string, width, lines int) []string {
+	s = f.readable(s)
 	// A line has fewer bytes than this; the rest of a huge text is not looked at.
 	if limit := 2 * width * (lines + 1); len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "")
 	}
 	var out []string
-	for line := range t.lines(s, width) {
+	for line := range f.lines(s, width) {
 		if len(out) == lines {
 			last := out[lines-1]
-			for last != "" && t.width(last+"…") > width {
+			for last != "" && f.Width(last+"…") > width {
 				_, n := utf8.DecodeLastRuneInString(last)
 				last = last[:len(last)-n]
 			}
@@ -198,20 +181,20 @@ func (t *typeface) wrap(s string, width, lines int) []string {
 }
 
 // lines yields the lines of s, each no wider than a width in pixels.
-func (t *typeface) lines(s string, width int) iter.Seq[string] {
+func (f *Face) lines(s string, width int) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for paragraph := range strings.SplitSeq(s, "\n") {
 			line := ""
 			for word := range strings.FieldsSeq(paragraph) {
-				if line != "" && t.width(line+" "+word) <= width {
+				if line != "" && f.Width(line+" "+word) <= width {
 					line += " " + word
 					continue
 				}
 				if line != "" && !yield(line) {
 					return
 				}
-				for t.width(word) > width {
-					n := t.fit(word, width)
+				for f.Width(word) > width {
+					n := f.fit(word, width)
 					if n == len(word) {
 						break
 					}
@@ -230,15 +213,15 @@ func (t *typeface) lines(s string, width int) iter.Seq[string] {
 }
 
 // fit returns how many bytes of word fit into a width, at least one character.
-func (t *typeface) fit(word string, width int) int {
+func (f *Face) fit(word string, width int) int {
 	n := 0
 	var sum fixed.Int26_6
 	prev := rune(-1)
 	for i, r := range word {
 		if prev >= 0 {
-			sum += t.face.Kern(prev, r)
+			sum += f.face.Kern(prev, r)
 		}
-		advance, _ := t.face.GlyphAdvance(r)
+		advance, _ := f.face.GlyphAdvance(r)
 		if sum += advance; i > 0 && sum.Ceil() > width {
 			return n
 		}
@@ -247,8 +230,8 @@ func (t *typeface) fit(word string, width int) int {
 	return n
 }
 
-// draw draws s with its baseline at y.
-func (t *typeface) draw(dst *image.RGBA, x, y int, c color.RGBA, s string) {
-	d := font.Drawer{Dst: dst, Src: image.NewUniform(c), Face: t.face, Dot: fixed.P(x, y)}
+// Draw draws s with its baseline at y.
+func (f *Face) Draw(dst draw.Image, x, y int, c color.Color, s string) {
+	d := font.Drawer{Dst: dst, Src: image.NewUniform(c), Face: f.face, Dot: fixed.P(x, y)}
 	d.DrawString(s)
 }
