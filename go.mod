@@ -9,10 +9,10 @@ require (
 	github.com/jarcoal/httpmock v1.4.2
 	github.com/tmaxmax/go-sse v0.12.0
 	golang.org/x/image v0.47.0
+	golang.org/x/text v0.43.0
 )
 
 require (
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 )

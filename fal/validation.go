@@ -12,6 +12,9 @@ type Problem struct {
 	Value string
 	// Message says what is wrong and what is accepted.
 	Message string
+	// Err is the error that the message tells of, such as one of package fs;
+	// nil where there is none.
+	Err error `json:"-"`
 }
 
 func (p Problem) String() string {
@@ -39,4 +42,16 @@ func (e *ValidationError) Error() string {
 		b.WriteString(p.String())
 	}
 	return b.String()
+}
+
+// Unwrap returns the errors behind the problems, for [errors.Is] and
+// [errors.As].
+func (e *ValidationError) Unwrap() []error {
+	var errs []error
+	for _, p := range e.Problems {
+		if p.Err != nil {
+			errs = append(errs, p.Err)
+		}
+	}
+	return errs
 }

@@ -4,72 +4,85 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
+	"image"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/falimage/falimage-go/fal"
 )
 
-// check returns the entries of the archive in their order, or a
-// *fal.ValidationError with everything that is wrong.
-func (s Set) check(o Options) ([]entry, error) {
-	c := checker{options: o, trainer: trainerOf(o.Trainer, s.form), form: s.form}
-	c.set(s)
-	if len(c.problems) == 0 {
-		slices.SortFunc(c.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
-		return c.entries, nil
-	}
-	return nil, &fal.ValidationError{Endpoint: cmp.Or(o.Trainer, "training set"), Problems: c.problems}
-}
+// maxName is the longest name of a file that every system can unpack, in bytes,
+// with room for what is added to it.
+const maxName = 200
 
+// checker collects the files of an archive, and what is wrong with them.
 type checker struct {
 	options  Options
 	trainer  trainer
 	form     form
 	problems []fal.Problem
 	entries  []entry
+	turned   []string // pictures that are shown otherwise than they are stored
 }
 
 func (c *checker) add(field, value, message string) {
 	c.problems = append(c.problems, fal.Problem{Field: field, Value: value, Message: message})
 }
 
+// set checks everything, and sorts the entries.
 func (c *checker) set(s Set) {
-	if s.form != "" && c.trainer.form != s.form {
-		// Every file would be wrong: naming each would hide the reason.
-		c.add("the set", "", "has "+string(s.form)+"; this trainer takes "+string(c.trainer.form))
+	var known bool
+	if c.trainer, known = trainerOf(c.options.Trainer, s.form); !known {
+		c.add("Trainer", c.options.Trainer, "is no trainer that is known here; the nearest are "+strings.Join(nearest(c.options.Trainer), ", "))
+	}
+	if s.folder.err != nil {
+		c.problems = append(c.problems, unreadable("the folder", s.folder.name, s.folder.err))
 		return
 	}
-	if len(s.groups) == 0 {
-		c.add("the set", "", "has no pictures")
+	if s.form != "" && c.trainer.form != s.form {
+		// Every file would be wrong: naming each would hide the reason.
+		c.add("the set", s.folder.name, "has "+string(s.form)+"; this trainer takes "+string(c.trainer.form))
+		return
 	}
-	for _, stray := range s.strays {
-		c.add(stray.name, "", stray.why)
+	if len(s.groups) == 0 && len(s.folder.inside) == 0 {
+		c.add("the set", s.folder.name, "has no pictures")
 	}
-	names := make(map[string]bool)
+	c.problems = append(c.problems, s.folder.strays...)
+	names := make(map[string]string)
 	for _, g := range s.groups {
-		if names[g.name] {
+		other, found := names[fold(g.name)]
+		switch {
+		case !found:
+			names[fold(g.name)] = g.name
+			c.group(g)
+		case other == g.name:
 			c.add(g.name, "", "stands twice: every name must be another")
-			continue
+		default:
+			c.add(g.name, "", "differs from "+other+" in capital letters only: on many systems they are the same file")
 		}
-		names[g.name] = true
-		c.group(g)
 	}
 	if c.form == layers {
 		c.sameLayers(s)
 	}
+	if len(s.folder.inside) > 0 && !slices.ContainsFunc(c.entries, func(e entry) bool { return !e.file.IsZero() }) {
+		c.add("the set", s.folder.name, "has no pictures itself: they are one folder down, in "+strings.Join(s.folder.inside, ", ")+", which is to be read instead")
+	}
+	slices.SortFunc(c.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 }
 
 func (c *checker) group(g group) {
-	if why := badName(g.name); why != "" {
-		c.add(strconv.Quote(g.name), "", why)
+	switch why := badName(g.name); {
+	case len(g.members) == 0 && pictureName.MatchString(g.name):
+		c.add(g.name+".txt", "", "has a caption and no picture: the caption of "+g.name+" stands in "+pictureName.ReplaceAllString(g.name, "")+".txt")
 		return
-	}
-	if len(g.members) == 0 {
+	case len(g.members) == 0:
 		c.add(g.name+".txt", "", "has a caption and no picture")
+		return
+	case why != "":
+		c.add(strconv.Quote(g.name), g.members[0].file.String(), why)
 		return
 	}
 	switch c.form {
@@ -82,19 +95,27 @@ func (c *checker) group(g group) {
 	default:
 		c.single(g)
 	}
-	suffixes := make(map[string]bool)
+	heads := make(map[string]head)
 	for _, m := range g.members {
-		if suffixes[m.suffix] {
-			c.add(g.name+m.suffix, "", "stands twice, with different extensions")
+		if _, found := heads[m.suffix]; found {
+			c.add(g.name+m.suffix, m.file.String(), "stands twice: there is one more picture of that name")
 			continue
 		}
-		suffixes[m.suffix] = true
-		c.picture(g.name+m.suffix, m.file)
+		heads[m.suffix] = c.picture(g.name+m.suffix, m.file)
 	}
+	if picture, mask := heads[""].shown(), heads["_mask"].shown(); picture != mask && picture != (image.Point{}) && mask != (image.Point{}) {
+		c.add(g.name+"_mask", "", fmt.Sprintf("is shown as %dx%d, and its picture as %dx%d", mask.X, mask.Y, picture.X, picture.Y))
+	}
+	c.caption(g)
+}
+
+func (c *checker) caption(g group) {
 	switch {
+	case !utf8.ValidString(g.caption) || strings.ContainsRune(g.caption, 0):
+		c.add(g.name+".txt", "", "must be text in UTF-8")
 	case strings.TrimSpace(g.caption) != "":
 		c.entries = append(c.entries, entry{name: g.name + ".txt", text: g.caption})
-	case c.trainer.captions && strings.TrimSpace(c.options.DefaultCaption) == "":
+	case c.trainer.captions && !g.refused && strings.TrimSpace(c.options.DefaultCaption) == "":
 		c.add(g.name+".txt", "", "is missing: every picture needs a caption, or the request a default caption")
 	}
 }
@@ -105,6 +126,9 @@ func (c *checker) single(g group) {
 		if m.suffix == "_mask" && !c.trainer.masks {
 			c.add(g.name+"_mask", "", "is a mask, and this trainer takes none")
 		}
+	}
+	if g.members[0].suffix == "_mask" {
+		c.add(g.name, "", "is missing: only its mask is there")
 	}
 	if c.trainer.masks && strings.HasSuffix(g.name, "_mask") {
 		c.add(g.name, "", "would be taken for the mask of "+strings.TrimSuffix(g.name, "_mask"))
@@ -122,12 +146,8 @@ func (c *checker) numbered(g group, kind string, most int) {
 	}
 	slices.Sort(numbers)
 	numbers = slices.Compact(numbers) // what stands twice is named elsewhere
-	highest := 1
-	if len(numbers) > 0 {
-		highest = numbers[len(numbers)-1]
-	}
-	if most > 0 && highest > most {
-		c.add(g.name+kind+strconv.Itoa(highest), "", "is too many: this trainer takes "+g.name+kind+upTo(g.name, kind, most))
+	if n := len(numbers); most > 0 && n > 0 && numbers[n-1] > most {
+		c.add(g.name+kind+strconv.Itoa(numbers[n-1]), "", "is too many: this trainer takes "+g.name+kind+upTo(g.name, kind, most))
 		return
 	}
 	if !slices.Contains(numbers, 1) {
@@ -149,67 +169,44 @@ func upTo(name, kind string, most int) string {
 
 // sameLayers checks that every stack has as many layers as the first.
 func (c *checker) sameLayers(s Set) {
-	if len(s.groups) == 0 {
-		return
-	}
-	first := s.groups[0].count("_end")
-	for _, g := range s.groups[1:] {
-		if n := g.count("_end"); n != first {
-			c.add(g.name, "", fmt.Sprintf("has %d layers and %s has %d: all must have the same number", n, s.groups[0].name, first))
+	stacks := slices.DeleteFunc(slices.Clone(s.groups), func(g group) bool { return len(g.members) == 0 })
+	for i, g := range stacks {
+		if n, first := g.count("_end"), stacks[0].count("_end"); i > 0 && n != first {
+			c.add(g.name, "", fmt.Sprintf("has %d layers and %s has %d: all must have the same number", n, stacks[0].name, first))
 		}
 	}
 }
 
-// picture checks the head of a picture and makes it an entry.
-func (c *checker) picture(name string, file fal.File) {
+// picture checks the head of a picture and makes it an entry. The head is the
+// zero head if there is a problem.
+func (c *checker) picture(name string, file fal.File) head {
 	if file.IsZero() {
 		c.add(name, "", "is missing")
-		return
+		return head{}
 	}
-	ext, err := format(file)
-	if errors.Is(err, fal.ErrRemote) {
-		c.add(name, file.String(), "must be on this computer to be packed")
-		return
-	}
-	if err == nil && ext != "" {
-		_, _, err = file.Dimensions() // finds heads that are cut short
-	}
+	h, err := look(file)
 	switch {
+	case errors.Is(err, fal.ErrRemote):
+		c.add(name, file.String(), "must be on this computer to be packed")
 	case err != nil:
-		c.add(name, file.String(), err.Error())
-	case ext == "":
-		c.add(name, file.String(), "is not a PNG, JPEG or WebP picture")
-	case c.form == layers && ext == ".jpg":
+		c.problems = append(c.problems, unreadable(name, file.String(), err))
+	case c.form == layers && h.ext == ".jpg":
 		c.add(name, file.String(), "is a JPEG picture; the layered trainer takes PNG and WebP, which can be transparent")
+	case c.options.Upright && h.turn != 1 && h.pixels() > maxTurned:
+		c.add(name, file.String(), fmt.Sprintf("has %d megapixels, which is too many to be turned upright here", h.pixels()>>20))
 	default:
-		c.entries = append(c.entries, entry{name: name + ext, file: file})
+		e := entry{name: name + h.ext, file: file, turn: 1}
+		if h.turn != 1 {
+			c.turned = append(c.turned, name)
+			if c.options.Upright {
+				e.turn = h.turn
+				e.name = name + h.turnedExt()
+			}
+		}
+		c.entries = append(c.entries, e)
+		return h
 	}
-}
-
-// format returns the extension that belongs to the content of a file, or "" for
-// what trainers do not take. JPEG, PNG and WebP are documented for
-// fal-ai/qwen-image-trainer and assumed for the others.
-func format(file fal.File) (string, error) {
-	r, err := file.Open()
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	var head [12]byte
-	n, err := io.ReadFull(r, head[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", err
-	}
-	switch b := string(head[:n]); {
-	case strings.HasPrefix(b, "\x89PNG\r\n\x1a\n"):
-		return ".png", nil
-	case strings.HasPrefix(b, "\xff\xd8\xff"):
-		return ".jpg", nil
-	case strings.HasPrefix(b, "RIFF") && strings.HasSuffix(b, "WEBP") && n == len(head):
-		return ".webp", nil
-	default:
-		return "", nil
-	}
+	return head{}
 }
 
 // badName returns what is wrong with a name as a file name inside an archive.
@@ -221,7 +218,15 @@ func badName(name string) string {
 		return "must not have a slash: archives are flat"
 	case strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsRune(name, unicode.ReplacementChar):
 		return "must be printable text"
+	case len(name) > maxName:
+		return fmt.Sprintf("must have at most %d bytes", maxName)
+	case pictureName.MatchString(name):
+		return "must not end in " + pictureName.FindString(name) + " itself: the extension follows it"
 	default:
 		return ""
 	}
 }
+
+// fold returns what a name has in common with those that differ from it in
+// capital letters only.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }

@@ -1,25 +1,9 @@
-// Package dataset packs pictures and captions into the archive that a LoRA
-// trainer of fal expects, after checking them:
-//
-//	set := dataset.ReadImages(os.DirFS("photos"))
-//	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
-//	req := flux.Dev2Trainer{ImageDataURL: archive}
-//
-// There are three forms of training set. [Images] are single pictures with
-// their captions, for text to image. [Pairs] are pictures before and after an
-// edit, for the edit trainers. [Layers] are pictures with the layers they are
-// made of, for the layered trainer. Each form is read from a folder or made
-// from files in memory.
-//
-// Pack finds everything that is wrong at once, before anything is sent. The
-// archive is a [fal.File] that is written while it is uploaded: pictures are
-// never held in memory, and the same set gives the same bytes each time, so
-// that an upload is not repeated for nothing.
 package dataset
 
 import (
-	"slices"
 	"strconv"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/falimage/falimage-go/fal"
 )
@@ -78,8 +62,15 @@ type Stack struct {
 type Set struct {
 	form   form
 	groups []group
-	strays []stray // files of a folder that belong to no group
-	err    error   // the folder could not be read
+	folder folder // where it was read from a folder
+}
+
+// folder is what is told of a folder.
+type folder struct {
+	name   string        // "" where it is not known
+	err    error         // it could not be read
+	inside []string      // folders in it that have pictures, where it seems to have none
+	strays []fal.Problem // files that belong to no group
 }
 
 // form is how the files of a set belong together.
@@ -95,6 +86,7 @@ const (
 type group struct {
 	name    string
 	caption string
+	refused bool // there is a caption that cannot be used, which is told
 	members []member
 }
 
@@ -103,9 +95,6 @@ type member struct {
 	suffix string // "_start2", "_end", "_mask" or ""
 	file   fal.File
 }
-
-// stray is a file that cannot be used, and why.
-type stray struct{ name, why string }
 
 // Images returns a set of single pictures.
 func Images(items ...Image) Set {
@@ -199,37 +188,8 @@ func (s Set) most(prefix string) int {
 // nameOf returns the name of item i: by default its number, from 1.
 func nameOf(name string, i int) string {
 	if name != "" {
-		return name
+		return norm.NFC.String(name)
 	}
 	digits := strconv.Itoa(i + 1)
 	return "00000"[min(len(digits), 5):] + digits
-}
-
-// Options say what an archive is for.
-type Options struct {
-	// Trainer is the endpoint id of the trainer, such as
-	// "fal-ai/flux-2-trainer/edit": what is known of it is checked. Trainers
-	// that are not known, and "", take any set that is whole.
-	Trainer string
-	// DefaultCaption is the default caption or trigger phrase that the
-	// training request will have. With one, captions may be missing. It is
-	// not written into the archive.
-	DefaultCaption string
-}
-
-// Pack checks the set and returns the archive. The error is a
-// [*fal.ValidationError] that lists every problem by file name: missing
-// captions and halves of pairs, names that stand twice, files that are no
-// pictures or of a format that the trainer does not take, whatever they are
-// called. Only the heads of the pictures are read; their content is read each
-// time the archive is opened, and must not change in between.
-func (s Set) Pack(o Options) (fal.File, error) {
-	if s.err != nil {
-		return fal.File{}, s.err
-	}
-	entries, err := s.check(o)
-	if err != nil {
-		return fal.File{}, err
-	}
-	return archive(slices.Clip(entries)), nil
 }

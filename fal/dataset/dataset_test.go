@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
-	"fmt"
 	"image"
 	"image/gif"
 	"image/jpeg"
@@ -256,17 +255,15 @@ func TestProblems(t *testing.T) {
 			[]string{
 				"f.txt: is larger than 65536 bytes, so it is no caption",
 				"g.txt: must be text in UTF-8",
-				"a: stands twice, with different extensions",
-				"b: file b.gif: is not a PNG, JPEG or WebP picture",
+				"a: file a.png: stands twice: there is one more picture of that name",
+				"b: file b.gif: is a picture of type image/gif: trainers take PNG, JPEG and WebP",
 				"b.txt: is missing: every picture needs a caption, or the request a default caption",
-				"c: file c.png: is not a PNG, JPEG or WebP picture",
+				"c: file c.png: is no picture, but of type text/plain",
 				"c.txt: is missing: every picture needs a caption, or the request a default caption",
 				"d.txt: has a caption and no picture",
 				"e.txt: is missing: every picture needs a caption, or the request a default caption",
-				"f.txt: is missing: every picture needs a caption, or the request a default caption",
-				"g.txt: is missing: every picture needs a caption, or the request a default caption",
-				"h: file h.png: fal: file h.png: not a PNG, JPEG, GIF or WebP picture: unexpected EOF",
-				"i: file i.png: is not a PNG, JPEG or WebP picture",
+				"h: file h.png: is a picture that cannot be read: unexpected EOF",
+				"i: file i.png: is empty",
 				"j_mask: is a mask, and this trainer takes none",
 				"j.txt: is missing: every picture needs a caption, or the request a default caption",
 			},
@@ -289,7 +286,7 @@ func TestProblems(t *testing.T) {
 				"b_start: is missing",
 				"e_start2: is missing before e_start3",
 				"e_end2: is too many: this trainer takes e_end only",
-				"f_start: stands twice, with different extensions",
+				"f_start: file f_start.png: stands twice: there is one more picture of that name",
 				"h_start5: is too many: this trainer takes h_start to h_start4",
 				"i.txt: has a caption and no picture",
 			},
@@ -327,11 +324,11 @@ func TestProblems(t *testing.T) {
 			dataset.Options{Trainer: "fal-ai/flux-krea-trainer"},
 			[]string{
 				"a: stands twice: every name must be another",
-				`"x/../../y": must not have a slash: archives are flat`,
-				`"x\\y": must not have a slash: archives are flat`,
-				`".x": must not begin with a dot: trainers pass over hidden files`,
-				`"x\n": must be printable text`,
-				`"\xff": must be printable text`,
+				`"x/../../y": file in memory: must not have a slash: archives are flat`,
+				`"x\\y": file in memory: must not have a slash: archives are flat`,
+				`".x": file in memory: must not begin with a dot: trainers pass over hidden files`,
+				`"x\n": file in memory: must be printable text`,
+				`"\xff": file in memory: must be printable text`,
 				"x_mask: would be taken for the mask of x",
 			},
 		},
@@ -358,20 +355,29 @@ func TestProblems(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			file, err := tt.set.Pack(tt.options)
-			var refused *fal.ValidationError
-			if !errors.As(err, &refused) || !file.IsZero() {
-				t.Fatalf("Pack = %v, %v; want a *fal.ValidationError", file, err)
-			}
-			var got []string
-			for _, p := range refused.Problems {
-				got = append(got, p.String())
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, problems(t, tt.set, tt.options)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+// problems returns what is wrong with a set.
+func problems(t *testing.T, set dataset.Set, o dataset.Options) []string {
+	t.Helper()
+	file, err := set.Pack(o)
+	refused, ok := errors.AsType[*fal.ValidationError](err)
+	if !ok || !file.IsZero() {
+		t.Fatalf("Pack = %v, %v; want a *fal.ValidationError", file, err)
+	}
+	if o.Trainer != "" && refused.Endpoint != o.Trainer || o.Trainer == "" && refused.Endpoint != "training set" {
+		t.Errorf("the endpoint of the error is %q", refused.Endpoint)
+	}
+	var got []string
+	for _, p := range refused.Problems {
+		got = append(got, p.String())
+	}
+	return got
 }
 
 // TestTrainers packs what each kind of trainer takes and nothing else takes.
@@ -389,29 +395,31 @@ func TestTrainers(t *testing.T) {
 		"layers":        dataset.Layers(dataset.Stack{Base: picture, Layers: []fal.File{picture}, Caption: "c"}),
 	}
 	for trainer, want := range map[string][]string{
-		"fal-ai/flux-2-trainer":                    {"caption"},
-		"fal-ai/flux-2-trainer-v2":                 {"caption"},
-		"fal-ai/flux-2-klein-4b-base-trainer":      {"caption"},
-		"fal-ai/flux-2-klein-9b-base-trainer":      {"caption"},
-		"fal-ai/qwen-image-trainer":                {"caption"},
-		"fal-ai/qwen-image-trainer-v2":             {"caption"},
-		"fal-ai/qwen-image-2512-trainer":           {"caption"},
-		"fal-ai/qwen-image-2512-trainer-v2":        {"caption"},
-		"fal-ai/flux-lora-fast-training":           {"caption", "image", "mask"},
-		"fal-ai/flux-krea-trainer":                 {"caption", "image", "mask"},
-		"fal-ai/flux-lora-portrait-trainer":        {"caption", "image"},
-		"fal-ai/turbo-flux-trainer":                {"caption", "image"},
-		"fal-ai/flux-2-trainer/edit":               {"2 references", "pair"},
-		"fal-ai/flux-2-trainer-v2/edit":            {"2 references", "pair"},
-		"fal-ai/flux-2-klein-4b-base-trainer/edit": {"2 references", "pair"},
-		"fal-ai/flux-2-klein-9b-base-trainer/edit": {"2 references", "pair"},
-		"fal-ai/flux-kontext-trainer":              {"pair"},
-		"fal-ai/qwen-image-edit-trainer":           {"pair"},
-		"fal-ai/qwen-image-edit-plus-trainer":      {"2 references", "5 references", "pair"},
-		"fal-ai/qwen-image-edit-2509-trainer":      {"2 references", "5 references", "pair"},
-		"fal-ai/qwen-image-edit-2511-trainer":      {"2 references", "5 references", "pair"},
-		"fal-ai/qwen-image-layered-trainer":        {"layers"},
-		"someone/new-trainer":                      slices.Sorted(maps.Keys(sets)),
+		"fal-ai/flux-2-trainer":                          {"caption"},
+		"fal-ai/flux-2-trainer-v2":                       {"caption"},
+		"fal-ai/flux-2-klein-4b-base-trainer":            {"caption"},
+		"fal-ai/flux-2-klein-9b-base-trainer":            {"caption"},
+		"fal-ai/qwen-image-trainer":                      {"caption"},
+		"fal-ai/qwen-image-trainer-v2":                   {"caption"},
+		"fal-ai/qwen-image-2512-trainer":                 {"caption"},
+		"fal-ai/qwen-image-2512-trainer-v2":              {"caption"},
+		"fal-ai/flux-lora-fast-training":                 {"caption", "image", "mask"},
+		"fal-ai/flux-krea-trainer":                       {"caption", "image", "mask"},
+		"fal-ai/flux-lora-portrait-trainer":              {"caption", "image"},
+		"fal-ai/turbo-flux-trainer":                      {"caption", "image"},
+		"fal-ai/flux-2-trainer/edit":                     {"2 references", "pair"},
+		"fal-ai/flux-2-trainer-v2/edit":                  {"2 references", "pair"},
+		"fal-ai/flux-2-klein-4b-base-trainer/edit":       {"2 references", "pair"},
+		"fal-ai/flux-2-klein-9b-base-trainer/edit":       {"2 references", "pair"},
+		"fal-ai/flux-kontext-trainer":                    {"pair"},
+		"fal-ai/qwen-image-edit-trainer":                 {"pair"},
+		"fal-ai/qwen-image-edit-plus-trainer":            {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2509-trainer":            {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2511-trainer":            {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-layered-trainer":              {"layers"},
+		"blackforestlabs/flux-3/klein/base/trainer":      {"caption"},
+		"blackforestlabs/flux-3/klein/base/trainer/edit": {"2 references", "5 references", "pair"},
+		"": slices.Sorted(maps.Keys(sets)),
 	} {
 		var got []string
 		for name, set := range sets {
@@ -441,39 +449,6 @@ func TestCounts(t *testing.T) {
 		if got := [3]int{tt.set.Len(), tt.set.References(), tt.set.Layers()}; got != [3]int{tt.len, tt.references, tt.layers} {
 			t.Errorf("Len, References and Layers are %v, want %v", got, tt)
 		}
-	}
-}
-
-func TestFolderThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	_, err := dataset.ReadImages(missing{}).Pack(dataset.Options{})
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "dataset: ") {
-		t.Errorf("error %v, want fs.ErrNotExist", err)
-	}
-}
-
-type missing struct{}
-
-func (missing) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
-
-// TestPictureLostLater takes a picture away between the check and the upload.
-func TestPictureLostLater(t *testing.T) {
-	t.Parallel()
-	fsys := fstest.MapFS{"a.png": {Data: pngPicture}}
-	file, err := dataset.ReadImages(fsys).Pack(dataset.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	delete(fsys, "a.png")
-	r, err := file.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if _, err := io.ReadAll(r); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "dataset: a.png") {
-		t.Errorf("error %v, want one that names a.png", err)
 	}
 }
 
@@ -534,40 +509,3 @@ func TestStreams(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-func ExampleReadImages() {
-	photos := fstest.MapFS{ // os.DirFS("photos") outside of an example
-		"cat.png": {Data: pngPicture},
-		"cat.txt": {Data: []byte("a cat on a sofa")},
-		"dog.png": {Data: []byte("<html>not found</html>")},
-	}
-	_, err := dataset.ReadImages(photos).Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
-	if refused, ok := errors.AsType[*fal.ValidationError](err); ok {
-		for _, problem := range refused.Problems {
-			fmt.Println(problem)
-		}
-	}
-	photos["dog.png"].Data = jpegPicture // packed as dog.jpg
-	archive, err := dataset.ReadImages(photos).Pack(dataset.Options{
-		Trainer:        "fal-ai/flux-2-trainer",
-		DefaultCaption: "a photo of a pet",
-	})
-	fmt.Println(archive, err)
-	// Output:
-	// dog: file dog.png: is not a PNG, JPEG or WebP picture
-	// dog.txt: is missing: every picture needs a caption, or the request a default caption
-	// file dataset.zip <nil>
-}
-
-func ExamplePairs() {
-	day, night := fal.Bytes(pngPicture), fal.Bytes(jpegPicture)
-	set := dataset.Pairs(dataset.Pair{
-		Name:    "street",
-		Start:   []fal.File{day},
-		End:     night,
-		Caption: "make it night",
-	})
-	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/qwen-image-edit-2509-trainer"})
-	fmt.Println(archive, err, set.Len(), set.References())
-	// Output: file dataset.zip <nil> 1 1
-}

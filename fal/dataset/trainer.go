@@ -1,6 +1,11 @@
 package dataset
 
-import "strings"
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // trainer is what is known of the archives that a trainer takes. Counts of
 // pictures are not documented as limits by any of them; their pages advise at
@@ -21,41 +26,79 @@ type trainer struct {
 // takes for one picture.
 const maxLayers = 8
 
-// trainers are the trainers by their endpoint ids, of the namespace fal-ai.
+// trainers are the trainers by their endpoint ids.
 var trainers = map[string]trainer{
-	"flux-2-trainer":               {form: images, captions: true},
-	"flux-2-trainer-v2":            {form: images, captions: true},
-	"flux-2-klein-4b-base-trainer": {form: images, captions: true},
-	"flux-2-klein-9b-base-trainer": {form: images, captions: true},
-	"qwen-image-trainer":           {form: images, captions: true},
-	"qwen-image-trainer-v2":        {form: images, captions: true},
-	"qwen-image-2512-trainer":      {form: images, captions: true},
-	"qwen-image-2512-trainer-v2":   {form: images, captions: true},
+	"fal-ai/flux-2-trainer":               {form: images, captions: true},
+	"fal-ai/flux-2-trainer-v2":            {form: images, captions: true},
+	"fal-ai/flux-2-klein-4b-base-trainer": {form: images, captions: true},
+	"fal-ai/flux-2-klein-9b-base-trainer": {form: images, captions: true},
+	"fal-ai/qwen-image-trainer":           {form: images, captions: true},
+	"fal-ai/qwen-image-trainer-v2":        {form: images, captions: true},
+	"fal-ai/qwen-image-2512-trainer":      {form: images, captions: true},
+	"fal-ai/qwen-image-2512-trainer-v2":   {form: images, captions: true},
 
 	// Masks are documented for the first; the second has the same fields.
-	"flux-lora-fast-training":    {form: images, masks: true},
-	"flux-krea-trainer":          {form: images, masks: true},
-	"flux-lora-portrait-trainer": {form: images},
-	"turbo-flux-trainer":         {form: images},
+	"fal-ai/flux-lora-fast-training":    {form: images, masks: true},
+	"fal-ai/flux-krea-trainer":          {form: images, masks: true},
+	"fal-ai/flux-lora-portrait-trainer": {form: images},
+	"fal-ai/turbo-flux-trainer":         {form: images},
 
-	"flux-2-trainer/edit":               {form: pairs, captions: true, references: 4},
-	"flux-2-trainer-v2/edit":            {form: pairs, captions: true, references: 4},
-	"flux-2-klein-4b-base-trainer/edit": {form: pairs, captions: true, references: 4},
-	"flux-2-klein-9b-base-trainer/edit": {form: pairs, captions: true, references: 4},
-	"flux-kontext-trainer":              {form: pairs, captions: true, references: 1},
-	"qwen-image-edit-trainer":           {form: pairs, captions: true, references: 1},
-	"qwen-image-edit-plus-trainer":      {form: pairs, captions: true},
-	"qwen-image-edit-2509-trainer":      {form: pairs, captions: true},
-	"qwen-image-edit-2511-trainer":      {form: pairs, captions: true},
+	"fal-ai/flux-2-trainer/edit":               {form: pairs, captions: true, references: 4},
+	"fal-ai/flux-2-trainer-v2/edit":            {form: pairs, captions: true, references: 4},
+	"fal-ai/flux-2-klein-4b-base-trainer/edit": {form: pairs, captions: true, references: 4},
+	"fal-ai/flux-2-klein-9b-base-trainer/edit": {form: pairs, captions: true, references: 4},
+	"fal-ai/flux-kontext-trainer":              {form: pairs, captions: true, references: 1},
+	"fal-ai/qwen-image-edit-trainer":           {form: pairs, captions: true, references: 1},
+	"fal-ai/qwen-image-edit-plus-trainer":      {form: pairs, captions: true},
+	"fal-ai/qwen-image-edit-2509-trainer":      {form: pairs, captions: true},
+	"fal-ai/qwen-image-edit-2511-trainer":      {form: pairs, captions: true},
 
-	"qwen-image-layered-trainer": {form: layers, captions: true},
+	"fal-ai/qwen-image-layered-trainer": {form: layers, captions: true},
+
+	// Here a trigger phrase stands in for captions.
+	"blackforestlabs/flux-3/klein/base/trainer":      {form: images, captions: true},
+	"blackforestlabs/flux-3/klein/base/trainer/edit": {form: pairs, captions: true, references: 10},
 }
 
-// trainerOf returns what is known of an endpoint. Of trainers that are not
-// known nothing is demanded but the form of the set.
-func trainerOf(id string, f form) trainer {
-	if t, ok := trainers[strings.TrimPrefix(id, "fal-ai/")]; ok {
-		return t
+// trainerOf returns what is known of an endpoint, and whether it is known or
+// left open. Of others nothing is demanded but the form of the set.
+func trainerOf(id string, f form) (trainer, bool) {
+	if t, ok := trainers[id]; ok {
+		return t, true
 	}
-	return trainer{form: f, masks: true}
+	return trainer{form: f, masks: true}, id == ""
+}
+
+// nearest returns the three trainers whose ids are most like one that is not
+// known.
+func nearest(id string) []string {
+	near := make(map[string]int)
+	for known := range trainers {
+		_, short, _ := strings.Cut(known, "/") // the namespace may be missing
+		near[known] = min(distance(id, known), distance(id, short))
+	}
+	return slices.SortedFunc(maps.Keys(near), func(a, b string) int { return cmp.Or(near[a]-near[b], cmp.Compare(a, b)) })[:3]
+}
+
+// distance returns how many letters have to be added, taken away or changed to
+// make b of the beginning of a.
+func distance(a, b string) int {
+	a = a[:min(len(a), 100)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0] // the value up and to the left
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := before
+			if a[i] != b[j] {
+				changed++
+			}
+			before = row[j+1]
+			row[j+1] = min(changed, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
 }

@@ -2,7 +2,7 @@ package dataset
 
 import (
 	"archive/zip"
-	"fmt"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -14,16 +14,21 @@ import (
 type entry struct {
 	name string
 	file fal.File
+	turn int    // as in package exif; 1 copies the picture as it is
 	text string // where there is no file
 }
 
 // archive returns the zip of the entries. Each reading of it writes it anew.
-func archive(entries []entry) fal.File {
+func archive(trainer string, entries []entry) fal.File {
 	return fal.Open("dataset.zip", func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		// The goroutine ends when all is read, or when the reader is closed:
 		// then its next write fails.
-		go func() { w.CloseWithError(write(w, entries)) }()
+		go func() {
+			err := errors.New("the reading of a picture ended its goroutine")
+			defer func() { w.CloseWithError(err) }()
+			err = write(w, trainer, entries)
+		}()
 		return r, nil
 	})
 }
@@ -31,38 +36,39 @@ func archive(entries []entry) fal.File {
 // write writes the zip. Nothing in it depends on when or where it is written.
 // Pictures are compressed already and captions short, so all is stored as it
 // is; then not even a new version of a compressor changes the bytes.
-func write(w io.Writer, entries []entry) error {
+func write(w io.Writer, trainer string, entries []entry) error {
 	z := zip.NewWriter(w)
 	for _, e := range entries {
 		header := &zip.FileHeader{Name: e.name, Method: zip.Store, Modified: epoch}
 		header.SetMode(0o644)
 		dst, err := z.CreateHeader(header)
+		if err == nil {
+			err = e.copyTo(dst)
+		}
 		if err != nil {
-			return fmt.Errorf("dataset: %s: %w", e.name, err)
-		}
-		if err := e.copyTo(dst); err != nil {
-			return fmt.Errorf("dataset: %s: %w", e.name, err)
+			return refuse(trainer, unreadable(e.name, "", err))
 		}
 	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("dataset: %w", err)
-	}
-	return nil
+	return z.Close()
 }
 
 // epoch is the earliest time that a zip can hold.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-func (e entry) copyTo(dst io.Writer) error {
+func (e entry) copyTo(dst io.Writer) (err error) {
+	defer catch(&err)
 	if e.file.IsZero() {
 		_, err := io.Copy(dst, strings.NewReader(e.text))
 		return err
 	}
-	src, err := e.file.Open()
+	src, err := open(e.file)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	if e.turn != 1 {
+		return writeTurned(dst, src, e.turn)
+	}
 	_, err = io.Copy(dst, src)
 	return err
 }
