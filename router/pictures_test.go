@@ -34,7 +34,7 @@ func TestMemoryFlat(t *testing.T) {
 }
 
 // Local pictures are measured, and what is none is an error.
-func TestLocal(t *testing.T) {
+func TestLocalPictures(t *testing.T) {
 	t.Parallel()
 	if p, err := router.LocalPictures(fal.URL("https://x.example/a.png")); err != nil || p[0].Width != 0 {
 		t.Errorf("%+v, %v", p, err)
