@@ -4,110 +4,81 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
-// hop is what the dialler must know about one attempt. It has its own life:
-// a dial may go on after the attempt has ended.
-type hop struct {
-	guarded bool        // private addresses are refused
-	backup  bool        // it goes to a backup host
-	proxied atomic.Bool // it goes to a proxy
-}
-
-type hopKey struct{}
-
-func hopOf(ctx context.Context) *hop {
-	h, _ := ctx.Value(hopKey{}).(*hop)
-	return h
-}
-
-// roundTripper makes one attempt. It also hides the user's RoundTripper from
-// the library, which would close its idle connections.
-type roundTripper struct {
-	t    *Transport
-	base http.RoundTripper
-}
-
-// RoundTrip makes an attempt, or follows a redirect of one.
-func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchangeOf(req.Context())
+// RoundTrip makes an attempt, or follows a redirect of one. It also hides the
+// user's RoundTripper from the library, which would close its connections.
+func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Response == nil { // not a redirect
-		x.attempt++
+		e.attempts++
 	}
 	start := time.Now()
-	resp, err := rt.try(req, x)
+	resp, err := e.roundTrip(req)
 	if err != nil {
 		err = redact(err, req)
 	}
-	rt.t.log(req, x, resp, err, start)
-	x.last.note(resp, err)
+	e.log(req, resp, err, start)
 	return resp, err
 }
 
-func (rt *roundTripper) try(req *http.Request, x *exchange) (*http.Response, error) {
-	if err := x.outer.Err(); err != nil {
+func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
+	if err := e.caller.Err(); err != nil {
 		closeBody(req)
 		return nil, err // even if there is a grace: it is for what was begun
 	}
-	ctx, done := req.Context(), func() {}
-	var clock *time.Timer
-	if x.guarded {
-		if err := rt.t.checkDownload(ctx, req.URL); err != nil {
+	e.attempt = req.Context()
+	if e.r.download {
+		if err := e.t.checkDownload(e.attempt, req.URL); err != nil {
 			closeBody(req)
 			return nil, err
 		}
-		ctx = context.WithValue(ctx, hopKey{}, &hop{guarded: !rt.t.configured(req.URL)})
-	}
-	if x.request.Timeout > 0 {
-		ctx, clock, done = x.limit(ctx)
-		if x.request.Stream {
-			defer clock.Stop() // a stream may take longer than its header
+		if !e.t.configured(req.URL) {
+			e.attempt = withGuard(e.attempt)
 		}
 	}
-	if x.request.Class == Submit {
-		x.traced.Store(false)
-		x.wrote.Store(false)
-		x.framed.Store(false)
-		x.maybe.Store(true) // until a hook says otherwise
-		ctx = httptrace.WithClientTrace(ctx, x.trace())
+	if e.r.Timeout > 0 {
+		e.limitAttempt()
+		if e.r.Stream {
+			defer e.timer.Stop() // a stream may take longer than its header
+		}
 	}
 	out := req
-	if ctx != req.Context() {
-		out = req.WithContext(ctx)
+	if e.attempt != req.Context() {
+		out = req.WithContext(e.attempt)
 	}
-	if !sameOrigin(req.URL, x.origin) { // a redirect led elsewhere
-		out = req.Clone(ctx)
+	if first := e.request.URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host { // a redirect led elsewhere
+		out = req.Clone(e.attempt)
 		out.Header.Del("Authorization")
 		out.Header.Del("Referer") // the URL that led there, with its query
 	}
-	resp, err := rt.send(out)
-	if err != nil && x.unsent(err) {
-		if x.request.Class == Submit {
-			x.maybe.Store(false)
+	if e.r.Class == Submit {
+		e.traced.Store(false)
+		e.writing.Store(false)
+		e.framed.Store(false)
+		e.maybeSent.Store(true) // until a hook says otherwise
+	}
+	resp, err := e.transmit(out)
+	if err != nil && e.unsent(err) {
+		if e.r.Class == Submit {
+			e.maybeSent.Store(false)
 		}
-		if second := rt.tryBackup(x, out); second != nil {
+		if second := e.tryBackup(out); second != nil {
 			resp, err = second, nil
 		}
 	} else {
-		x.maybe.Store(true)
+		e.maybeSent.Store(true)
 	}
 	if err != nil {
-		err = x.explain(ctx, err)
-		done()
+		err = e.explain(err)
+		e.endAttempt()
 		return nil, err
 	}
-	x.wrote.Store(false) // net/http asks for the body before it asks whether to follow a redirect
-	if x.request.Timeout > 0 {
-		if x.request.Class != Read || x.request.Stream {
-			clock = nil
-		}
-		resp.Body = &body{resp.Body, x, ctx, done, clock}
-	}
+	e.writing.Store(false) // net/http asks for the body before it asks whether to follow a redirect
 	return resp, nil
 }
 
@@ -118,10 +89,10 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// send has the user's RoundTripper send a request, and holds it to its
+// transmit has the user's RoundTripper send a request, and holds it to its
 // contract: an answer with a body, or an error.
-func (rt *roundTripper) send(req *http.Request) (*http.Response, error) {
-	resp, err := rt.base.RoundTrip(req)
+func (e *exchange) transmit(req *http.Request) (*http.Response, error) {
+	resp, err := e.base.RoundTrip(req)
 	switch {
 	case err != nil:
 		return nil, err
@@ -137,18 +108,100 @@ func (rt *roundTripper) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// tryBackup tries fal's backup host, if there is one, and returns its answer.
-func (rt *roundTripper) tryBackup(x *exchange, req *http.Request) *http.Response {
-	backup := rt.t.backupOf(req)
-	if backup == nil {
+// unsent reports whether an attempt that failed was certainly not written.
+// What the RoundTripper has told counts for more than the type of its error:
+// TLS has errors that look alike before and after the request.
+func (e *exchange) unsent(err error) bool {
+	if e.traced.Load() {
+		return !e.maybeSent.Load()
+	}
+	return provesUnsent(err)
+}
+
+// backups are the hosts that answer when fal's own cannot be reached.
+var backups = map[string]string{"fal.run": "falrun.com", "queue.fal.run": "queue.falrun.com"}
+
+// tryBackup sends the same request to the backup host and returns its answer;
+// nil if there is none.
+func (e *exchange) tryBackup(req *http.Request) *http.Response {
+	host, ok := backups[req.URL.Host]
+	if !ok || !e.t.config.Backup || e.r.download || e.attempt.Err() != nil {
 		return nil
 	}
-	x.traced.Store(false)
-	resp, err := rt.send(backup)
-	if err == nil || !x.unsent(err) {
-		x.maybe.Store(true)
+	backup := req.Clone(e.attempt)
+	backup.URL.Host, backup.Host = host, host
+	if req.Body != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil
+		}
+		backup.Body = body
+	}
+	e.traced.Store(false)
+	resp, err := e.transmit(backup)
+	if err == nil || !e.unsent(err) {
+		e.maybeSent.Store(true)
 	}
 	return resp
+}
+
+// dial connects; a backup host is given less time.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	host, _, _ := net.SplitHostPort(address)
+	for _, backup := range backups {
+		if host == backup {
+			dialer.Timeout = 5 * time.Second
+		}
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// limitAttempt ends the attempt after the request's Timeout. With a grace,
+// where there are no attempts after one that may have been accepted, the
+// exchange as a whole is ended.
+func (e *exchange) limitAttempt() {
+	e.endAttempt() // of which this is a redirect
+	cancel := e.cancel
+	if cancel == nil {
+		e.attempt, e.cancelAttempt = context.WithCancelCause(e.attempt)
+		cancel = e.cancelAttempt
+	}
+	e.timer = time.AfterFunc(e.r.Timeout, func() { cancel(&timeoutError{e.r.Timeout}) })
+}
+
+// endAttempt frees what belongs to an attempt.
+func (e *exchange) endAttempt() {
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	if e.cancelAttempt != nil {
+		e.cancelAttempt(nil)
+	}
+}
+
+// timeoutError is what a Timeout ends an attempt with.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string   { return "no answer within " + e.after.String() }
+func (e *timeoutError) Timeout() bool   { return true }
+func (e *timeoutError) Temporary() bool { return true }
+
+var _ net.Error = (*timeoutError)(nil)
+
+// explain returns the reason for which the context of the attempt ended, in
+// place of an error that may only say that it did.
+func (e *exchange) explain(err error) error {
+	if e.attempt.Err() == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	if timeout, ok := errors.AsType[*timeoutError](context.Cause(e.attempt)); ok {
+		return timeout
+	}
+	if ended := e.caller.Err(); ended != nil {
+		return ended
+	}
+	return err
 }
 
 const keyPrefix = "Key "

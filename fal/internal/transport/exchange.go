@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"net"
+	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
@@ -16,224 +17,223 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// exchange is what is known about a request while it is under way. It is the
-// context of the HTTP request, so that the attempts find it.
+// exchange is a request while it is under way, with all its attempts. Its
+// methods are the hooks of the library's client and the client's RoundTripper.
 type exchange struct {
-	context.Context
-	outer context.Context // the caller's
+	t      *Transport
+	r      *Request
+	caller context.Context
 
-	request *Request
-	origin  *url.URL
-	guarded bool // a download
-	direct  bool // net/http's own Transport sends it, with nothing in between
+	client  retryablehttp.Client
+	request retryablehttp.Request
+	http    http.Client       // the client's, whose RoundTripper is the exchange
+	base    http.RoundTripper // makes the attempts
 
-	attempt int     // attempts begun
-	last    outcome // of the attempt before
+	attempts int       // begun
+	ended    time.Time // the attempt before, if that is logged
+	reason   string    // for which it is repeated
 
-	// maybe says that the server may have received the request; for a Submit,
-	// that it may have accepted it. Traced says that the RoundTripper tells
-	// how far it has come. Both are written by net/http's goroutines too.
-	maybe, traced atomic.Bool
-	// wrote says that the RoundTripper has begun to write the request, if only
-	// into a buffer; framed, that it did so over HTTP/2 or later.
-	wrote, framed atomic.Bool
-	// fresh returns the body anew; nil if there is none.
-	fresh func() (io.ReadCloser, error)
+	// maybeSent says that the server may have received the request; for a
+	// Submit, that it may have accepted it. Traced says that the RoundTripper
+	// tells how far it has come, writing that it has begun to write the
+	// request, if only into a buffer, and framed that it did so over HTTP/2 or
+	// later. All are written by net/http's goroutines too.
+	maybeSent, traced, writing, framed atomic.Bool
 
-	// cancel ends the exchange; nil without Grace.
-	cancel context.CancelCauseFunc
+	// cancel ends the exchange, stopGrace its Grace; nil without one.
+	cancel    context.CancelCauseFunc
+	stopGrace func() bool
+
+	// attempt is the context of the attempt, timer its Timeout.
+	attempt       context.Context
+	cancelAttempt context.CancelCauseFunc
+	timer         *time.Timer
+	body          body // of the answer
 }
 
-type exchangeKey struct{}
-
-// Value makes the exchange known to the attempts.
-func (x *exchange) Value(key any) any {
-	if key == (exchangeKey{}) {
-		return x
+// send makes the request and has the library send it. An answer that comes
+// with an error is to be closed.
+func (e *exchange) send() (*http.Response, error) {
+	ctx, r, policy := e.caller, e.r, e.t.config.Retry
+	if r.Grace > 0 && ctx.Done() != nil {
+		ctx = e.withGrace(ctx)
 	}
-	return x.Context.Value(key)
+	if r.Class == Submit {
+		ctx = httptrace.WithClientTrace(ctx, e.trace())
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, nil)
+	if err != nil {
+		// The parser's error repeats the URL, which may be long or private.
+		return nil, errors.New("the URL is malformed")
+	}
+	e.request.Request = req
+	if u := req.URL; (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return nil, errors.New("the URL is not an absolute http or https URL")
+	}
+	if err := e.setHeader(req); err != nil {
+		return nil, err
+	}
+	if err := e.caller.Err(); err != nil {
+		return nil, err
+	}
+	e.http = e.t.api
+	if r.download {
+		e.http = e.t.files
+	}
+	e.base, e.http.Transport = e.http.Transport, e
+	e.client = retryablehttp.Client{
+		HTTPClient:   &e.http,
+		RetryMax:     policy.attempts(r.Class) - 1,
+		RetryWaitMin: policy.MinWait,
+		RetryWaitMax: policy.MaxWait,
+		CheckRetry:   e.checkRetry,
+		Backoff:      e.backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	if r.Open != nil || len(r.Body) > 0 {
+		// The library would open a body once more to learn its length.
+		req.GetBody, req.ContentLength = e.rewind, max(r.Length, int64(len(r.Body)))
+		e.client.PrepareRetry = e.openBody
+		if err := e.openBody(req); err != nil {
+			return nil, err
+		}
+	}
+	return e.client.Do(&e.request)
 }
 
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return x
-}
-
-// prepare fills in the header and body of the request.
-func (x *exchange) prepare(req *retryablehttp.Request, key string, userAgent []string) error {
-	for name, values := range x.request.Header {
-		if x.request.Class == Submit && strings.HasSuffix(textproto.CanonicalMIMEHeaderKey(name), "Idempotency-Key") {
+func (e *exchange) setHeader(req *http.Request) error {
+	for name, values := range e.r.Header {
+		if e.r.Class == Submit && strings.HasSuffix(textproto.CanonicalMIMEHeaderKey(name), "Idempotency-Key") {
 			// net/http would take it for leave to repeat a POST whose answer
 			// was lost. It does not know the name in small letters; servers do.
 			name = strings.ToLower(name)
 		}
 		req.Header[name] = values
 	}
-	req.Header["User-Agent"] = userAgent
-	if key != "" {
+	req.Header["User-Agent"] = e.t.userAgent
+	if !e.r.Auth {
+		return nil
+	}
+	if !e.t.Trusts(req.URL) {
+		return fmt.Errorf("the API key is not sent to %s", req.URL.Host)
+	}
+	key, err := e.t.config.Key()
+	if err == nil && key != "" {
 		req.Header["Authorization"] = []string{keyPrefix + key}
 	}
-	switch {
-	case x.request.Open != nil:
-		// A stream: the library must not read it to learn its length.
-		opened := false
-		err := req.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
-			if !opened { // the library looks at the first one only for its type
-				opened = true
-				return bytes.NewReader(nil), nil
-			}
-			return x.request.Open()
-		}))
-		if err != nil {
-			return err
-		}
-		req.ContentLength = x.request.Length
-		x.fresh = x.request.Open
-	case len(x.request.Body) > 0:
-		if err := req.SetBody(x.request.Body); err != nil {
-			return err
-		}
-		x.fresh = req.GetBody
+	return err
+}
+
+// openBody gives an attempt its body.
+func (e *exchange) openBody(req *http.Request) (err error) {
+	req.Body, err = e.open()
+	return err
+}
+
+func (e *exchange) open() (io.ReadCloser, error) {
+	if e.r.Open != nil {
+		return e.r.Open()
 	}
-	req.GetBody = x.fresh
-	if x.fresh != nil && x.request.Class == Submit {
-		req.GetBody = x.rewind
-	}
-	return nil
+	return io.NopCloser(bytes.NewReader(e.r.Body)), nil
 }
 
 // errWritten keeps a RoundTripper from sending a Submit again by itself.
 var errWritten = errors.New("the exchange failed after the request may have been written")
 
-// rewind gives the body of a Submit anew to the RoundTripper. Over HTTP/2,
-// net/http asks for it, without end, when the server resets the stream with
-// PROTOCOL_ERROR, be it after it has read the whole request: that is refused.
+// rewind gives the body anew to the RoundTripper. Over HTTP/2, net/http asks
+// for it, without end, when the server resets the stream with PROTOCOL_ERROR,
+// be it after it has read the whole request: for a Submit that is refused.
 // Over HTTP/1 it asks only if not a byte of a POST has left its buffer, as on a
 // connection that was closed while it was idle. Of a RoundTripper of the
 // user's nothing is known.
-func (x *exchange) rewind() (io.ReadCloser, error) {
-	if x.wrote.Load() {
-		if x.framed.Load() || !x.direct {
+func (e *exchange) rewind() (io.ReadCloser, error) {
+	if e.writing.Load() {
+		if e.framed.Load() || !e.t.direct {
 			return nil, errWritten
 		}
-		x.wrote.Store(false)
+		e.writing.Store(false)
 	}
-	return x.fresh()
+	return e.open()
 }
 
-// withGrace lets the exchange outlive its context by the request's grace while
-// an answer may still come. Release frees it.
-func (x *exchange) withGrace() (release func()) {
-	if x.request.Grace <= 0 {
-		return func() {}
-	}
-	x.Context, x.cancel = context.WithCancelCause(context.WithoutCancel(x.outer))
-	stop := context.AfterFunc(x.outer, func() {
-		end := func() { x.cancel(x.outer.Err()) }
-		if !x.maybe.Load() {
-			end()
-			return
-		}
-		time.AfterFunc(x.request.Grace, end)
-	})
-	return func() {
-		stop()
-		x.cancel(nil)
-	}
-}
-
-// limit ends an attempt after the request's Timeout. Done stops the clock and
-// frees what belongs to it. With a grace, where there are no attempts after
-// one that may have been accepted, the exchange as a whole is ended.
-func (x *exchange) limit(ctx context.Context) (_ context.Context, clock *time.Timer, done func()) {
-	if x.cancel != nil {
-		timer := time.AfterFunc(x.request.Timeout, func() { x.cancel(&timeoutError{x.request.Timeout}) })
-		return ctx, timer, func() { timer.Stop() }
-	}
-	limited, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(x.request.Timeout, func() { cancel(&timeoutError{x.request.Timeout}) })
-	return limited, timer, func() { timer.Stop(); cancel(nil) }
-}
-
-// timeoutError is what a Timeout ends an attempt with.
-type timeoutError struct{ after time.Duration }
-
-func (e *timeoutError) Error() string   { return "no answer within " + e.after.String() }
-func (e *timeoutError) Timeout() bool   { return true }
-func (e *timeoutError) Temporary() bool { return true }
-
-var _ net.Error = (*timeoutError)(nil)
-
-// explain returns the reason for which the context of an attempt ended, in
-// place of an error that may only say that it did.
-func (x *exchange) explain(ctx context.Context, err error) error {
-	if ctx.Err() == nil || errors.Is(err, io.EOF) {
-		return err
-	}
-	if timeout, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
-		return timeout
-	}
-	if outer := x.outer.Err(); outer != nil {
-		return outer
-	}
-	return err
-}
-
-// trace notes when an attempt may have reached the server: from the moment it
-// has a connection. (A hook that is called after the first write would be more
-// exact, but may come too late when the context ends at the same time.)
-// Whether a RoundTripper calls any hooks is known when it calls the first.
-func (x *exchange) trace() *httptrace.ClientTrace {
+// trace notes when an attempt of a Submit may have reached the server: from
+// the moment it has a connection. (A hook that is called after the first write
+// would be more exact, but may come too late when the context ends at the same
+// time.) Whether a RoundTripper calls any hooks is known when it calls the
+// first.
+func (e *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			x.maybe.Store(x.wrote.Load()) // a RoundTripper may try several times
-			x.traced.Store(true)
+			e.maybeSent.Store(e.writing.Load()) // a RoundTripper may try several times
+			e.traced.Store(true)
 		},
-		GotConn: func(httptrace.GotConnInfo) { x.maybe.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { e.maybeSent.Store(true) },
 		WroteHeaderField: func(name string, _ []string) {
 			// It is called before the header leaves the buffer. The names of
 			// pseudo-headers, which HTTP/1 does not have, begin with a colon.
-			x.wrote.Store(true)
+			e.writing.Store(true)
 			if strings.HasPrefix(name, ":") {
-				x.framed.Store(true)
+				e.framed.Store(true)
 			}
 		},
 	}
 }
 
-// unsent reports whether an attempt that failed was certainly not written.
-// What the RoundTripper has told counts for more than the type of its error:
-// TLS has errors that look alike before and after the request.
-func (x *exchange) unsent(err error) bool {
-	if x.traced.Load() {
-		return !x.maybe.Load()
-	}
-	return unsent(err)
+// withGrace returns a context that outlives the caller's by the request's
+// Grace while an answer may still come.
+func (e *exchange) withGrace(caller context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(caller))
+	e.cancel = cancel
+	e.stopGrace = context.AfterFunc(caller, func() {
+		grace := e.r.Grace
+		if !e.maybeSent.Load() {
+			grace = 0
+		}
+		time.AfterFunc(grace, func() { cancel(caller.Err()) })
+	})
+	return ctx
 }
 
-// body frees what belongs to an attempt when the answer has been read.
+// end frees what belongs to the exchange.
+func (e *exchange) end() {
+	e.endAttempt()
+	if e.cancel != nil {
+		e.stopGrace()
+		e.cancel(nil)
+	}
+}
+
+// body ends the exchange when the answer has been read.
 type body struct {
 	io.ReadCloser
-	x     *exchange
-	ctx   context.Context
-	done  func()
-	clock *time.Timer // begins anew with each piece that arrives; may be nil
+	e *exchange
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if n > 0 && b.clock != nil {
-		b.clock.Reset(b.x.request.Timeout)
+	if r := b.e.r; n > 0 && r.Timeout > 0 && r.Class == Read && !r.Stream {
+		b.e.timer.Reset(r.Timeout)
 	}
 	if err != nil {
-		err = b.x.explain(b.ctx, err)
-		b.done()
+		err = b.e.explain(err)
+		b.e.end()
 	}
 	return n, err
 }
 
 func (b *body) Close() error {
 	err := b.ReadCloser.Close()
-	b.done()
+	b.e.end()
 	return err
 }
+
+// bareURL returns the URL as it can be shown.
+func (e *exchange) bareURL() string {
+	if e.request.Request == nil {
+		return "?"
+	}
+	return bare(e.request.URL)
+}
+
+// bare leaves out credentials, query and fragment.
+func bare(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }

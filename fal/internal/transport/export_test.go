@@ -2,13 +2,15 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 )
 
 // What tests of this package need to see of its inside.
-var CheckPublic = checkPublic
+var (
+	CheckPublic    = checkPublic
+	GuardTransport = guardTransport
+)
 
 // SetLookUp has a Transport find the addresses of names in another way.
 func SetLookUp(t *Transport, lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)) {
@@ -18,16 +20,11 @@ func SetLookUp(t *Transport, lookUp func(ctx context.Context, network, host stri
 // GuardedGet downloads past the check of the URL: what is left is the guard of
 // the dialler.
 func GuardedGet(t *Transport, address string) error {
-	rt, ok := t.files.HTTPClient.Transport.(*roundTripper)
-	if !ok {
-		return errors.New("not our own RoundTripper")
-	}
-	ctx := context.WithValue(context.Background(), hopKey{}, &hop{guarded: true})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(withGuard(context.Background()), http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := rt.base.RoundTrip(req)
+	resp, err := t.files.Transport.RoundTrip(req)
 	if err != nil {
 		return err
 	}

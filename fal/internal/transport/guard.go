@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode"
@@ -112,10 +112,25 @@ func checkPublic(addr netip.Addr) error {
 	return nil
 }
 
+// guard says, in the context of an attempt, that private addresses are
+// refused. It has its own life: a dial may go on after the attempt has ended.
+type guard struct{ proxied atomic.Bool } // the attempt goes to a proxy
+
+type guardKey struct{}
+
+func withGuard(ctx context.Context) context.Context {
+	return context.WithValue(ctx, guardKey{}, new(guard))
+}
+
+func guardOf(ctx context.Context) *guard {
+	g, _ := ctx.Value(guardKey{}).(*guard)
+	return g
+}
+
 // allowed checks an address that is about to be connected to, as host:port.
 func allowed(ctx context.Context, address string) error {
-	h := hopOf(ctx)
-	if h == nil || !h.guarded || h.proxied.Load() {
+	g := guardOf(ctx)
+	if g == nil || g.proxied.Load() {
 		return nil
 	}
 	addr, err := netip.ParseAddrPort(address)
@@ -137,29 +152,40 @@ func dialGuarded(ctx context.Context, network, address string) (net.Conn, error)
 	return dialer.DialContext(ctx, network, address)
 }
 
-// dialBackup connects for all else; a backup host is given less time.
-func dialBackup(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 10 * time.Second}
-	if h := hopOf(ctx); h != nil && h.backup {
-		dialer.Timeout = 5 * time.Second
-	}
-	return dialer.DialContext(ctx, network, address)
-}
-
 // guardTransport returns a copy of the user's transport that hangs up on
-// private addresses before anything is sent. Its own way of dialling is kept.
+// private addresses before anything is sent. Its own way of dialling is kept,
+// but for the older diallers, which have no context.
 func guardTransport(users *http.Transport) *http.Transport {
-	guarded := users.Clone()
-	guarded.Proxy = markProxy(users.Proxy)
-	// The older dialler for TLS would go past the guard. It is cleared without
-	// its name, which is deprecated.
-	reflect.ValueOf(guarded).Elem().FieldByName("DialTLS").SetZero()
-	guarded.DialContext = dialGuarded
-	if users.DialContext != nil {
-		guarded.DialContext = hangUp(users.DialContext)
+	from := users.Clone() // others may be using it
+	guarded := &http.Transport{
+		Proxy:                  markProxy(from.Proxy),
+		OnProxyConnectResponse: from.OnProxyConnectResponse,
+		ProxyConnectHeader:     from.ProxyConnectHeader,
+		GetProxyConnectHeader:  from.GetProxyConnectHeader,
+		DialContext:            dialGuarded,
+		TLSClientConfig:        from.TLSClientConfig,
+		TLSHandshakeTimeout:    from.TLSHandshakeTimeout,
+		TLSNextProto:           from.TLSNextProto,
+		DisableKeepAlives:      from.DisableKeepAlives,
+		DisableCompression:     from.DisableCompression,
+		MaxIdleConns:           from.MaxIdleConns,
+		MaxIdleConnsPerHost:    from.MaxIdleConnsPerHost,
+		MaxConnsPerHost:        from.MaxConnsPerHost,
+		IdleConnTimeout:        from.IdleConnTimeout,
+		ResponseHeaderTimeout:  from.ResponseHeaderTimeout,
+		ExpectContinueTimeout:  from.ExpectContinueTimeout,
+		MaxResponseHeaderBytes: from.MaxResponseHeaderBytes,
+		WriteBufferSize:        from.WriteBufferSize,
+		ReadBufferSize:         from.ReadBufferSize,
+		ForceAttemptHTTP2:      from.ForceAttemptHTTP2,
+		HTTP2:                  from.HTTP2,
+		Protocols:              from.Protocols,
 	}
-	if users.DialTLSContext != nil {
-		guarded.DialTLSContext = hangUp(users.DialTLSContext)
+	if from.DialContext != nil {
+		guarded.DialContext = hangUp(from.DialContext)
+	}
+	if from.DialTLSContext != nil {
+		guarded.DialTLSContext = hangUp(from.DialTLSContext)
 	}
 	return guarded
 }
@@ -186,8 +212,8 @@ func markProxy(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) 
 	}
 	return func(req *http.Request) (*url.URL, error) {
 		u, err := proxy(req)
-		if h := hopOf(req.Context()); h != nil {
-			h.proxied.Store(u != nil)
+		if g := guardOf(req.Context()); g != nil {
+			g.proxied.Store(u != nil)
 		}
 		return u, err
 	}

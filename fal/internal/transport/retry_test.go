@@ -115,7 +115,7 @@ func TestResendTable(t *testing.T) {
 		{"lost answer", answer{err: io.EOF}, 1, 2, 2},
 		{"dial", answer{err: errDial}, 2, 2, 2},
 		{"DNS", answer{err: errDNS}, 2, 2, 2},
-		{"certificate", answer{err: errTLS}, 2, 1, 1},
+		{"certificate", answer{err: errTLS}, 1, 1, 1},
 	} {
 		for class, want := range map[transport.Class]int{transport.Submit: tt.submit, transport.Read: tt.read, transport.Upload: tt.upload, transport.Once: 1} {
 			synctest.Test(t, func(t *testing.T) {

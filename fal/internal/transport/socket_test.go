@@ -109,18 +109,57 @@ func TestDialErrorIsNotSent(t *testing.T) {
 	}
 }
 
-func TestTLSErrorIsNotSent(t *testing.T) {
+// A certificate that is not trusted will not be the next time: nothing is sent,
+// and it is tried once.
+func TestUntrustedCertificateIsPermanent(t *testing.T) {
 	t.Parallel()
-	var posts atomic.Int32
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posts.Add(1) }))
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	srv.StartTLS()
-	defer srv.Close()
-	_, err := local(srv.URL, nil).Send(context.Background(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: srv.URL, Auth: true})
-	sent, ok := errors.AsType[*transport.Error](err)
-	if !ok || sent.MaybeSent || posts.Load() != 0 {
-		t.Errorf("error = %v after %d requests", err, posts.Load())
+	for _, class := range []transport.Class{transport.Submit, transport.Read} {
+		var requests atomic.Int32
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		srv.StartTLS()
+		_, err := local(srv.URL, nil).Send(context.Background(), &transport.Request{Class: class, Method: http.MethodPost, URL: srv.URL, Auth: true})
+		srv.Close()
+		sent, ok := errors.AsType[*transport.Error](err)
+		if !ok || sent.MaybeSent || sent.Attempts != 1 || requests.Load() != 0 {
+			t.Errorf("class %d: error = %+v after %d requests", class, err, requests.Load())
+		}
 	}
+}
+
+// The guarded copy of a user's transport has all that theirs has but the older
+// diallers.
+func TestGuardTransportCopiesAll(t *testing.T) {
+	t.Parallel()
+	users := new(http.Transport)
+	each := func(base *http.Transport, f func(name string, v reflect.Value)) {
+		for field, v := range reflect.ValueOf(base).Elem().Fields() {
+			if field.IsExported() {
+				f(field.Name, v)
+			}
+		}
+	}
+	each(users, func(name string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Func:
+			v.Set(reflect.MakeFunc(v.Type(), func([]reflect.Value) []reflect.Value { return nil }))
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+		case reflect.Map:
+			v.Set(reflect.MakeMap(v.Type()))
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			v.SetInt(7)
+		default:
+			t.Errorf("%s is of an unknown kind", name)
+		}
+	})
+	each(transport.GuardTransport(users), func(name string, v reflect.Value) {
+		if older := name == "Dial" || name == "DialTLS"; v.IsZero() != older {
+			t.Errorf("%s: zero is %v", name, v.IsZero())
+		}
+	})
 }
 
 // A body given by Open is streamed, with its length, anew for each attempt.

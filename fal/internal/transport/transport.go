@@ -16,8 +16,6 @@ import (
 	"net/url"
 	"runtime"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Class says what a request is, and so when it may be sent again.
@@ -28,8 +26,9 @@ const (
 	// and 5xx.
 	Read Class = iota
 	// Submit starts work that costs money. It is repeated only when it
-	// certainly was not accepted: it failed before it was written, or was
-	// refused with 429, or with 503 by a machine in front of fal.
+	// certainly was not accepted: it failed before it was written (but not for
+	// a certificate that is not trusted), or was refused with 429, or with 503
+	// by a machine in front of fal.
 	Submit
 	// Upload sends content to a place made for it: repeated like Read.
 	Upload
@@ -64,6 +63,8 @@ type Request struct {
 	// Result says that a job's own failure may be the answer, which would be
 	// the same again.
 	Result bool
+
+	download bool // from anywhere but private networks, without credentials
 }
 
 // Config is what a Transport is made of.
@@ -85,7 +86,6 @@ type Config struct {
 // Transport sends requests. It is safe for use by many goroutines.
 type Transport struct {
 	config Config
-	retry  Policy
 	budget *budget
 	// direct says that no RoundTripper of the user's is in between.
 	direct bool
@@ -93,8 +93,8 @@ type Transport struct {
 	lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	// userAgent is a header value, made once.
 	userAgent []string
-	api       *retryablehttp.Client
-	files     *retryablehttp.Client // for downloads: guarded, without credentials
+	api       http.Client
+	files     http.Client // for downloads: guarded, without credentials
 }
 
 // New returns a Transport.
@@ -102,26 +102,25 @@ func New(c Config) *Transport {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	t := &Transport{config: c, retry: c.Retry, budget: newBudget(), userAgent: []string{c.UserAgent}}
+	c.Retry = c.Retry.withDefaults()
+	t := &Transport{config: c, budget: newBudget(), userAgent: []string{c.UserAgent}}
 	// Not the default resolver: it shares look-ups under way with others, which
 	// fails between the bubbles of testing/synctest.
 	t.lookUp = new(net.Resolver).LookupNetIP
-	user := http.Client{}
 	if c.HTTPClient != nil {
-		user = *c.HTTPClient
+		t.api = *c.HTTPClient
 	}
-	api, files := user.Transport, user.Transport
-	switch base := user.Transport.(type) {
+	t.api.CheckRedirect = redirectPolicy(t.api.CheckRedirect)
+	t.files = t.api
+	t.files.Jar = nil // a download carries nothing of the user's
+	switch base := t.api.Transport.(type) {
 	case nil:
 		t.direct = true
-		api, files = t.own(newHTTPTransport(dialBackup)), t.own(newHTTPTransport(dialGuarded))
+		t.api.Transport, t.files.Transport = t.own(newHTTPTransport(dial)), t.own(newHTTPTransport(dialGuarded))
 	case *http.Transport:
 		t.direct = true
-		files = t.own(guardTransport(base))
+		t.files.Transport = t.own(guardTransport(base))
 	}
-	t.api = t.client(user, api)
-	user.Jar = nil // a download carries nothing of the user's
-	t.files = t.client(user, files)
 	return t
 }
 
@@ -130,23 +129,6 @@ func New(c Config) *Transport {
 func (t *Transport) own(base *http.Transport) *http.Transport {
 	runtime.AddCleanup(t, (*http.Transport).CloseIdleConnections, base)
 	return base
-}
-
-// client wraps the user's HTTP client so that nothing of the library's or of
-// net/http's own habits is left.
-func (t *Transport) client(user http.Client, base http.RoundTripper) *retryablehttp.Client {
-	return &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     &roundTripper{t: t, base: base},
-			CheckRedirect: redirectPolicy(user.CheckRedirect),
-			Jar:           user.Jar,
-			Timeout:       user.Timeout,
-		},
-		RetryMax:     1 << 20, // attempts are counted by checkRetry
-		CheckRetry:   t.checkRetry,
-		Backoff:      t.backoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
 }
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
@@ -190,12 +172,6 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Send sends a request, as often as its class allows, and returns the last
-// answer, whatever its status. The error is an *Error.
-func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error) {
-	return t.send(ctx, t.api, r)
-}
-
 // Download gets a file from anywhere, without credentials. Addresses in
 // private networks are refused with ErrPrivateAddress, except on the origins
 // that the user has set. A RoundTripper of the user's that is no
@@ -203,43 +179,16 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error
 // beforehand, and may lead elsewhere when it is dialled. Header is sent along;
 // it may be nil.
 func (t *Transport) Download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
-	return t.send(ctx, t.files, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download"})
+	return t.Send(ctx, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download", download: true})
 }
 
-func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *Request) (*http.Response, error) {
-	x := &exchange{Context: ctx, outer: ctx, request: r, guarded: client == t.files, direct: t.direct}
-	req, err := retryablehttp.NewRequestWithContext(x, r.Method, r.URL, nil)
+// Send sends a request, as often as its class allows, and returns the last
+// answer, whatever its status. The error is an *Error.
+func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error) {
+	e := &exchange{t: t, r: r, caller: ctx}
+	resp, err := e.send()
 	if err != nil {
-		// The parser's error repeats the URL, which may be long or private.
-		return nil, &Error{Method: r.Method, URL: "?", Err: errors.New("the URL is malformed")}
-	}
-	u := req.URL
-	x.origin = u
-	fail := func(err error) error {
-		return &Error{Method: r.Method, URL: bare(u), Err: err}
-	}
-	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return nil, fail(errors.New("the URL is not an absolute http or https URL"))
-	}
-	key := ""
-	if r.Auth {
-		if !t.Trusts(u) {
-			return nil, fail(fmt.Errorf("the API key is not sent to %s", u.Host))
-		}
-		if key, err = t.config.Key(); err != nil {
-			return nil, fail(err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, fail(err)
-	}
-	if err := x.prepare(req, key, t.userAgent); err != nil {
-		return nil, fail(err)
-	}
-	release := x.withGrace()
-	resp, err := client.Do(req)
-	if err != nil {
-		release()
+		e.end()
 		if resp != nil {
 			_ = resp.Body.Close()
 		}
@@ -250,14 +199,12 @@ func (t *Transport) send(ctx context.Context, client *retryablehttp.Client, r *R
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
-		return nil, &Error{Method: r.Method, URL: bare(u), Attempts: x.attempt, MaybeSent: x.maybe.Load(), Err: err}
+		return nil, &Error{Method: r.Method, URL: e.bareURL(), Attempts: e.attempts, MaybeSent: e.maybeSent.Load(), Err: err}
 	}
 	resp.Request = nil // it has the key
-	if r.Grace > 0 {
-		resp.Body = &body{resp.Body, x, x, release, nil}
+	if r.Timeout > 0 || e.cancel != nil {
+		e.body = body{resp.Body, e}
+		resp.Body = &e.body
 	}
 	return resp, nil
 }
-
-// bare returns a URL that can be shown: without credentials, query, fragment.
-func bare(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }

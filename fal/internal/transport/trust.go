@@ -1,10 +1,6 @@
 package transport
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -53,60 +49,4 @@ func isLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
-
-// errRefused says that a redirect is not followed or a download not begun, and
-// will not be next time.
-var errRefused = errors.New("refused")
-
-// redirectPolicy follows redirects of reads alone, at most ten, and never from
-// https to http. What else the user's own policy refuses is refused.
-func redirectPolicy(users func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
-	return func(req *http.Request, via []*http.Request) error {
-		first := via[0]
-		if first.Method != http.MethodGet && first.Method != http.MethodHead {
-			return http.ErrUseLastResponse
-		}
-		if len(via) >= 10 {
-			return fmt.Errorf("%w: more than 10 redirects", errRefused)
-		}
-		if last := via[len(via)-1]; last.URL.Scheme == "https" && req.URL.Scheme != "https" {
-			return fmt.Errorf("%w: redirect from https to %s", errRefused, req.URL.Scheme)
-		}
-		if users == nil {
-			return nil
-		}
-		err := users(req, via)
-		if err != nil && !errors.Is(err, http.ErrUseLastResponse) {
-			err = fmt.Errorf("redirect %w: %w", errRefused, err)
-		}
-		return err
-	}
-}
-
-// backups are the hosts that answer when fal's own cannot be reached.
-var backups = map[string]string{"fal.run": "falrun.com", "queue.fal.run": "queue.falrun.com"}
-
-// backupOf returns the same request to the backup host, or nil if there is
-// none or the body cannot be sent again.
-func (t *Transport) backupOf(req *http.Request) *http.Request {
-	host, ok := backups[req.URL.Host]
-	if !ok || !t.config.Backup || req.Context().Err() != nil {
-		return nil
-	}
-	backup := req.Clone(context.WithValue(req.Context(), hopKey{}, &hop{backup: true}))
-	backup.URL.Host, backup.Host = host, host
-	if req.Body != nil {
-		if req.GetBody == nil {
-			return nil
-		}
-		body, err := req.GetBody()
-		if err != nil {
-			return nil
-		}
-		backup.Body = body
-	}
-	return backup
 }
