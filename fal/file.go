@@ -161,15 +161,11 @@ func (f File) Dimensions() (width, height int, err error) {
 
 // MarshalJSON writes the URL. A file that has none yet is an error: it gets
 // one when the request is sent, or by [Client.Upload].
-func (f File) MarshalJSON() ([]byte, error) { return f.AppendJSON(nil) }
-
-// AppendJSON appends to dst what MarshalJSON returns.
-func (f File) AppendJSON(dst []byte) ([]byte, error) {
+func (f File) MarshalJSON() ([]byte, error) {
 	if f.local != nil {
-		return dst, fmt.Errorf("fal: %v has no URL yet: it gets one when the request is sent, or by Client.Upload", f)
+		return nil, fmt.Errorf("fal: %v has no URL yet: it gets one when the request is sent, or by Client.Upload", f)
 	}
-	b, err := json.Marshal(f.url)
-	return append(dst, b...), err
+	return json.Marshal(f.url)
 }
 
 // UnmarshalJSON reads a URL, and null as no file. The URL is not checked.

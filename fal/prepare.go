@@ -51,7 +51,7 @@ func prepare[Out any](ctx context.Context, c *Client, r Request[Out], opts []Opt
 		return nil, &ValidationError{Endpoint: p.endpoint, Problems: problems}
 	}
 	if c.logger.Enabled(ctx, slog.LevelWarn) {
-		for _, w := range warnings(r) {
+		for _, w := range usage(r).Doubts {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "fal request doubt",
 				slog.String("endpoint", p.endpoint), slog.String("field", w.Field), slog.String("problem", w.Message))
 		}

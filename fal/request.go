@@ -10,9 +10,8 @@ type Endpoint[Out any] string
 //
 // A request may also have any of these methods, which this package then uses:
 //
-//	Validate() error             // checked before anything is sent; returns a *ValidationError
-//	Warnings() []Problem         // logged at warn level when the request is sent
-//	Usage() Usage                // what it will be charged for; package pricing reads it
+//	Validate() error  // checked before anything is sent; returns a *ValidationError
+//	Usage() Usage     // what it will be charged for; package pricing reads it
 //
 // Files ([File]) are found wherever they are in a request, and are uploaded
 // when it is sent.
@@ -23,7 +22,6 @@ type Request[Out any] interface {
 // The optional methods of a request.
 type (
 	validator interface{ Validate() error }
-	warner    interface{ Warnings() []Problem }
 	user      interface{ Usage() Usage }
 )
 
@@ -34,13 +32,6 @@ func Seed(n uint64) *uint64 { return new(n) }
 func validate(r any) error {
 	if v, ok := r.(validator); ok {
 		return v.Validate()
-	}
-	return nil
-}
-
-func warnings(r any) []Problem {
-	if w, ok := r.(warner); ok {
-		return w.Warnings()
 	}
 	return nil
 }

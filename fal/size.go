@@ -85,20 +85,11 @@ func number(s string) (n int, ok bool) {
 
 // MarshalJSON writes a preset as its name and other sizes as an object with
 // width and height.
-func (s ImageSize) MarshalJSON() ([]byte, error) { return s.AppendJSON(nil), nil }
-
-// AppendJSON appends to dst what MarshalJSON returns.
-func (s ImageSize) AppendJSON(dst []byte) []byte {
-	width, height, ok := s.custom()
-	if !ok {
-		b, _ := json.Marshal(string(s)) // which no string fails
-		return append(dst, b...)
+func (s ImageSize) MarshalJSON() ([]byte, error) {
+	if width, height, ok := s.custom(); ok {
+		return fmt.Appendf(nil, `{"width":%d,"height":%d}`, width, height), nil
 	}
-	dst = append(dst, `{"width":`...)
-	dst = strconv.AppendInt(dst, int64(width), 10)
-	dst = append(dst, `,"height":`...)
-	dst = strconv.AppendInt(dst, int64(height), 10)
-	return append(dst, '}')
+	return json.Marshal(string(s))
 }
 
 // UnmarshalJSON reads both forms, and null as the zero value.

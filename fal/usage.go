@@ -51,4 +51,9 @@ type Usage struct {
 	// Upscale is the factor by which sides grow, in thousandths: 2000 is
 	// twice as wide and high. 0 where the endpoint does not upscale.
 	Upscale int
+
+	// Doubts are what some source doubts about the request and none forbids,
+	// such as a size beyond what the model maker advises. They are logged at
+	// warn level when the request is sent.
+	Doubts []Problem
 }

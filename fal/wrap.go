@@ -66,7 +66,6 @@ type wrapper[Out any] struct {
 
 func (w wrapper[Out]) Endpoint() Endpoint[Out]      { return w.Inner.Endpoint() }
 func (w wrapper[Out]) Validate() error              { return validate(w.Inner) }
-func (w wrapper[Out]) Warnings() []Problem          { return warnings(w.Inner) }
 func (w wrapper[Out]) Usage() Usage                 { return usage(w.Inner) }
 func (w wrapper[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(w.Inner) }
 
@@ -94,7 +93,7 @@ func (w with[Out]) Usage() Usage {
 	u := w.wrapper.Usage()
 	for key, v := range w.Extra {
 		if charged(key, v) {
-			return Usage{Endpoint: u.Endpoint}
+			return Usage{Endpoint: u.Endpoint, Doubts: u.Doubts}
 		}
 	}
 	return u
@@ -206,6 +205,5 @@ func (r raw[Out]) Endpoint() Endpoint[json.RawMessage] {
 	return Endpoint[json.RawMessage](r.Inner.Endpoint())
 }
 func (r raw[Out]) Validate() error              { return validate(r.Inner) }
-func (r raw[Out]) Warnings() []Problem          { return warnings(r.Inner) }
 func (r raw[Out]) Usage() Usage                 { return usage(r.Inner) }
 func (r raw[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(r.Inner) }

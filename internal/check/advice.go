@@ -10,7 +10,7 @@ import (
 )
 
 // The methods below note what some source doubts and none forbids. The
-// generated Warnings methods are written with them.
+// generated Usage methods are written with them.
 
 // SizeAdvice is what the model maker advises about sizes. Zero fields say
 // nothing.

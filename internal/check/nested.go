@@ -28,8 +28,8 @@ func (l *List) Object(field string, problems List) {
 	}
 }
 
-// Given refuses a required number that is left out.
-func Given[T any](l *List, field string, value *T) {
+// RequiredNumber refuses a required number that is left out.
+func RequiredNumber[T any](l *List, field string, value *T) {
 	if value == nil {
 		l.Add(field, "", "is required")
 	}

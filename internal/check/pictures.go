@@ -47,3 +47,14 @@ func (l *List) Pictures(field string, rule PictureRule, files ...fal.File) {
 			"must have at most "+strconv.Itoa(rule.MaxTotal/Megapixel)+" megapixels together")
 	}
 }
+
+// Given returns the files that are given at all.
+func Given(files ...fal.File) []fal.File {
+	given := make([]fal.File, 0, len(files))
+	for _, f := range files {
+		if !f.IsZero() {
+			given = append(given, f)
+		}
+	}
+	return given
+}

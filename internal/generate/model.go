@@ -21,7 +21,7 @@ func (p *printer) model(m *catalog.Model) {
 	p.line("type %s struct {", m.Name)
 	for _, f := range m.Fields {
 		p.comment(1, keepDefault(f.Sentence(nil)))
-		p.field(&f, f.Required)
+		p.field(&f)
 	}
 	p.line("}\n")
 
@@ -31,48 +31,23 @@ func (p *printer) model(m *catalog.Model) {
 	}
 	p.line("return l\n}\n")
 
-	if isObject(m.Name) {
-		p.isZero(m)
-	}
-	p.marshal("v", m.Name, "MarshalJSON returns the object as it stands in a request.", m.Fields)
-	if hasFiles(m.Name) && !isObject(m.Name) {
-		body := &printer{}
-		for _, f := range m.Fields {
-			body.mapField("v", "field", &f)
-		}
-		p.line("func (v %s) mapFiles(field string, f body.FileFunc) (%s, error) {", m.Name, m.Name)
-		p.line("var err error\n%sreturn v, nil\n}\n", body.String())
+	if slices.ContainsFunc(m.Fields, func(f catalog.Field) bool { return f.PerLayer }) {
+		p.marshal(m)
 	}
 	if hasPictures(m.Name) {
 		p.pictures(m)
 	}
 }
 
-// isObject reports whether some request has the model as an object of its
-// own, not only in lists.
-func isObject(model string) bool {
-	for _, e := range catalog.All() {
-		for _, f := range e.Fields {
-			if f.Type == catalog.Object && f.Model == model {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isZero prints the method by which an object is left out.
-func (p *printer) isZero(m *catalog.Model) {
-	var parts []string
-	for _, f := range m.Fields {
-		if f.Type == catalog.Files {
-			parts = append(parts, "len(v."+f.Go+") == 0")
-		} else {
-			parts = append(parts, "!v."+f.Go)
-		}
-	}
-	p.line("// IsZero reports whether nothing is set, so that the object is left out.")
-	p.line("func (v %s) IsZero() bool { return %s }\n", m.Name, strings.Join(parts, " && "))
+// marshal prints the method that writes a model with a scale for each layer:
+// under the one name there stands either of two fields.
+func (p *printer) marshal(m *catalog.Model) {
+	p.line("// MarshalJSON returns the object as it stands in a request.")
+	p.line("func (v %s) MarshalJSON() ([]byte, error) {", m.Name)
+	p.line("type plain %s", m.Name)
+	p.line("if len(v.LayerScales) == 0 {\nreturn json.Marshal(plain(v))\n}")
+	p.line("return json.Marshal(struct {\nplain\nScale map[string]float64 `json:\"scale\"`\n}{plain(v), v.LayerScales})")
+	p.line("}\n")
 }
 
 // pictures prints the method that returns the pictures of a model.
@@ -97,7 +72,7 @@ func (p *printer) pictures(m *catalog.Model) {
 	case many.Len() > 0:
 		p.line("var all []fal.File\n%sreturn all", many.String())
 	default:
-		p.line("return body.Given(%s)", strings.Join(single, ", "))
+		p.line("return check.Given(%s)", strings.Join(single, ", "))
 	}
 	p.line("}\n")
 }

@@ -28,10 +28,7 @@ func (p *printer) request(r *request) {
 	p.requestType(r)
 	p.endpoint(r)
 	p.validate(r)
-	p.warnings(r)
 	p.usage(r)
-	p.marshal("r", r.Name, "MarshalJSON returns the body of the request.", r.Fields)
-	p.mapFiles(r)
 	if r.Preset != nil {
 		p.presets(r)
 	}
@@ -77,7 +74,7 @@ func (p *printer) requestType(r *request) {
 	}
 	for _, f := range r.Fields {
 		p.comment(1, keepDefault(sentence(r, &f)))
-		p.field(&f, required(r, &f))
+		p.field(&f)
 	}
 	p.line("}\n")
 }
@@ -136,13 +133,10 @@ func requiredBy(r *request, f *catalog.Field) []string {
 	return names
 }
 
-// field prints a struct field.
-func (p *printer) field(f *catalog.Field, required bool) {
-	tag := f.Name
-	if !required {
-		tag += ",omitzero"
-	}
-	p.line("%s %s `json:\"%s\"`", f.Go, goType(f), tag)
+// field prints a struct field. Required ones are left out at their zero value
+// too: Validate refuses them, and who skips it means what is written.
+func (p *printer) field(f *catalog.Field) {
+	p.line("%s %s `json:\"%s,omitzero\"`", f.Go, goType(f), f.Name)
 	if f.PerLayer {
 		p.comment(1, "LayerScales is a scale for each layer, by its name, instead of "+f.Go+".")
 		p.line("LayerScales map[string]float64 `json:\"-\"`")
@@ -184,13 +178,13 @@ func goType(f *catalog.Field) string {
 func (p *printer) endpoint(r *request) {
 	out := r.output()
 	if r.Preset != nil {
-		p.comment(0, `Endpoint returns "`+r.stem()+`/" and the preset.`)
+		p.comment(0, "Endpoint returns the id of the endpoint, of which the preset is a part.")
 		p.line("func (r %s) Endpoint() fal.Endpoint[%s] {", r.Name, out)
 		p.line("return %q + fal.Endpoint[%s](r.Preset)", r.stem()+"/", out)
 		p.line("}\n")
 		return
 	}
-	p.line("// Endpoint returns %q.", r.ID)
+	p.line("// Endpoint returns the id of the endpoint.")
 	p.line("func (%s) Endpoint() fal.Endpoint[%s] { return %q }\n", r.Name, out, r.ID)
 }
 

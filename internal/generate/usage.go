@@ -11,11 +11,7 @@ import (
 func (p *printer) usage(r *request) {
 	fields := &printer{}
 	after := &printer{}
-	if r.Preset != nil {
-		fields.line("Endpoint: string(r.Endpoint()),")
-	} else {
-		fields.line("Endpoint: %q,", r.ID)
-	}
+	fields.line("Endpoint: string(r.Endpoint()),")
 	fields.line("Outputs: %s,", outputs(r.Endpoint))
 	usageSize(fields, after, r.Endpoint)
 	usageInputs(fields, after, r.Endpoint)
@@ -39,16 +35,18 @@ func (p *printer) usage(r *request) {
 	if _, ok := r.Field("use_turbo"); ok {
 		after.line("if r.UseTurbo {\nu.Steps = 10\n}")
 	}
-	p.line("// Usage returns what the request will be charged for.")
+	doubts := &printer{}
+	doubts.doubts(r)
+	if doubts.Len() > 0 {
+		after.line("var l check.List\n%su.Doubts = l.Problems()", doubts.String())
+		p.line("// Usage returns what the request will be charged for, and what is doubtful\n// about it but not refused.")
+	} else {
+		p.line("// Usage returns what the request will be charged for.")
+	}
+	p.line("func (r %s) Usage() fal.Usage {", r.Name)
 	if after.Len() == 0 {
-		recv := "r "
-		if !strings.Contains(fields.String(), "r.") {
-			recv = ""
-		}
-		p.line("func (%s%s) Usage() fal.Usage {", recv, r.Name)
 		p.line("return fal.Usage{\n%s}", fields.String())
 	} else {
-		p.line("func (r %s) Usage() fal.Usage {", r.Name)
 		p.line("u := fal.Usage{\n%s}\n%sreturn u", fields.String(), after.String())
 	}
 	p.line("}\n")
@@ -151,7 +149,7 @@ func usageInputs(fields, after *printer, e *catalog.Endpoint) {
 		}
 	}
 	if len(single) > 0 {
-		fields.line("Inputs: body.Given(%s),", strings.Join(single, ", "))
+		fields.line("Inputs: check.Given(%s),", strings.Join(single, ", "))
 	}
 }
 

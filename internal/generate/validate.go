@@ -32,10 +32,8 @@ func (p *printer) validate(r *request) {
 	if r.Preset != nil {
 		// Building the id costs an allocation, so only when it is needed.
 		p.line("if l.Valid() {\nreturn nil\n}")
-		p.line("return l.Err(string(r.Endpoint()))")
-	} else {
-		p.line("return l.Err(%q)", r.ID)
 	}
+	p.line("return l.Err(string(r.Endpoint()))")
 	p.line("}\n")
 }
 
@@ -90,7 +88,7 @@ func (p *printer) checkNumber(v string, f *catalog.Field, required bool) {
 	if f.Pointer {
 		method += "Ptr"
 		if required {
-			p.line("check.Given(&l, %q, %s)", f.Name, v)
+			p.line("check.RequiredNumber(&l, %q, %s)", f.Name, v)
 		}
 	}
 	switch {
@@ -196,9 +194,8 @@ func (p *printer) checkList(v string, f *catalog.Field, e *catalog.Endpoint, req
 	p.line("for i, %s := range %s {\nl.Item(%q, i, %s.check())\n}", item, v, f.Name, item)
 }
 
-// warnings prints the method that says what is doubtful but not refused.
-func (p *printer) warnings(r *request) {
-	body := &printer{}
+// doubts prints the statements that note what is doubtful but not refused.
+func (p *printer) doubts(r *request) {
 	if s := r.Limits.Size; s.WarnMinSide+s.WarnMaxSide+s.WarnMaxArea > 0 {
 		var advice []string
 		note := func(name, value string, given int) {
@@ -209,28 +206,20 @@ func (p *printer) warnings(r *request) {
 		note("MinSide", strconv.Itoa(s.WarnMinSide), s.WarnMinSide)
 		note("MaxSide", strconv.Itoa(s.WarnMaxSide), s.WarnMaxSide)
 		note("MaxArea", megapixels(s.WarnMaxArea), s.WarnMaxArea)
-		body.line("l.AdviseSize(\"image_size\", r.ImageSize, check.SizeAdvice{%s})", strings.Join(advice, ", "))
+		p.line("l.AdviseSize(\"image_size\", r.ImageSize, check.SizeAdvice{%s})", strings.Join(advice, ", "))
 	}
 	if r.Limits.Prompt.Warn > 0 {
-		body.line("l.AdviseLength(\"prompt\", r.Prompt, %d, %q)", r.Limits.Prompt.Warn, r.Limits.Prompt.WarnWhy)
+		p.line("l.AdviseLength(\"prompt\", r.Prompt, %d, %q)", r.Limits.Prompt.Warn, r.Limits.Prompt.WarnWhy)
 	}
-	body.countWarnings(r)
+	p.doubtCounts(r)
 	if r.Limits.Mentions {
-		body.line("refs.Advise(&l, \"image_urls\", r.Prompt, len(r.ImageURLs))")
+		p.line("refs.Advise(&l, \"image_urls\", r.Prompt, len(r.ImageURLs))")
 	}
-	if body.Len() == 0 {
-		return
-	}
-	p.line("// Warnings returns what is doubtful about the request but not refused.")
-	p.line("func (r %s) Warnings() []fal.Problem {", r.Name)
-	p.line("var l check.List")
-	p.line("%sreturn l.Problems()", body.String())
-	p.line("}\n")
 }
 
-// countWarnings prints the doubts about numbers of pictures, by preset where
-// they differ.
-func (p *printer) countWarnings(r *request) {
+// doubtCounts prints the doubts about numbers of pictures, by preset where they
+// differ.
+func (p *printer) doubtCounts(r *request) {
 	type group struct {
 		call    string
 		presets []string

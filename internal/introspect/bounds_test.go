@@ -144,21 +144,26 @@ func (s subject) probeFiles(t *testing.T, f *catalog.Field) {
 	}
 }
 
-// doubts fails the test unless the request is accepted and Warnings says
-// something if it should.
+// doubts fails the test unless the request is accepted and its usage has a
+// doubt if it should.
 func (s subject) doubts(t *testing.T, f *catalog.Field, set func(reflect.Value), want bool) {
 	t.Helper()
 	s.accepts(t, f, set)
 	request := s.with(f, set)
-	w, ok := request.(interface{ Warnings() []fal.Problem })
-	if !ok {
-		t.Fatalf("%T has no Warnings", request)
-	}
 	// The sample prompt mentions no picture, which is doubted too.
-	warnings := slices.DeleteFunc(w.Warnings(), func(p fal.Problem) bool { return strings.Contains(p.Message, "never mentions") })
-	if got := len(warnings) > 0; got != want {
-		t.Errorf("%+v: warnings %v, want any: %t", request, warnings, want)
+	doubts := slices.DeleteFunc(usage(t, request).Doubts, func(p fal.Problem) bool { return strings.Contains(p.Message, "never mentions") })
+	if got := len(doubts) > 0; got != want {
+		t.Errorf("%+v: doubts %v, want any: %t", request, doubts, want)
 	}
+}
+
+func usage(t *testing.T, request any) fal.Usage {
+	t.Helper()
+	u, ok := request.(interface{ Usage() fal.Usage })
+	if !ok {
+		t.Fatalf("%T has no Usage", request)
+	}
+	return u.Usage()
 }
 
 func (s subject) probeLoRAs(t *testing.T, f *catalog.Field) {
@@ -303,9 +308,8 @@ func TestMentions(t *testing.T) {
 		if p := problems(t, two("@image1 beside @image3")); len(p) != 1 || p[0].Field != "prompt" {
 			t.Errorf("a reference without a file: %v", p)
 		}
-		w, ok := two("a mug like @image1").(interface{ Warnings() []fal.Problem })
-		if !ok || len(w.Warnings()) != 1 || w.Warnings()[0].Field != "image_urls[1]" {
-			t.Errorf("a file that is never mentioned: no warning")
+		if d := usage(t, two("a mug like @image1")).Doubts; len(d) != 1 || d[0].Field != "image_urls[1]" {
+			t.Errorf("a file that is never mentioned: doubts %v, want one", d)
 		}
 	})
 }
