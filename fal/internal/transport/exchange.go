@@ -21,7 +21,7 @@ import (
 // methods are the hooks of the library's client and the client's RoundTripper.
 type exchange struct {
 	t      *Transport
-	r      *Request
+	r      Request
 	caller context.Context
 
 	client  retryablehttp.Client
@@ -54,7 +54,7 @@ type exchange struct {
 // send makes the request and has the library send it. An answer that comes
 // with an error is to be closed.
 func (e *exchange) send() (*http.Response, error) {
-	ctx, r, policy := e.caller, e.r, e.t.config.Retry
+	ctx, r, policy := e.caller, &e.r, e.t.config.Retry
 	if r.Grace > 0 && ctx.Done() != nil {
 		ctx = e.withGrace(ctx)
 	}
@@ -93,8 +93,8 @@ func (e *exchange) send() (*http.Response, error) {
 	if r.Open != nil || len(r.Body) > 0 {
 		// The library would open a body once more to learn its length.
 		req.GetBody, req.ContentLength = e.rewind, max(r.Length, int64(len(r.Body)))
-		e.client.PrepareRetry = e.openBody
-		if err := e.openBody(req); err != nil {
+		e.client.PrepareRetry = openBody
+		if err := openBody(req); err != nil {
 			return nil, err
 		}
 	}
@@ -118,29 +118,34 @@ func (e *exchange) setHeader(req *http.Request) error {
 		return fmt.Errorf("the API key is not sent to %s", req.URL.Host)
 	}
 	key, err := e.t.config.Key()
-	if err == nil && key != "" {
-		req.Header["Authorization"] = []string{keyPrefix + key}
+	if err != nil || key == "" {
+		return err
 	}
-	return err
+	a := e.t.authorization.Load()
+	if a == nil || a.key != key {
+		a = &authorization{key, []string{keyPrefix + key}}
+		e.t.authorization.Store(a)
+	}
+	req.Header["Authorization"] = a.value
+	return nil
+}
+
+// authorization is a header value and the key it is made of.
+type authorization struct {
+	key   string
+	value []string
 }
 
 // openBody gives an attempt its body.
-func (e *exchange) openBody(req *http.Request) (err error) {
-	req.Body, err = e.open()
+func openBody(req *http.Request) (err error) {
+	req.Body, err = req.GetBody()
 	return err
-}
-
-func (e *exchange) open() (io.ReadCloser, error) {
-	if e.r.Open != nil {
-		return e.r.Open()
-	}
-	return io.NopCloser(bytes.NewReader(e.r.Body)), nil
 }
 
 // errWritten keeps a RoundTripper from sending a Submit again by itself.
 var errWritten = errors.New("the exchange failed after the request may have been written")
 
-// rewind gives the body anew to the RoundTripper. Over HTTP/2, net/http asks
+// rewind gives the body anew, to an attempt or to the RoundTripper. Over HTTP/2, net/http asks
 // for it, without end, when the server resets the stream with PROTOCOL_ERROR,
 // be it after it has read the whole request: for a Submit that is refused.
 // Over HTTP/1 it asks only if not a byte of a POST has left its buffer, as on a
@@ -153,7 +158,10 @@ func (e *exchange) rewind() (io.ReadCloser, error) {
 		}
 		e.writing.Store(false)
 	}
-	return e.open()
+	if e.r.Open != nil {
+		return e.r.Open()
+	}
+	return io.NopCloser(bytes.NewReader(e.r.Body)), nil
 }
 
 // trace notes when an attempt of a Submit may have reached the server: from
@@ -211,7 +219,7 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if r := b.e.r; n > 0 && r.Timeout > 0 && r.Class == Read && !r.Stream {
+	if r := &b.e.r; n > 0 && r.Timeout > 0 && r.Class == Read && !r.Stream {
 		b.e.timer.Reset(r.Timeout)
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -93,8 +94,10 @@ type Transport struct {
 	lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	// userAgent is a header value, made once.
 	userAgent []string
-	api       http.Client
-	files     http.Client // for downloads: guarded, without credentials
+	// authorization is the last one made. A key seldom changes.
+	authorization atomic.Pointer[authorization]
+	api           http.Client
+	files         http.Client // for downloads: guarded, without credentials
 }
 
 // New returns a Transport.
@@ -185,7 +188,7 @@ func (t *Transport) Download(ctx context.Context, address string, header http.He
 // Send sends a request, as often as its class allows, and returns the last
 // answer, whatever its status. The error is an *Error.
 func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error) {
-	e := &exchange{t: t, r: r, caller: ctx}
+	e := &exchange{t: t, r: *r, caller: ctx}
 	resp, err := e.send()
 	if err != nil {
 		e.end()
