@@ -9,12 +9,14 @@ import (
 	"github.com/falimage/falimage-go/internal/check"
 )
 
-// ControlCanny makes pictures that follow a control picture with FLUX.1 [dev]
-// Control LoRA Canny: new pictures with the edges of a control picture. Open
-// weights, for non-commercial use.
+// Control makes pictures that follow a control picture with FLUX.1 [dev]
+// Control LoRA: new pictures with the edges or the depth of a control picture.
+// Open weights, for non-commercial use.
 //
-// Endpoint: fal-ai/flux-control-lora-canny
-type ControlCanny struct {
+// Endpoint: fal-ai/flux-control-lora-{preset}
+type Control struct {
+	// Preset is what to do. Required.
+	Preset Structure `json:"-"`
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURL is the picture to start from.
@@ -49,12 +51,16 @@ type ControlCanny struct {
 	SyncMode bool `json:"sync_mode,omitzero"`
 }
 
-// Endpoint returns the id of the endpoint.
-func (ControlCanny) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-control-lora-canny" }
+// Endpoint returns the id of the endpoint, of which the preset is a part.
+func (r Control) Endpoint() fal.Endpoint[fal.Images] {
+	return "fal-ai/flux-control-lora-" + fal.Endpoint[fal.Images](r.Preset)
+}
 
 // Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r ControlCanny) Validate() error {
+func (r Control) Validate() error {
 	var l check.List
+	l.Required("preset", string(r.Preset))
+	check.Enum(&l, "preset", r.Preset, "canny", "depth")
 	l.Required("prompt", r.Prompt)
 	l.File("image_url", r.ImageURL)
 	l.RequiredFile("control_lora_image_url", r.ControlLoRAImageURL)
@@ -67,11 +73,14 @@ func (r ControlCanny) Validate() error {
 		l.Item("loras", i, v.check())
 	}
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
+	if l.Valid() {
+		return nil
+	}
 	return l.Err(string(r.Endpoint()))
 }
 
 // Usage returns what the request will be charged for.
-func (r ControlCanny) Usage() fal.Usage {
+func (r Control) Usage() fal.Usage {
 	return fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
@@ -82,12 +91,14 @@ func (r ControlCanny) Usage() fal.Usage {
 	}
 }
 
-// ControlCannyImageToImage reworks a picture under the control of another with
-// FLUX.1 [dev] Control LoRA Canny: your picture reworked along the edges of a
-// control picture. Open weights, for non-commercial use.
+// ControlImageToImage reworks a picture under the control of another with
+// FLUX.1 [dev] Control LoRA: your picture reworked along the edges or the depth
+// of a control picture. Open weights, for non-commercial use.
 //
-// Endpoint: fal-ai/flux-control-lora-canny/image-to-image
-type ControlCannyImageToImage struct {
+// Endpoint: fal-ai/flux-control-lora-{preset}/image-to-image
+type ControlImageToImage struct {
+	// Preset is what to do. Required.
+	Preset Structure `json:"-"`
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURL is the picture to start from. Required.
@@ -123,14 +134,16 @@ type ControlCannyImageToImage struct {
 	SyncMode bool `json:"sync_mode,omitzero"`
 }
 
-// Endpoint returns the id of the endpoint.
-func (ControlCannyImageToImage) Endpoint() fal.Endpoint[fal.Images] {
-	return "fal-ai/flux-control-lora-canny/image-to-image"
+// Endpoint returns the id of the endpoint, of which the preset is a part.
+func (r ControlImageToImage) Endpoint() fal.Endpoint[fal.Images] {
+	return "fal-ai/flux-control-lora-" + fal.Endpoint[fal.Images](r.Preset) + "/image-to-image"
 }
 
 // Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r ControlCannyImageToImage) Validate() error {
+func (r ControlImageToImage) Validate() error {
 	var l check.List
+	l.Required("preset", string(r.Preset))
+	check.Enum(&l, "preset", r.Preset, "canny", "depth")
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("image_url", r.ImageURL)
 	l.RequiredFile("control_lora_image_url", r.ControlLoRAImageURL)
@@ -144,163 +157,14 @@ func (r ControlCannyImageToImage) Validate() error {
 		l.Item("loras", i, v.check())
 	}
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
+	if l.Valid() {
+		return nil
+	}
 	return l.Err(string(r.Endpoint()))
 }
 
 // Usage returns what the request will be charged for.
-func (r ControlCannyImageToImage) Usage() fal.Usage {
-	return fal.Usage{
-		Endpoint:     string(r.Endpoint()),
-		Outputs:      cmp.Or(r.NumImages, 1),
-		Size:         r.ImageSize,
-		MatchInput:   1,
-		MatchAssumed: true,
-		Inputs:       check.Given(r.ImageURL, r.ControlLoRAImageURL),
-		Steps:        cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:        len(r.LoRAs),
-	}
-}
-
-// ControlDepth makes pictures that follow a control picture with FLUX.1 [dev]
-// Control LoRA Depth: new pictures with the depth of a control picture. Open
-// weights, for non-commercial use.
-//
-// Endpoint: fal-ai/flux-control-lora-depth
-type ControlDepth struct {
-	// Prompt describes the picture. Required.
-	Prompt string `json:"prompt,omitzero"`
-	// ImageURL is the picture to start from.
-	ImageURL fal.File `json:"image_url,omitzero"`
-	// ControlLoRAImageURL is the control picture. Required.
-	ControlLoRAImageURL fal.File `json:"control_lora_image_url,omitzero"`
-	// ImageSize is the size of the output. Default: landscape_4_3 (1024x768).
-	ImageSize fal.ImageSize `json:"image_size,omitzero"`
-	// NumInferenceSteps is the number of denoising steps, 1 to 50. Default: 28.
-	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
-	// GuidanceScale is how closely the picture follows the prompt, 0 to 35.
-	// Default: 3.5.
-	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
-	// ControlLoRAStrength is how much the control picture counts, 0 to 2.
-	// Default: 1.
-	ControlLoRAStrength *float64 `json:"control_lora_strength,omitzero"`
-	// PreprocessDepth makes the depth map from the control picture; switch it
-	// off if that is a depth map already. Default: true.
-	PreprocessDepth *bool `json:"preprocess_depth,omitzero"`
-	// NumImages is the number of pictures, 1 to 4. Default: 1.
-	NumImages int `json:"num_images,omitzero"`
-	// Seed makes the result repeatable. Default: a random one.
-	Seed *uint64 `json:"seed,omitzero"`
-	// LoRAs are weights to load on top of the model.
-	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
-	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
-	// OutputFormat is jpeg or png. Default: jpeg.
-	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
-	// SyncMode returns the pictures as data URLs inside the result, which is
-	// then not kept in the request history. Default: false.
-	SyncMode bool `json:"sync_mode,omitzero"`
-}
-
-// Endpoint returns the id of the endpoint.
-func (ControlDepth) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-control-lora-depth" }
-
-// Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r ControlDepth) Validate() error {
-	var l check.List
-	l.Required("prompt", r.Prompt)
-	l.File("image_url", r.ImageURL)
-	l.RequiredFile("control_lora_image_url", r.ControlLoRAImageURL)
-	l.Size("image_size", r.ImageSize, check.SizeRule{})
-	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 50)
-	l.FloatPtr("guidance_scale", r.GuidanceScale, 0, 35)
-	l.FloatPtr("control_lora_strength", r.ControlLoRAStrength, 0, 2)
-	l.Int("num_images", r.NumImages, 1, 4)
-	for i, v := range r.LoRAs {
-		l.Item("loras", i, v.check())
-	}
-	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
-	return l.Err(string(r.Endpoint()))
-}
-
-// Usage returns what the request will be charged for.
-func (r ControlDepth) Usage() fal.Usage {
-	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Inputs:   check.Given(r.ImageURL, r.ControlLoRAImageURL),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:    len(r.LoRAs),
-	}
-}
-
-// ControlDepthImageToImage reworks a picture under the control of another with
-// FLUX.1 [dev] Control LoRA Depth: your picture reworked along the depth of a
-// control picture. Open weights, for non-commercial use.
-//
-// Endpoint: fal-ai/flux-control-lora-depth/image-to-image
-type ControlDepthImageToImage struct {
-	// Prompt describes the picture. Required.
-	Prompt string `json:"prompt,omitzero"`
-	// ImageURL is the picture to start from. Required.
-	ImageURL fal.File `json:"image_url,omitzero"`
-	// ControlLoRAImageURL is the control picture. Required.
-	ControlLoRAImageURL fal.File `json:"control_lora_image_url,omitzero"`
-	// ImageSize is the size of the output. Default: presumably the size of the
-	// picture.
-	ImageSize fal.ImageSize `json:"image_size,omitzero"`
-	// NumInferenceSteps is the number of denoising steps, 1 to 50. Default: 28.
-	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
-	// GuidanceScale is how closely the picture follows the prompt, 0 to 35.
-	// Default: 3.5.
-	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
-	// Strength is how much of the picture is made anew, 0.01 to 1: 1 keeps
-	// nothing of it. Default: 0.85.
-	Strength *float64 `json:"strength,omitzero"`
-	// ControlLoRAStrength is how much the control picture counts, 0 to 2.
-	// Default: 1.
-	ControlLoRAStrength *float64 `json:"control_lora_strength,omitzero"`
-	// NumImages is the number of pictures, 1 to 4. Default: 1.
-	NumImages int `json:"num_images,omitzero"`
-	// Seed makes the result repeatable. Default: a random one.
-	Seed *uint64 `json:"seed,omitzero"`
-	// LoRAs are weights to load on top of the model.
-	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
-	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
-	// OutputFormat is jpeg or png. Default: jpeg.
-	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
-	// SyncMode returns the pictures as data URLs inside the result, which is
-	// then not kept in the request history. Default: false.
-	SyncMode bool `json:"sync_mode,omitzero"`
-}
-
-// Endpoint returns the id of the endpoint.
-func (ControlDepthImageToImage) Endpoint() fal.Endpoint[fal.Images] {
-	return "fal-ai/flux-control-lora-depth/image-to-image"
-}
-
-// Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r ControlDepthImageToImage) Validate() error {
-	var l check.List
-	l.Required("prompt", r.Prompt)
-	l.RequiredFile("image_url", r.ImageURL)
-	l.RequiredFile("control_lora_image_url", r.ControlLoRAImageURL)
-	l.Size("image_size", r.ImageSize, check.SizeRule{})
-	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 50)
-	l.FloatPtr("guidance_scale", r.GuidanceScale, 0, 35)
-	l.FloatPtr("strength", r.Strength, 0.01, 1)
-	l.FloatPtr("control_lora_strength", r.ControlLoRAStrength, 0, 2)
-	l.Int("num_images", r.NumImages, 1, 4)
-	for i, v := range r.LoRAs {
-		l.Item("loras", i, v.check())
-	}
-	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
-	return l.Err(string(r.Endpoint()))
-}
-
-// Usage returns what the request will be charged for.
-func (r ControlDepthImageToImage) Usage() fal.Usage {
+func (r ControlImageToImage) Usage() fal.Usage {
 	return fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),

@@ -23,50 +23,47 @@
 //
 // FLUX.1:
 //
-//	Schnell                       $       flux/schnell                            the fastest and cheapest drafts of the family, in 1 to 12 steps
-//	SchnellRedux                  $$      flux/schnell/redux                      quick variations without a prompt
-//	Dev                           $$      flux/dev                                the base that most community LoRAs are made for
-//	DevImageToImage               $$      flux/dev/image-to-image                 a new picture that starts from yours
-//	DevRedux                      -       flux/dev/redux                          variations without a prompt
-//	Krea                          $$      flux/krea                               natural looks without the usual gloss
-//	KreaImageToImage              $$      flux/krea/image-to-image                a natural-looking picture that starts from yours
-//	KreaRedux                     $$      flux/krea/redux                         natural-looking variations without a prompt
-//	SRPO                          $$      flux/srpo                               realistic skin and light, tuned on preferences
-//	SRPOImageToImage              $$      flux/srpo/image-to-image                a realistic picture that starts from yours
-//	DevLoRA                       $$      flux-lora                               your own styles and characters
-//	DevLoRAImageToImage           $$      flux-lora/image-to-image                your own styles applied to a picture
-//	DevLoRAInpaint                $$      flux-lora/inpainting                    local changes in your own styles
-//	FillLoRA                      $$      flux-lora-fill                          fills that blend in, optionally taken from another picture
-//	CannyLoRA                     $$      flux-lora-canny                         new pictures with the edges of a given one
-//	DepthLoRA                     $$      flux-lora-depth                         new pictures with the depth of a given one
-//	KreaLoRA                      $$      flux-krea-lora                          your own styles with natural looks
-//	KreaLoRAImageToImage          $$      flux-krea-lora/image-to-image           your own styles applied to a picture, with natural looks
-//	KreaLoRAInpaint               $$      flux-krea-lora/inpainting               local changes in your own styles, with natural looks
-//	ControlCanny                  $$$     flux-control-lora-canny                 new pictures with the edges of a control picture
-//	ControlCannyImageToImage      $$$     flux-control-lora-canny/image-to-image  your picture reworked along the edges of a control picture
-//	ControlDepth                  $$$     flux-control-lora-depth                 new pictures with the depth of a control picture
-//	ControlDepthImageToImage      $$$     flux-control-lora-depth/image-to-image  your picture reworked along the depth of a control picture
-//	PuLID                         $$      flux-pulid                              portraits that keep the identity of one face
-//	Subject                       $$$     flux-subject                            new scenes around a given object or character
-//	General                       $$$     flux-general                            ControlNets, IP adapters, EasyControl, LoRAs and negative prompts at once
-//	GeneralImageToImage           $$$     flux-general/image-to-image             ControlNets, IP adapters and LoRAs at once, starting from a picture
-//	GeneralInpaint                $$$     flux-general/inpainting                 ControlNets, IP adapters and LoRAs at once, within a mask
-//	GeneralDifferentialDiffusion  second  flux-general/differential-diffusion     ControlNets, IP adapters and LoRAs at once, with a map of how much each place may change
-//	GeneralRFInversion            second  flux-general/rf-inversion               edits that keep the structure of a picture, by inverting it first
-//	DifferentialDiffusion         $$$     flux-differential-diffusion             changes whose strength a map sets place by place
-//	Pro11                         $$$     flux-pro/v1.1                           production photorealism of the first generation
-//	Pro11Redux                    $$$     flux-pro/v1.1/redux                     variations of production quality
-//	Pro11Ultra                    $$$     flux-pro/v1.1-ultra                     pictures of up to 4 megapixels
-//	Pro11UltraFinetuned           $$$     flux-pro/v1.1-ultra-finetuned           pictures of up to 4 megapixels with your own fine-tuning
-//	Pro11UltraRedux               $$$     flux-pro/v1.1-ultra/redux               variations of up to 4 megapixels
-//	ProFill                       $$$     flux-pro/v1/fill                        seamless local changes
-//	ProFillFinetuned              $$$     flux-pro/v1/fill-finetuned              local changes with your own fine-tuning
-//	ProErase                      -       flux-pro/v1/erase                       unwanted things gone, the background filled in
-//	ProTryOn                      -       flux-pro/v1/vto                         a person wearing a given garment
-//	VisionUpscaler                $$$     flux-vision-upscaler                    up to 4 times larger, with new detail
-//	FastTrainer                   step    flux-lora-fast-training                 a style or subject, fast
-//	PortraitTrainer               step    flux-lora-portrait-trainer              portraits of a person
-//	KreaTrainer                   step    flux-krea-trainer                       a style or subject with natural looks
+//	Schnell                       $       flux/schnell                          the fastest and cheapest drafts of the family, in 1 to 12 steps
+//	SchnellRedux                  $$      flux/schnell/redux                    quick variations without a prompt
+//	Dev                           $$      flux/dev                              the base that most community LoRAs are made for
+//	DevImageToImage               $$      flux/dev/image-to-image               a new picture that starts from yours
+//	DevRedux                      -       flux/dev/redux                        variations without a prompt
+//	Krea                          $$      flux/krea                             natural looks without the usual gloss
+//	KreaImageToImage              $$      flux/krea/image-to-image              a natural-looking picture that starts from yours
+//	KreaRedux                     $$      flux/krea/redux                       natural-looking variations without a prompt
+//	SRPO                          $$      flux/srpo                             realistic skin and light, tuned on preferences
+//	SRPOImageToImage              $$      flux/srpo/image-to-image              a realistic picture that starts from yours
+//	DevLoRA                       $$      flux-lora                             your own styles and characters
+//	DevLoRAImageToImage           $$      flux-lora/image-to-image              your own styles applied to a picture
+//	DevLoRAInpaint                $$      flux-lora/inpainting                  local changes in your own styles
+//	FillLoRA                      $$      flux-lora-fill                        fills that blend in, optionally taken from another picture
+//	StructureLoRA                 $$      flux-lora-...                         new pictures with the edges or the depth of a given one
+//	KreaLoRA                      $$      flux-krea-lora                        your own styles with natural looks
+//	KreaLoRAImageToImage          $$      flux-krea-lora/image-to-image         your own styles applied to a picture, with natural looks
+//	KreaLoRAInpaint               $$      flux-krea-lora/inpainting             local changes in your own styles, with natural looks
+//	Control                       $$$     flux-control-lora-...                 new pictures with the edges or the depth of a control picture
+//	ControlImageToImage           $$$     flux-control-lora-.../image-to-image  your picture reworked along the edges or the depth of a control picture
+//	PuLID                         $$      flux-pulid                            portraits that keep the identity of one face
+//	Subject                       $$$     flux-subject                          new scenes around a given object or character
+//	General                       $$$     flux-general                          ControlNets, IP adapters, EasyControl, LoRAs and negative prompts at once
+//	GeneralImageToImage           $$$     flux-general/image-to-image           ControlNets, IP adapters and LoRAs at once, starting from a picture
+//	GeneralInpaint                $$$     flux-general/inpainting               ControlNets, IP adapters and LoRAs at once, within a mask
+//	GeneralDifferentialDiffusion  second  flux-general/differential-diffusion   ControlNets, IP adapters and LoRAs at once, with a map of how much each place may change
+//	GeneralRFInversion            second  flux-general/rf-inversion             edits that keep the structure of a picture, by inverting it first
+//	DifferentialDiffusion         $$$     flux-differential-diffusion           changes whose strength a map sets place by place
+//	Pro11                         $$$     flux-pro/v1.1                         production photorealism of the first generation
+//	Pro11Redux                    $$$     flux-pro/v1.1/redux                   variations of production quality
+//	Pro11Ultra                    $$$     flux-pro/v1.1-ultra                   pictures of up to 4 megapixels
+//	Pro11UltraFinetuned           $$$     flux-pro/v1.1-ultra-finetuned         pictures of up to 4 megapixels with your own fine-tuning
+//	Pro11UltraRedux               $$$     flux-pro/v1.1-ultra/redux             variations of up to 4 megapixels
+//	ProFill                       $$$     flux-pro/v1/fill                      seamless local changes
+//	ProFillFinetuned              $$$     flux-pro/v1/fill-finetuned            local changes with your own fine-tuning
+//	ProErase                      -       flux-pro/v1/erase                     unwanted things gone, the background filled in
+//	ProTryOn                      -       flux-pro/v1/vto                       a person wearing a given garment
+//	VisionUpscaler                $$$     flux-vision-upscaler                  up to 4 times larger, with new detail
+//	FastTrainer                   step    flux-lora-fast-training               a style or subject, fast
+//	PortraitTrainer               step    flux-lora-portrait-trainer            portraits of a person
+//	KreaTrainer                   step    flux-krea-trainer                     a style or subject with natural looks
 //
 // Kontext:
 //

@@ -13,7 +13,7 @@ import (
 // ready-made styles, from sketches to sepia. Open weights, for non-commercial
 // use.
 //
-// Endpoint: fal-ai/flux-2-lora-gallery/ and the preset
+// Endpoint: fal-ai/flux-2-lora-gallery/{preset}
 type Gallery2 struct {
 	// Preset is what to do. Required.
 	Preset GalleryStyle `json:"-"`
@@ -78,33 +78,11 @@ func (r Gallery2) Usage() fal.Usage {
 	}
 }
 
-// GalleryStyle is a preset of [Gallery2], the last part of the endpoint's id.
-type GalleryStyle string
-
-// The presets of [Gallery2].
-const (
-	// GalleryBallpointPenSketch is for sketches in ballpoint pen; the trigger
-	// word is b4llp01nt.
-	GalleryBallpointPenSketch GalleryStyle = "ballpoint-pen-sketch"
-	// GalleryDigitalComicArt is for digital comics; the trigger word is
-	// d1g1t4l.
-	GalleryDigitalComicArt GalleryStyle = "digital-comic-art"
-	// GalleryHDRStyle is for pictures of wide dynamic range; the trigger word
-	// is added by the service.
-	GalleryHDRStyle GalleryStyle = "hdr-style"
-	// GalleryRealism is for realistic detail.
-	GalleryRealism GalleryStyle = "realism"
-	// GallerySatelliteViewStyle is for views from a satellite.
-	GallerySatelliteViewStyle GalleryStyle = "satellite-view-style"
-	// GallerySepiaVintage is for old photographs in sepia.
-	GallerySepiaVintage GalleryStyle = "sepia-vintage"
-)
-
 // Gallery2Edit edits pictures in a ready-made way with the FLUX.2 LoRA gallery:
 // ready-made edits, from backgrounds to try-on. Open weights, for
 // non-commercial use.
 //
-// Endpoint: fal-ai/flux-2-lora-gallery/ and the preset
+// Endpoint: fal-ai/flux-2-lora-gallery/{preset}
 type Gallery2Edit struct {
 	// Preset is what to do. Required.
 	Preset GalleryPreset `json:"-"`
@@ -188,8 +166,7 @@ func (r Gallery2Edit) Usage() fal.Usage {
 	return u
 }
 
-// GalleryPreset is a preset of [Gallery2Edit], the last part of the endpoint's
-// id.
+// GalleryPreset is a preset of [Gallery2Edit], a part of the endpoint's id.
 type GalleryPreset string
 
 // The presets of [Gallery2Edit].
@@ -206,4 +183,26 @@ const (
 	// GalleryVirtualTryOn is for dressing a person in a garment: two pictures,
 	// person first.
 	GalleryVirtualTryOn GalleryPreset = "virtual-tryon"
+)
+
+// GalleryStyle is a preset of [Gallery2], a part of the endpoint's id.
+type GalleryStyle string
+
+// The presets of [Gallery2].
+const (
+	// GalleryBallpointPenSketch is for sketches in ballpoint pen; the trigger
+	// word is b4llp01nt.
+	GalleryBallpointPenSketch GalleryStyle = "ballpoint-pen-sketch"
+	// GalleryDigitalComicArt is for digital comics; the trigger word is
+	// d1g1t4l.
+	GalleryDigitalComicArt GalleryStyle = "digital-comic-art"
+	// GalleryHDRStyle is for pictures of wide dynamic range; the trigger word
+	// is added by the service.
+	GalleryHDRStyle GalleryStyle = "hdr-style"
+	// GalleryRealism is for realistic detail.
+	GalleryRealism GalleryStyle = "realism"
+	// GallerySatelliteViewStyle is for views from a satellite.
+	GallerySatelliteViewStyle GalleryStyle = "satellite-view-style"
+	// GallerySepiaVintage is for old photographs in sepia.
+	GallerySepiaVintage GalleryStyle = "sepia-vintage"
 )

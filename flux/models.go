@@ -56,9 +56,9 @@ func newRequest(id string) any {
 	case "fal-ai/flux-lora-fill":
 		return new(FillLoRA)
 	case "fal-ai/flux-lora-canny":
-		return new(CannyLoRA)
+		return &StructureLoRA{Preset: Canny}
 	case "fal-ai/flux-lora-depth":
-		return new(DepthLoRA)
+		return &StructureLoRA{Preset: Depth}
 	case "fal-ai/flux-krea-lora", "fal-ai/flux-krea-lora/stream":
 		return new(KreaLoRA)
 	case "fal-ai/flux-krea-lora/image-to-image":
@@ -66,13 +66,13 @@ func newRequest(id string) any {
 	case "fal-ai/flux-krea-lora/inpainting":
 		return new(KreaLoRAInpaint)
 	case "fal-ai/flux-control-lora-canny":
-		return new(ControlCanny)
-	case "fal-ai/flux-control-lora-canny/image-to-image":
-		return new(ControlCannyImageToImage)
+		return &Control{Preset: Canny}
 	case "fal-ai/flux-control-lora-depth":
-		return new(ControlDepth)
+		return &Control{Preset: Depth}
+	case "fal-ai/flux-control-lora-canny/image-to-image":
+		return &ControlImageToImage{Preset: Canny}
 	case "fal-ai/flux-control-lora-depth/image-to-image":
-		return new(ControlDepthImageToImage)
+		return &ControlImageToImage{Preset: Depth}
 	case "fal-ai/flux-pulid":
 		return new(PuLID)
 	case "fal-ai/flux-subject":

@@ -92,12 +92,14 @@ func (r FillLoRA) Usage() fal.Usage {
 	return u
 }
 
-// CannyLoRA makes pictures that follow a control picture with FLUX.1 Canny
-// [dev] with LoRAs: new pictures with the edges of a given one. Open weights,
-// for non-commercial use.
+// StructureLoRA makes pictures that follow a control picture with FLUX.1 Canny
+// and Depth [dev] with LoRAs: new pictures with the edges or the depth of a
+// given one. Open weights, for non-commercial use.
 //
-// Endpoint: fal-ai/flux-lora-canny
-type CannyLoRA struct {
+// Endpoint: fal-ai/flux-lora-{preset}
+type StructureLoRA struct {
+	// Preset is what to do. Required.
+	Preset Structure `json:"-"`
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURL is the control picture. Required.
@@ -127,12 +129,16 @@ type CannyLoRA struct {
 	SyncMode bool `json:"sync_mode,omitzero"`
 }
 
-// Endpoint returns the id of the endpoint.
-func (CannyLoRA) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-lora-canny" }
+// Endpoint returns the id of the endpoint, of which the preset is a part.
+func (r StructureLoRA) Endpoint() fal.Endpoint[fal.Images] {
+	return "fal-ai/flux-lora-" + fal.Endpoint[fal.Images](r.Preset)
+}
 
 // Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r CannyLoRA) Validate() error {
+func (r StructureLoRA) Validate() error {
 	var l check.List
+	l.Required("preset", string(r.Preset))
+	check.Enum(&l, "preset", r.Preset, "canny", "depth")
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("image_url", r.ImageURL)
 	l.Size("image_size", r.ImageSize, check.SizeRule{})
@@ -144,11 +150,14 @@ func (r CannyLoRA) Validate() error {
 		l.Item("loras", i, v.check())
 	}
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
+	if l.Valid() {
+		return nil
+	}
 	return l.Err(string(r.Endpoint()))
 }
 
 // Usage returns what the request will be charged for.
-func (r CannyLoRA) Usage() fal.Usage {
+func (r StructureLoRA) Usage() fal.Usage {
 	return fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
@@ -161,71 +170,14 @@ func (r CannyLoRA) Usage() fal.Usage {
 	}
 }
 
-// DepthLoRA makes pictures that follow a control picture with FLUX.1 Depth
-// [dev] with LoRAs: new pictures with the depth of a given one. Open weights,
-// for non-commercial use.
-//
-// Endpoint: fal-ai/flux-lora-depth
-type DepthLoRA struct {
-	// Prompt describes the picture. Required.
-	Prompt string `json:"prompt,omitzero"`
-	// ImageURL is the control picture. Required.
-	ImageURL fal.File `json:"image_url,omitzero"`
-	// ImageSize is the size of the output. Default: presumably the size of the
-	// picture.
-	ImageSize fal.ImageSize `json:"image_size,omitzero"`
-	// NumInferenceSteps is the number of denoising steps, 1 to 50. Default: 28.
-	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
-	// GuidanceScale is how closely the picture follows the prompt, 0 to 35.
-	// Default: 3.5.
-	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
-	// NumImages is the number of pictures, 1 to 4. Default: 1.
-	NumImages int `json:"num_images,omitzero"`
-	// Seed makes the result repeatable. Default: a random one.
-	Seed *uint64 `json:"seed,omitzero"`
-	// Acceleration trades quality for speed: none or regular. Default: none.
-	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// LoRAs are weights to load on top of the model.
-	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
-	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
-	// OutputFormat is jpeg or png. Default: jpeg.
-	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
-	// SyncMode returns the pictures as data URLs inside the result, which is
-	// then not kept in the request history. Default: false.
-	SyncMode bool `json:"sync_mode,omitzero"`
-}
+// Structure is a preset of [StructureLoRA], [Control] and
+// [ControlImageToImage], a part of the endpoint's id.
+type Structure string
 
-// Endpoint returns the id of the endpoint.
-func (DepthLoRA) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-lora-depth" }
-
-// Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r DepthLoRA) Validate() error {
-	var l check.List
-	l.Required("prompt", r.Prompt)
-	l.RequiredFile("image_url", r.ImageURL)
-	l.Size("image_size", r.ImageSize, check.SizeRule{})
-	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 50)
-	l.FloatPtr("guidance_scale", r.GuidanceScale, 0, 35)
-	l.Int("num_images", r.NumImages, 1, 4)
-	check.Enum(&l, "acceleration", r.Acceleration, "none", "regular")
-	for i, v := range r.LoRAs {
-		l.Item("loras", i, v.check())
-	}
-	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
-	return l.Err(string(r.Endpoint()))
-}
-
-// Usage returns what the request will be charged for.
-func (r DepthLoRA) Usage() fal.Usage {
-	return fal.Usage{
-		Endpoint:     string(r.Endpoint()),
-		Outputs:      cmp.Or(r.NumImages, 1),
-		Size:         r.ImageSize,
-		MatchInput:   1,
-		MatchAssumed: true,
-		Inputs:       check.Given(r.ImageURL),
-		Steps:        cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:        len(r.LoRAs),
-	}
-}
+// The presets of [StructureLoRA], [Control] and [ControlImageToImage].
+const (
+	// Canny is for new pictures with the edges of a given one.
+	Canny Structure = "canny"
+	// Depth is for new pictures with the depth of a given one.
+	Depth Structure = "depth"
+)

@@ -13,8 +13,8 @@ import (
 // 2509 LoRA gallery: ready-made edits, from backgrounds to shirt prints. Open
 // weights, Apache 2.0.
 //
-// Endpoint: fal-ai/qwen-image-edit-2509-lora-gallery/ and the preset
-// Other name, by [fal.At]: fal-ai/qwen-image-edit-plus-lora-gallery/ and the preset
+// Endpoint: fal-ai/qwen-image-edit-2509-lora-gallery/{preset}
+// Other name, by [fal.At]: fal-ai/qwen-image-edit-plus-lora-gallery/{preset}
 type Edit2509Gallery struct {
 	// Preset is what to do. Required.
 	Preset GalleryPreset `json:"-"`
@@ -99,45 +99,11 @@ func (r Edit2509Gallery) Usage() fal.Usage {
 	return u
 }
 
-// GalleryPreset is a preset of [Edit2509Gallery], the last part of the
-// endpoint's id.
-type GalleryPreset string
-
-// The presets of [Edit2509Gallery].
-const (
-	// GalleryAddBackground is for scenes in place of a white background. Its
-	// default prompt is "Remove white background and add a realistic scene
-	// behind the object".
-	GalleryAddBackground GalleryPreset = "add-background"
-	// GalleryFaceToFullPortrait is for full portraits around a face. Its
-	// default prompt is "Photography. A portrait of the person in professional
-	// attire with natural lighting".
-	GalleryFaceToFullPortrait GalleryPreset = "face-to-full-portrait"
-	// GalleryGroupPhoto is for group photos of people from two or more
-	// pictures. Its default prompt is "Two people standing next to each other
-	// outside with a landscape background".
-	GalleryGroupPhoto GalleryPreset = "group-photo"
-	// GalleryIntegrateProduct is for blending a product into its background.
-	// Its default prompt is "Blend and integrate the product into the
-	// background".
-	GalleryIntegrateProduct GalleryPreset = "integrate-product"
-	// GalleryNextScene is for next scenes of a story; prompts begin with "Next
-	// Scene:". Its default prompt is "Next Scene: The camera moves forward
-	// revealing more of the scene".
-	GalleryNextScene GalleryPreset = "next-scene"
-	// GalleryRemoveElement is for removing a named element. Its default prompt
-	// is "Remove the specified element from the scene".
-	GalleryRemoveElement GalleryPreset = "remove-element"
-	// GalleryShirtDesign is for printing a design on a shirt: two pictures,
-	// person first. Its default prompt is "Put this design on their shirt".
-	GalleryShirtDesign GalleryPreset = "shirt-design"
-)
-
 // Edit2509Lighting changes the light in a picture with the Qwen Image Edit 2509
 // LoRA gallery: light and shadow removed or restored. Open weights, Apache 2.0.
 //
-// Endpoint: fal-ai/qwen-image-edit-2509-lora-gallery/ and the preset
-// Other name, by [fal.At]: fal-ai/qwen-image-edit-plus-lora-gallery/ and the preset
+// Endpoint: fal-ai/qwen-image-edit-2509-lora-gallery/{preset}
+// Other name, by [fal.At]: fal-ai/qwen-image-edit-plus-lora-gallery/{preset}
 type Edit2509Lighting struct {
 	// Preset is what to do. Required.
 	Preset GalleryLight `json:"-"`
@@ -209,8 +175,7 @@ func (r Edit2509Lighting) Usage() fal.Usage {
 	return u
 }
 
-// GalleryLight is a preset of [Edit2509Lighting], the last part of the
-// endpoint's id.
+// GalleryLight is a preset of [Edit2509Lighting], a part of the endpoint's id.
 type GalleryLight string
 
 // The presets of [Edit2509Lighting].
@@ -219,4 +184,37 @@ const (
 	GalleryLightingRestoration GalleryLight = "lighting-restoration"
 	// GalleryRemoveLighting is for removing harsh light and shadows.
 	GalleryRemoveLighting GalleryLight = "remove-lighting"
+)
+
+// GalleryPreset is a preset of [Edit2509Gallery], a part of the endpoint's id.
+type GalleryPreset string
+
+// The presets of [Edit2509Gallery].
+const (
+	// GalleryAddBackground is for scenes in place of a white background. Its
+	// default prompt is "Remove white background and add a realistic scene
+	// behind the object".
+	GalleryAddBackground GalleryPreset = "add-background"
+	// GalleryFaceToFullPortrait is for full portraits around a face. Its
+	// default prompt is "Photography. A portrait of the person in professional
+	// attire with natural lighting".
+	GalleryFaceToFullPortrait GalleryPreset = "face-to-full-portrait"
+	// GalleryGroupPhoto is for group photos of people from two or more
+	// pictures. Its default prompt is "Two people standing next to each other
+	// outside with a landscape background".
+	GalleryGroupPhoto GalleryPreset = "group-photo"
+	// GalleryIntegrateProduct is for blending a product into its background.
+	// Its default prompt is "Blend and integrate the product into the
+	// background".
+	GalleryIntegrateProduct GalleryPreset = "integrate-product"
+	// GalleryNextScene is for next scenes of a story; prompts begin with "Next
+	// Scene:". Its default prompt is "Next Scene: The camera moves forward
+	// revealing more of the scene".
+	GalleryNextScene GalleryPreset = "next-scene"
+	// GalleryRemoveElement is for removing a named element. Its default prompt
+	// is "Remove the specified element from the scene".
+	GalleryRemoveElement GalleryPreset = "remove-element"
+	// GalleryShirtDesign is for printing a design on a shirt: two pictures,
+	// person first. Its default prompt is "Put this design on their shirt".
+	GalleryShirtDesign GalleryPreset = "shirt-design"
 )

@@ -72,11 +72,16 @@ type Endpoint struct {
 	Sources []string
 }
 
+// PresetMark stands for the preset in a [Preset.Pattern].
+const PresetMark = "{preset}"
+
 // Preset is one of several endpoints that share a Go type.
 type Preset struct {
-	Value string // the last part of the endpoint's id
+	Value string // a part of the endpoint's id
 	Go    string // the name of the Go constant
 	For   string // what it is good for
+	// Pattern is the id of all of them, with PresetMark where Value stands.
+	Pattern string
 }
 
 // Type is what a field holds.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -138,8 +139,8 @@ func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string]Field) 
 	}
 	for _, p := range j.Presets {
 		e := base
-		e.ID += "/" + p.Value
-		e.Preset = &Preset{Value: p.Value, Go: p.Go, For: p.For}
+		e.ID = strings.Replace(j.ID, PresetMark, p.Value, 1)
+		e.Preset = &Preset{Value: p.Value, Go: p.Go, For: p.For, Pattern: j.ID}
 		e.Aliases = p.Aliases
 		e.Fields = slices.Clone(base.Fields)
 		for _, f := range p.Fields {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/falimage/falimage-go/internal/catalog"
 )
 
 // intro is what the documentation of a package says before its table.
@@ -83,10 +85,7 @@ func table(family string, all []*request) []string {
 		if price == "" {
 			price = "-"
 		}
-		id := strings.TrimPrefix(r.stem(), "fal-ai/")
-		if r.Preset != nil {
-			id += "/..."
-		}
+		id := strings.ReplaceAll(strings.TrimPrefix(r.pattern(), "fal-ai/"), catalog.PresetMark, "...")
 		row := [4]string{r.Name, price, id, r.For}
 		for i, cell := range row {
 			width[i] = max(width[i], len(cell))

@@ -30,12 +30,12 @@ func (r *request) output() string {
 	}
 }
 
-// stem is what the ids of all presets begin with, or the one id.
-func (r *request) stem() string {
+// pattern is the id with a mark for the preset, or the one id.
+func (r *request) pattern() string {
 	if r.Preset == nil {
 		return r.ID
 	}
-	return strings.TrimSuffix(r.ID, "/"+r.Preset.Value)
+	return r.Preset.Pattern
 }
 
 // requests groups the endpoints of a package by their type, in order. It
@@ -80,6 +80,10 @@ func files() (map[string][]byte, error) {
 		}
 		for _, r := range all {
 			part(r.File).request(r)
+		}
+		byPreset := presetTypes(all)
+		for _, name := range slices.Sorted(maps.Keys(byPreset)) {
+			part(byPreset[name][0].File).presets(name, byPreset[name])
 		}
 		part("enums").enums(pkg)
 		part("weights").models(pkg)

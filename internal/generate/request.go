@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,9 +30,6 @@ func (p *printer) request(r *request) {
 	p.endpoint(r)
 	p.validate(r)
 	p.usage(r)
-	if r.Preset != nil {
-		p.presets(r)
-	}
 }
 
 // about is the sentence that says what a type is for.
@@ -59,11 +57,7 @@ func about(r *request) string {
 func (p *printer) requestType(r *request) {
 	p.comment(0, r.Name+" "+about(r))
 	p.line("//")
-	if r.Preset != nil {
-		p.line("// Endpoint: %s/ and the preset", r.stem())
-	} else {
-		p.line("// Endpoint: %s", r.ID)
-	}
+	p.line("// Endpoint: %s", r.pattern())
 	for _, alias := range aliases(r) {
 		p.line("// Other name, by [fal.At]: %s", alias)
 	}
@@ -86,7 +80,7 @@ func aliases(r *request) []string {
 	}
 	var stems []string
 	for _, a := range r.Aliases {
-		stems = append(stems, strings.TrimSuffix(a, r.Preset.Value)+" and the preset")
+		stems = append(stems, strings.TrimSuffix(a, r.Preset.Value)+catalog.PresetMark)
 	}
 	return stems
 }
@@ -180,7 +174,12 @@ func (p *printer) endpoint(r *request) {
 	if r.Preset != nil {
 		p.comment(0, "Endpoint returns the id of the endpoint, of which the preset is a part.")
 		p.line("func (r %s) Endpoint() fal.Endpoint[%s] {", r.Name, out)
-		p.line("return %q + fal.Endpoint[%s](r.Preset)", r.stem()+"/", out)
+		before, after, _ := strings.Cut(r.pattern(), catalog.PresetMark)
+		id := fmt.Sprintf("%q + fal.Endpoint[%s](r.Preset)", before, out)
+		if after != "" {
+			id += fmt.Sprintf(" + %q", after)
+		}
+		p.line("return %s", id)
 		p.line("}\n")
 		return
 	}
@@ -188,13 +187,28 @@ func (p *printer) endpoint(r *request) {
 	p.line("func (%s) Endpoint() fal.Endpoint[%s] { return %q }\n", r.Name, out, r.ID)
 }
 
-// presets prints the type of the preset field.
-func (p *printer) presets(r *request) {
-	p.comment(0, r.PresetType+" is a preset of ["+r.Name+"], the last part of the endpoint's id.")
-	p.line("type %s string\n", r.PresetType)
-	p.line("// The presets of [%s].", r.Name)
+// presetTypes returns the requests that have each type of preset.
+func presetTypes(all []*request) map[string][]*request {
+	users := map[string][]*request{}
+	for _, r := range all {
+		if r.Preset != nil {
+			users[r.PresetType] = append(users[r.PresetType], r)
+		}
+	}
+	return users
+}
+
+// presets prints the type of the preset field of some requests.
+func (p *printer) presets(name string, users []*request) {
+	var links []string
+	for _, r := range users {
+		links = append(links, "["+r.Name+"]")
+	}
+	p.comment(0, name+" is a preset of "+and(links)+", a part of the endpoint's id.")
+	p.line("type %s string\n", name)
+	p.comment(0, "The presets of "+and(links)+".")
 	p.line("const (")
-	for _, e := range r.endpoints {
+	for _, e := range users[0].endpoints {
 		text := e.Preset.Go + " is for " + e.Preset.For + "."
 		if f, ok := e.Field("prompt"); ok {
 			if d, ok := f.Default.(string); ok && d != "" {
@@ -202,7 +216,16 @@ func (p *printer) presets(r *request) {
 			}
 		}
 		p.comment(1, text)
-		p.line("%s %s = %q", e.Preset.Go, r.PresetType, e.Preset.Value)
+		p.line("%s %s = %q", e.Preset.Go, name, e.Preset.Value)
 	}
 	p.line(")\n")
+}
+
+// and lists words: "a", "a and b", "a, b and c".
+func and(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
