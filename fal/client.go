@@ -3,7 +3,6 @@ package fal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -123,8 +122,3 @@ func (c *Client) redact(s string) string { return c.Key.redact(s) }
 
 // clean makes a text that a server has sent fit to be shown.
 func (c *Client) clean(s string) string { return visible(c.redact(s)) }
-
-// refused wraps an error that came before anything was sent or accepted.
-func refused(endpoint, what string, err error) error {
-	return fmt.Errorf("fal: %s: %s: %w", endpoint, what, err)
-}

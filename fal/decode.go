@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A result has been paid for: nothing that is odd about it may cost the
@@ -157,9 +159,7 @@ type looseTimings map[string]float64
 
 func (t *looseTimings) UnmarshalJSON(data []byte) error {
 	var values map[string]any
-	if json.Unmarshal(data, &values) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(data, &values) // what is no object has none
 	for name, v := range values {
 		if seconds, ok := v.(float64); ok {
 			if *t == nil {
@@ -222,18 +222,28 @@ func decode[Out any](meta Meta, body []byte) (*Out, error) {
 	if m, ok := any(out).(metaSetter); ok {
 		m.setMeta(meta)
 	}
+	charged := Billed
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: fmt.Errorf("%w: %w", errNotJSON, err)}
-	}
-	found, lack := missing(out)
-	if err == nil || found && tolerant(err) {
+		err = fmt.Errorf("%w: %w", errNotJSON, err)
+	} else if found, lack := missing(out); err == nil || found && tolerant(err) {
 		err = lack
 	}
-	if err != nil {
-		return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: err}
+	if err == nil {
+		return out, nil
 	}
-	return out, nil
+	if meta.BillableUnits == "" && (errors.Is(err, errNotJSON) || errors.Is(err, errNoPicture)) {
+		charged = BillingUnknown // it may not be fal's answer
+	}
+	return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: err, billing: charged}
 }
 
 // errNotJSON says that an answer is no result at all.
 var errNotJSON = errors.New("the answer is not JSON")
+
+// meta describes a direct call whose answer came.
+func (p *prepared) meta(resp *http.Response, start time.Time) Meta {
+	return Meta{
+		Endpoint: p.endpoint, RequestID: resp.Header.Get("X-Fal-Request-Id"),
+		BillableUnits: resp.Header.Get("X-Fal-Billable-Units"), Elapsed: time.Since(start),
+	}
+}

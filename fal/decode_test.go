@@ -2,7 +2,7 @@ package fal_test
 
 import (
 	"encoding/json"
-	"fmt"
+	"io"
 	"net/http"
 	"testing"
 
@@ -77,7 +77,7 @@ func TestMetaIsFals(t *testing.T) {
 	t.Parallel()
 	c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Fal-Request-Id", "real")
-		fmt.Fprint(w, `{"images":[{"url":"u"}],"meta":{"request_id":"other","billable_units":"9"},"request_id":"other"}`)
+		_, _ = io.WriteString(w, `{"images":[{"url":"u"}],"meta":{"request_id":"other","billable_units":"9"},"request_id":"other"}`)
 	})
 	out, err := fal.Run(t.Context(), c, anyCall)
 	if err != nil || out.RequestID != "real" || out.BillableUnits != "" {

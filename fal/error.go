@@ -12,7 +12,7 @@ import (
 )
 
 // Error is what fal reports: a request that it refused, or a job that failed.
-// Compare it with the errors below by [errors.Is].
+// Compare it by [errors.Is] with [ErrRateLimited] and the other errors of that kind.
 type Error struct {
 	Endpoint  string
 	RequestID string // "" if fal gave none
@@ -47,6 +47,17 @@ const (
 	Billed
 )
 
+// String returns "billed", "not billed" or "unknown whether billed".
+func (b Billing) String() string {
+	switch b {
+	case Billed:
+		return "billed"
+	case NotBilled:
+		return "not billed"
+	}
+	return "unknown whether billed"
+}
+
 // FieldError is a problem that fal found with one field of a request.
 type FieldError struct {
 	Field   string         // JSON path, such as "image_urls[0]"
@@ -78,7 +89,7 @@ var (
 	ErrStartTimeout  = errors.New("fal: the request was not started in the time that WithStartTimeout gave it")
 )
 
-// Is reports whether the error is one of the above.
+// Is reports whether the error is a target such as [ErrRateLimited].
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnauthorized:
@@ -120,6 +131,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Charged returns the Billing.
+func (e *Error) Charged() Billing { return e.Billing }
+
 // OutcomeUnknownError says that a request was sent but it is not known whether
 // fal accepted it: the answer was lost, cut off or unreadable. It is never
 // sent again by this package. The job may be running, and may be charged; look
@@ -148,6 +162,9 @@ func (e *OutcomeUnknownError) Error() string {
 
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
+// Charged returns [BillingUnknown].
+func (e *OutcomeUnknownError) Charged() Billing { return BillingUnknown }
+
 // JobError says that something went wrong after fal accepted a job, on this
 // side of the wire or in between: the job itself may well succeed. Take it up
 // again with [Resume].
@@ -169,6 +186,15 @@ func (e *JobError) Error() string {
 
 func (e *JobError) Unwrap() error { return e.Err }
 
+// Charged returns [NotBilled] if the job was cancelled before it ran, and else
+// [BillingUnknown].
+func (e *JobError) Charged() Billing {
+	if e.Cancel == Cancelled {
+		return NotBilled
+	}
+	return BillingUnknown
+}
+
 // DecodeError says that a result arrived that does not fit its Go type. The
 // result is all there in Body, and what did fit is in the result returned with
 // the error.
@@ -177,6 +203,8 @@ type DecodeError struct {
 	RequestID string
 	Body      json.RawMessage
 	Err       error
+
+	billing Billing
 }
 
 func (e *DecodeError) Error() string {
@@ -185,23 +213,14 @@ func (e *DecodeError) Error() string {
 
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// RequestID returns the request id that an error of this package carries, or
-// "": what to give to [Resume], or to tell support.
-func RequestID(err error) string {
-	if e, ok := errors.AsType[*JobError](err); ok {
-		return e.RequestID
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.RequestID
-	}
-	if e, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		return e.RequestID
-	}
-	if e, ok := errors.AsType[*DecodeError](err); ok {
-		return e.RequestID
-	}
-	return ""
-}
+// Charged returns [Billed], or [BillingUnknown] if what arrived is no result at
+// all and fal said nothing of units.
+func (e *DecodeError) Charged() Billing { return e.billing }
 
 // quoteShort quotes a value for a message.
 func quoteShort(s string) string { return strconv.Quote(shorten(s)) }
+
+func (e *Error) requestID() string               { return e.RequestID }
+func (e *OutcomeUnknownError) requestID() string { return e.RequestID }
+func (e *JobError) requestID() string            { return e.RequestID }
+func (e *DecodeError) requestID() string         { return e.RequestID }

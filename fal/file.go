@@ -116,8 +116,27 @@ func (f File) String() string {
 	case f.local != nil:
 		return "file in memory"
 	default:
-		return shorten(f.url)
+		return bareURL(f.url)
 	}
+}
+
+// bareURL returns a URL as it can be shown: without what may be secret in it,
+// and without the content of a data URL.
+func bareURL(s string) string {
+	if data, ok := strings.CutPrefix(s, "data:"); ok {
+		kind, _, _ := strings.Cut(data, ",")
+		return "data:" + shorten(kind) + fmt.Sprintf(",... (%d bytes)", len(s))
+	}
+	if end := strings.IndexAny(s, "?#"); end >= 0 {
+		s = s[:end]
+	}
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		authority, _, _ := strings.Cut(rest, "/")
+		if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+			s = scheme + "://" + rest[at+1:]
+		}
+	}
+	return visible(shorten(s))
 }
 
 // ErrRemote says that the content of a file is not on this computer, because

@@ -50,15 +50,15 @@ func (j *Job[Out]) Updates(ctx context.Context) iter.Seq2[Status, error] {
 var errStopped = errors.New("stopped")
 
 // wait follows the job to its end and returns the body of its result.
-func (j *job) wait(ctx context.Context, f func(Status)) ([]byte, http.Header, error) {
+func (j *job) wait(ctx context.Context) ([]byte, http.Header, error) {
 	for {
 		j.mu.Lock()
 		done := j.done
 		j.mu.Unlock()
 		if !done {
 			err := j.follow(ctx, func(s Status) bool {
-				if f != nil {
-					f(s)
+				if j.onUpdate != nil {
+					j.onUpdate(s)
 				}
 				return true
 			})
@@ -75,7 +75,7 @@ func (j *job) wait(ctx context.Context, f func(Status)) ([]byte, http.Header, er
 		j.done = false
 		j.mu.Unlock()
 		if err := sleep(ctx, minPoll); err != nil {
-			return nil, nil, j.lost(err)
+			return nil, nil, j.failure(err)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (j *job) follow(ctx context.Context, f func(Status) bool) error {
 			return err
 		}
 		if err := sleep(ctx, w.pollInterval()); err != nil {
-			return j.lost(err)
+			return j.failure(err)
 		}
 	}
 }
@@ -219,7 +219,7 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 			continue
 		}
 		began = true
-		if err := w.next(w.job.saw(&b)); err != nil {
+		if err := w.next(w.job.note(&b)); err != nil {
 			return began, err
 		}
 		if w.done {

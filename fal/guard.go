@@ -14,7 +14,7 @@ type Guard interface {
 }
 
 // Reservation is the money set aside for one request. Its methods are called
-// in the order below, each at most once. When it is unknown whether fal
+// in the order in which they are listed, each at most once. When it is unknown whether fal
 // accepted the request, none of them is: the money may have been spent.
 type Reservation interface {
 	// Accepted is called when fal took a job into its queue.

@@ -2,7 +2,6 @@ package fal
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,23 +12,51 @@ import (
 	"time"
 )
 
-// Option changes how one request is sent. An option that does not apply to
-// the way it is sent, such as [Webhook] with [Run], is refused.
-type Option func(*options)
+// Option changes how one request is put into the queue, by [Subscribe] or
+// [Submit]. A value that is not accepted is a problem of the
+// [*ValidationError] that the call then returns. Nil is no option.
+type Option interface {
+	apply(o *options)
+}
 
-// options are the choices for one request. Those that only the queue knows
-// note their name in queueOnly, so that direct calls can refuse them.
+// RunOption is an [Option] that direct calls take too: [Run] and [Stream].
+type RunOption interface {
+	Option
+	runOption()
+}
+
+// UploadOption is a [RunOption] that [Client.Upload] takes too.
+type UploadOption interface {
+	RunOption
+	uploadOption()
+}
+
+// queueOption, runOption and uploadOption are the options of each kind.
+type (
+	queueOption  func(*options)
+	runOption    func(*options)
+	uploadOption func(*options)
+)
+
+func (f queueOption) apply(o *options)  { f(o) }
+func (f runOption) apply(o *options)    { f(o) }
+func (f uploadOption) apply(o *options) { f(o) }
+
+func (runOption) runOption()       {}
+func (uploadOption) runOption()    {}
+func (uploadOption) uploadOption() {}
+
+// options are the choices for one request.
 type options struct {
 	header    http.Header
 	query     url.Values
 	tags      map[string]string
 	lifecycle *Lifecycle
-	queueOnly []string
 	logs      bool
 	onUpdate  func(Status)
 	noCheck   bool
 	guard     Guard
-	err       error
+	problems  []Problem
 }
 
 func (o *options) set(name, value string) {
@@ -39,11 +66,10 @@ func (o *options) set(name, value string) {
 	o.header.Set(name, value)
 }
 
-func (o *options) fail(format string, args ...any) {
-	o.err = errors.Join(o.err, fmt.Errorf("fal: option "+format, args...))
+// refuse notes what is wrong with the value of an option.
+func (o *options) refuse(option, value, format string, args ...any) {
+	o.problems = append(o.problems, Problem{Field: "option " + option, Value: shorten(value), Message: fmt.Sprintf(format, args...)})
 }
-
-func (o *options) queue(name string) { o.queueOnly = append(o.queueOnly, name) }
 
 // Priority is a place in fal's queue.
 type Priority string
@@ -57,15 +83,14 @@ const (
 
 // WithWebhook has fal call the URL when the job is done.
 func WithWebhook(callback string) Option {
-	return func(o *options) {
-		o.queue("WithWebhook")
+	return queueOption(func(o *options) {
 		u, err := url.Parse(callback)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			o.fail("WithWebhook: %q is not an absolute http or https URL", shorten(callback))
+			o.refuse("WithWebhook", bareURL(callback), "must be an absolute http or https URL")
 			return
 		}
 		o.setQuery("fal_webhook", callback)
-	}
+	})
 }
 
 func (o *options) setQuery(name, value string) {
@@ -77,67 +102,64 @@ func (o *options) setQuery(name, value string) {
 
 // WithPriority sets the place in the queue. The default is normal.
 func WithPriority(p Priority) Option {
-	return func(o *options) {
-		o.queue("WithPriority")
+	return queueOption(func(o *options) {
 		if p != PriorityNormal && p != PriorityLow {
-			o.fail("WithPriority: %q: must be normal or low", p)
+			o.refuse("WithPriority", string(p), "must be normal or low")
 		}
 		o.set("X-Fal-Queue-Priority", string(p))
-	}
+	})
 }
 
 // WithMaxQueueLength has fal refuse the request (status 429) if more than n
 // requests of all its users wait at the endpoint; n is at least 1.
 func WithMaxQueueLength(n int) Option {
-	return func(o *options) {
-		o.queue("WithMaxQueueLength")
+	return queueOption(func(o *options) {
 		if n < 1 {
-			o.fail("WithMaxQueueLength: %d: must be at least 1", n)
+			o.refuse("WithMaxQueueLength", strconv.Itoa(n), "must be at least 1")
 		}
 		o.setQuery("fal_max_queue_length", strconv.Itoa(n))
-	}
+	})
 }
 
 // WithStartTimeout has fal give up (status 504) if the model did not start to
 // work on the request after d, which is more than 100 ms. It does not limit
 // the work itself.
-func WithStartTimeout(d time.Duration) Option {
-	return func(o *options) {
+func WithStartTimeout(d time.Duration) RunOption {
+	return runOption(func(o *options) {
 		if d <= 100*time.Millisecond {
-			o.fail("WithStartTimeout: %v: must be more than 100ms", d)
+			o.refuse("WithStartTimeout", d.String(), "must be more than 100ms")
 		}
 		seconds := strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 		o.set("X-Fal-Request-Start-Timeout", seconds)
 		o.set("X-Fal-Request-Timeout", seconds) // the older name of the same
-	}
+	})
 }
 
 // WithRunnerHint asks for the runner that served earlier requests with the
 // same hint.
-func WithRunnerHint(hint string) Option {
-	return func(o *options) {
+func WithRunnerHint(hint string) RunOption {
+	return runOption(func(o *options) {
 		if hint == "" || !printable(hint) {
-			o.fail("WithRunnerHint: %q: must be printable text", shorten(hint))
+			o.refuse("WithRunnerHint", strconv.Quote(hint), "must be printable text")
 			return
 		}
 		o.set("X-Fal-Runner-Hint", hint)
-	}
+	})
 }
 
 // WithoutStorage has fal keep neither the input nor the output of the request
 // for its history. Results are then kept for an hour at most, those of 10 kB
 // or more for some six minutes.
-func WithoutStorage() Option {
-	return func(o *options) { o.set("X-Fal-Store-IO", "0") }
+func WithoutStorage() RunOption {
+	return runOption(func(o *options) { o.set("X-Fal-Store-IO", "0") })
 }
 
 // WithoutServerRetry keeps fal from running a request again after a failure
 // of its own machines, which it else does up to ten times.
 func WithoutServerRetry() Option {
-	return func(o *options) {
-		o.queue("WithoutServerRetry")
+	return queueOption(func(o *options) {
 		o.set("X-Fal-No-Retry", "1")
-	}
+	})
 }
 
 // WithTags attaches names and values to the request for fal's usage reports.
@@ -145,33 +167,33 @@ func WithoutServerRetry() Option {
 // underscore and hyphen, and does not begin with "fal."; a value is up to 256
 // printable ASCII characters without comma; all together are at most 1,024
 // bytes. Fal itself drops bad pairs silently; here they are an error.
-func WithTags(tags map[string]string) Option {
+func WithTags(tags map[string]string) RunOption {
 	tags = maps.Clone(tags)
-	return func(o *options) {
+	return runOption(func(o *options) {
 		o.tags = tags
 		if len(tags) > 10 {
-			o.fail("WithTags: %d tags given: at most 10 are accepted", len(tags))
+			o.refuse("WithTags", strconv.Itoa(len(tags))+" tags", "at most 10 are accepted")
 		}
 		pairs := make([]string, 0, len(tags))
 		for _, name := range slices.Sorted(maps.Keys(tags)) {
 			value := tags[name]
 			if name == "" || len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
-				o.fail("WithTags: name %q: must be 1 to 64 of a-z, 0-9, dot, underscore and hyphen", shorten(name))
+				o.refuse("WithTags", strconv.Quote(name), "a name must be 1 to 64 of a-z, 0-9, dot, underscore and hyphen")
 			}
 			if strings.HasPrefix(name, "fal.") {
-				o.fail("WithTags: name %q: names beginning with fal. are reserved", name)
+				o.refuse("WithTags", strconv.Quote(name), "names beginning with fal. are reserved")
 			}
 			if value == "" || len(value) > 256 || !printable(value) || strings.Contains(value, ",") {
-				o.fail("WithTags: %s: value %q: must be 1 to 256 printable ASCII characters without comma", name, shorten(value))
+				o.refuse("WithTags", strconv.Quote(value), "the value of %s must be 1 to 256 printable ASCII characters without comma", shorten(name))
 			}
 			pairs = append(pairs, name+"="+value)
 		}
 		header := strings.Join(pairs, ",")
 		if len(header) > 1024 {
-			o.fail("WithTags: the tags are %d bytes together: at most 1024 are accepted", len(header))
+			o.refuse("WithTags", strconv.Itoa(len(header))+" bytes", "at most 1024 are accepted for all tags together")
 		}
 		o.set("X-Fal-Tags", header)
-	}
+	})
 }
 
 // Access is what somebody may do with a stored file.
@@ -197,17 +219,17 @@ type Lifecycle struct {
 
 // WithLifecycle sets how long the files of this request, uploaded and made,
 // are kept and who may read them.
-func WithLifecycle(l Lifecycle) Option {
+func WithLifecycle(l Lifecycle) UploadOption {
 	l.Users = maps.Clone(l.Users)
-	return func(o *options) {
+	return uploadOption(func(o *options) {
 		o.lifecycle = &l
 		value, err := l.header()
 		if err != nil {
-			o.fail("WithLifecycle: %w", err)
+			o.refuse("WithLifecycle", "", "%v", err)
 			return
 		}
 		o.set("X-Fal-Object-Lifecycle-Preference", value)
-	}
+	})
 }
 
 func (l Lifecycle) header() (string, error) {
@@ -247,60 +269,57 @@ func (l Lifecycle) header() (string, error) {
 
 // WithHeader adds a header to the request. Headers that carry credentials or
 // describe the body are refused.
-func WithHeader(name, value string) Option {
-	return func(o *options) {
+func WithHeader(name, value string) RunOption {
+	return runOption(func(o *options) {
 		switch name := http.CanonicalHeaderKey(name); {
 		case name == "" || strings.ContainsFunc(name, notIDRune) || !printable(value):
-			o.fail("WithHeader: %q is not a valid header", shorten(name))
+			o.refuse("WithHeader", strconv.Quote(name), "is not a valid header")
 		case slices.Contains([]string{"Authorization", "Cookie", "Host", "Content-Length", "Content-Type", "Content-Encoding",
 			"Transfer-Encoding", "Connection", "Proxy-Authorization", "X-Fal-Target-Url"}, name):
-			o.fail("WithHeader: %s cannot be set", name)
+			o.refuse("WithHeader", name, "cannot be set")
 		default:
 			o.set(name, value)
 		}
-	}
+	})
 }
 
 // WithLogs asks for the log lines of the model in the status of the job.
 func WithLogs() Option {
-	return func(o *options) {
-		o.queue("WithLogs")
+	return queueOption(func(o *options) {
 		o.logs = true
-	}
+	})
 }
 
-// WithUpdates has [Subscribe] call f for each change of the job's status, one
-// at a time. Log lines come along with [WithLogs].
+// WithUpdates has [Subscribe], or [Job.Wait] after [Submit], call f for each
+// change of the job's status, one at a time. Log lines come along with
+// [WithLogs].
 func WithUpdates(f func(Status)) Option {
-	return func(o *options) {
-		o.queue("WithUpdates")
+	return queueOption(func(o *options) {
 		o.onUpdate = f
-	}
+	})
 }
 
 // SkipValidation sends the request without checking it locally: for a server
 // that is newer than this module.
-func SkipValidation() Option {
-	return func(o *options) { o.noCheck = true }
+func SkipValidation() RunOption {
+	return runOption(func(o *options) { o.noCheck = true })
 }
 
 // WithGuard has g asked before the request is sent, in place of the client's
 // Guard.
-func WithGuard(g Guard) Option {
-	return func(o *options) { o.guard = g }
+func WithGuard(g Guard) RunOption {
+	return runOption(func(o *options) { o.guard = g })
 }
 
-func applyOptions(opts []Option, queued bool) (*options, error) {
+// applyOptions returns the choices that options stand for.
+func applyOptions[O Option](opts []O) *options {
 	o := new(options)
 	for _, opt := range opts {
-		if opt != nil {
-			opt(o)
+		if any(opt) != nil {
+			opt.apply(o)
 		}
 	}
-	if !queued && len(o.queueOnly) > 0 {
-		o.fail("%s applies to queued requests only: use Subscribe or Submit", strings.Join(o.queueOnly, ", "))
-	}
-	return o, o.err
+	return o
 }
 
 // printable reports whether s is printable ASCII, as header values must be.

@@ -96,7 +96,6 @@ func TestOptionsRefused(t *testing.T) {
 		{"target", fal.WithHeader("x-fal-target-url", "https://evil.example"), "cannot be set"},
 		{"header injection", fal.WithHeader("X-A", "b\r\nX-B: c"), "not a valid header"},
 		{"header name", fal.WithHeader("X A", "b"), "not a valid header"},
-		{"updates without waiting", fal.WithUpdates(func(fal.Status) {}), "Subscribe only"},
 	} {
 		m := newMock()
 		_, err := fal.Submit(t.Context(), m.client, request, tt.opt)
@@ -107,17 +106,49 @@ func TestOptionsRefused(t *testing.T) {
 			t.Errorf("%s: something was sent", tt.name)
 		}
 	}
-	m := newMock()
-	for _, opt := range []fal.Option{
-		fal.WithWebhook("https://x.example"), fal.WithPriority(fal.PriorityLow), fal.WithMaxQueueLength(1),
-		fal.WithoutServerRetry(), fal.WithLogs(), fal.WithUpdates(func(fal.Status) {}),
+}
+
+// What only the queue takes does not compile with Run and Stream, and what is
+// for requests does not with Upload.
+func TestOptionKinds(t *testing.T) {
+	t.Parallel()
+	for name, opt := range map[string]fal.Option{
+		"WithWebhook": fal.WithWebhook("https://x.example"), "WithPriority": fal.WithPriority(fal.PriorityLow),
+		"WithMaxQueueLength": fal.WithMaxQueueLength(1), "WithoutServerRetry": fal.WithoutServerRetry(),
+		"WithLogs": fal.WithLogs(), "WithUpdates": fal.WithUpdates(func(fal.Status) {}),
 	} {
-		if _, err := fal.Run(t.Context(), m.client, request, opt); err == nil || !strings.Contains(err.Error(), "queued requests only") {
-			t.Errorf("error = %v", err)
+		if _, ok := opt.(fal.RunOption); ok {
+			t.Errorf("%s compiles with Run", name)
 		}
 	}
-	if m.GetTotalCallCount() != 0 {
-		t.Error("something was sent")
+	if _, ok := fal.WithTags(nil).(fal.UploadOption); ok {
+		t.Error("WithTags compiles with Upload")
+	}
+	m := newMock()
+	m.answer(http.MethodPost, submitURL, http.StatusOK, `{"request_id":"job-1"}`)
+	if _, err := fal.Submit(t.Context(), m.client, request, nil, fal.Option(nil)); err != nil {
+		t.Errorf("an option that is nil: %v", err)
+	}
+}
+
+// Everything that is wrong is told at once.
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	m := newMock()
+	_, err := fal.Submit(t.Context(), m.client,
+		flux.Pro2Edit{ImageURLs: []fal.File{fal.Path("/no/such.png"), fal.Bytes(nil)}},
+		fal.WithPriority("urgent"), fal.WithTags(map[string]string{"Team": "a,b"}))
+	invalid, ok := errors.AsType[*fal.ValidationError](err)
+	if !ok {
+		t.Fatalf("error = %v", err)
+	}
+	var fields []string
+	for _, p := range invalid.Problems {
+		fields = append(fields, p.Field)
+	}
+	want := []string{"option WithPriority", "option WithTags", "option WithTags", "prompt", "image_urls[0]", "image_urls[1]"}
+	if diff := cmp.Diff(want, fields); diff != "" || m.GetTotalCallCount() != 0 {
+		t.Errorf("(-want +got)\n%s%v", diff, err)
 	}
 }
 
@@ -168,8 +199,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 				return nil
 			},
 		} {
-			if err := f(); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("%s, %s: error = %v, want one with %q", tt.name, call, err, tt.want)
+			if err := f(); err == nil || !strings.Contains(err.Error(), tt.want) || !fal.NotSent(err) || fal.Charged(err) != fal.NotBilled {
+				t.Errorf("%s, %s: error = %v, want one with %q that was not sent", tt.name, call, err, tt.want)
 			}
 		}
 	}

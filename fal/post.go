@@ -22,8 +22,8 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 		if sendErr, ok := errors.AsType[*transport.Error](err); ok && sendErr.MaybeSent {
 			return nil, &OutcomeUnknownError{Endpoint: p.endpoint, Sent: start, Err: err}
 		}
-		err = refused(p.endpoint, "not sent", err)
-		p.money.Released(err)
+		err = notSentTo(p.endpoint, err)
+		p.reservation.Released(err)
 		return nil, err
 	}
 	if resp.StatusCode < 300 {
@@ -40,7 +40,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {
 		e.Billing = NotBilled // the queue charges nothing for what it does not accept
 	}
-	finish(p.money, Meta{}, e)
+	finish(p.reservation, Meta{}, e)
 	return nil, e
 }
 

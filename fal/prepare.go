@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/falimage/falimage-go/fal/internal/transport"
 )
@@ -19,63 +21,88 @@ type prepared struct {
 	app      string // owner and alias alone, for the URLs of jobs
 	body     []byte
 	opts     *options
-	queued   bool        // for the queue, rather than called directly
-	money    Reservation // never nil
+	queued   bool // for the queue, rather than called directly
+
+	reservation Reservation // never nil
 }
 
 // prepare does everything that can be done before something is sent that may
-// cost money: it checks the client, options and request, asks the guard,
-// uploads files and encodes the body.
-func prepare[Out any](ctx context.Context, c *Client, r Request[Out], opts []Option, queued bool) (*prepared, error) {
+// cost money: it checks the client, options, request and files, asks the guard,
+// uploads files and encodes the body. Its errors answer [NotSent].
+func prepare[Out any, O Option](ctx context.Context, c *Client, r Request[Out], opts []O, queued bool) (*prepared, error) {
 	if err := c.ready(ctx); err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
 	if r == nil {
-		return nil, errors.New("fal: the request is nil")
+		return nil, notSent(errors.New("fal: the request is nil"))
 	}
-	p := &prepared{c: c, endpoint: string(r.Endpoint()), queued: queued}
+	p := &prepared{c: c, endpoint: string(r.Endpoint()), queued: queued, opts: applyOptions(opts), reservation: noReservation{}}
 	var err error
 	if p.path, p.app, err = parseEndpoint(p.endpoint); err != nil {
-		return nil, err
-	}
-	if p.opts, err = applyOptions(opts, queued); err != nil {
-		return nil, err
-	}
-	if !p.opts.noCheck {
-		if err := validate(r); err != nil {
-			return nil, err
-		}
-	}
-	files, problems := checkFiles(r)
-	if len(problems) > 0 {
-		return nil, &ValidationError{Endpoint: p.endpoint, Problems: problems}
-	}
-	if c.logger.Enabled(ctx, slog.LevelWarn) {
-		for _, w := range usage(r).Doubts {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, "fal request doubt",
-				slog.String("endpoint", p.endpoint), slog.String("field", w.Field), slog.String("problem", w.Message))
-		}
+		return nil, notSent(err)
 	}
 	if _, err := c.Key.text(); err != nil {
-		return nil, err
+		return nil, notSent(err)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, refused(p.endpoint, "not sent", err)
-	}
-	if err := p.reserve(ctx, r); err != nil {
-		return nil, err
-	}
-	if p.body, err = encodeUploaded(ctx, c, r, files, p.opts); err != nil {
-		err = refused(p.endpoint, "not sent", err)
-		p.money.Released(err)
+	if err := p.prepare(ctx, r); err != nil {
+		err = notSent(err)
+		p.reservation.Released(err)
 		return nil, err
 	}
 	return p, nil
 }
 
+// prepare is the part of the work for which the type of the result does not
+// matter.
+func (p *prepared) prepare(ctx context.Context, r any) error {
+	problems := p.opts.problems
+	if !p.opts.noCheck {
+		found, err := findProblems(r)
+		if err != nil {
+			return err
+		}
+		problems = append(problems, found...)
+	}
+	files, found, err := localFiles(ctx, r)
+	if err != nil {
+		return notSentTo(p.endpoint, err)
+	}
+	for _, f := range found {
+		if !slices.ContainsFunc(problems, func(known Problem) bool { return known.Field == f.Field }) {
+			problems = append(problems, f)
+		}
+	}
+	if len(problems) > 0 {
+		return &ValidationError{Endpoint: p.endpoint, Problems: problems}
+	}
+	p.doubt(ctx, usage(r).Doubts)
+	if err := ctx.Err(); err != nil {
+		return notSentTo(p.endpoint, err)
+	}
+	if err := p.reserve(ctx, r); err != nil {
+		return err
+	}
+	if p.body, err = p.encode(ctx, r, files); err != nil {
+		return notSentTo(p.endpoint, err)
+	}
+	return nil
+}
+
+// doubt logs what is doubtful about the request, in one line.
+func (p *prepared) doubt(ctx context.Context, doubts []Problem) {
+	if len(doubts) == 0 || !p.c.logger.Enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	texts := make([]string, len(doubts))
+	for i, d := range doubts {
+		texts[i] = d.Field + ": " + d.Message
+	}
+	p.c.logger.LogAttrs(ctx, slog.LevelWarn, "fal request doubt",
+		slog.String("endpoint", p.endpoint), slog.String("doubt", shortenTo(strings.Join(texts, "; "), maxMessage)))
+}
+
 // reserve asks the guard, if there is one.
 func (p *prepared) reserve(ctx context.Context, r any) error {
-	p.money = noReservation{}
 	guard := p.opts.guard
 	if guard == nil {
 		guard = p.c.Guard
@@ -85,12 +112,12 @@ func (p *prepared) reserve(ctx context.Context, r any) error {
 	}
 	u := usage(r)
 	u.Endpoint = cmp.Or(u.Endpoint, p.endpoint)
-	money, err := guard.Reserve(ctx, u, p.opts.tags)
+	reservation, err := guard.Reserve(ctx, u, p.opts.tags)
 	if err != nil {
 		return err
 	}
-	if money != nil {
-		p.money = money
+	if reservation != nil {
+		p.reservation = reservation
 	}
 	return nil
 }
@@ -117,40 +144,49 @@ func (p *prepared) request(url string) *transport.Request {
 }
 
 // finish tells the guard how a request ended that fal answered.
-func finish(money Reservation, meta Meta, err error) {
+func finish(reservation Reservation, meta Meta, err error) {
 	e, isError := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
-		money.Settled(meta)
+		reservation.Settled(meta)
 	case isError && e.Billing == NotBilled:
-		money.Released(err)
+		reservation.Released(err)
 	case isError && e.Billing == Billed:
-		money.Settled(Meta{Endpoint: e.Endpoint, RequestID: e.RequestID, BillableUnits: e.BillableUnits})
+		reservation.Settled(Meta{Endpoint: e.Endpoint, RequestID: e.RequestID, BillableUnits: e.BillableUnits})
 	}
-	if _, ok := errors.AsType[*DecodeError](err); ok && (meta.BillableUnits != "" || !errors.Is(err, errNotJSON) && !errors.Is(err, errNoPicture)) {
-		money.Settled(meta) // the result arrived and was charged, only its form surprised
+	if e, ok := errors.AsType[*DecodeError](err); ok && e.billing == Billed {
+		reservation.Settled(meta) // the result arrived and was charged, only its form surprised
 	}
 }
 
-// checkFiles returns the local files of a request, and what is wrong with any.
-func checkFiles(r any) (local []File, problems []Problem) {
+// localFiles reads the local files of a request. The problems are those of
+// files that are not fit to be sent; the error is that of the context.
+func localFiles(ctx context.Context, r any) (files map[File]summary, problems []Problem, err error) {
 	_, unfit := eachFile(r, func(path string, f File) File {
-		if err := f.Check(); err != nil {
-			problems = append(problems, Problem{Field: path, Value: f.String(), Message: err.Error()})
+		problem := f.Check()
+		if _, known := files[f]; problem == nil && f.local != nil && !known && err == nil {
+			var s summary
+			if s, problem = f.summarize(ctx); ctx.Err() != nil {
+				err = ctx.Err()
+			} else if problem == nil {
+				if files == nil {
+					files = make(map[File]summary)
+				}
+				files[f] = s
+			}
 		}
-		if f.local != nil {
-			local = append(local, f)
+		if problem != nil {
+			problems = append(problems, Problem{Field: path, Value: f.String(), Message: problem.Error(), Err: problem})
 		}
 		return f
 	})
-	return local, append(problems, unfit...)
+	return files, append(problems, unfit...), err
 }
 
-// encodeUploaded returns the body of the request after its files were
-// uploaded.
-func encodeUploaded(ctx context.Context, c *Client, r any, files []File, o *options) ([]byte, error) {
+// encode returns the body of the request after its files were uploaded.
+func (p *prepared) encode(ctx context.Context, r any, files map[File]summary) ([]byte, error) {
 	if len(files) > 0 {
-		remote, err := c.uploadAll(ctx, files, o)
+		remote, err := p.c.uploadAll(ctx, files, p.opts)
 		if err != nil {
 			return nil, err
 		}

@@ -29,11 +29,6 @@ func Submit[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Opt
 	if err != nil {
 		return nil, err
 	}
-	if p.opts.onUpdate != nil {
-		err := errors.New("fal: option WithUpdates applies to Subscribe only: use Job.Updates")
-		p.money.Released(err)
-		return nil, err
-	}
 	j, err := submit(ctx, p)
 	if err != nil {
 		return nil, err
@@ -44,8 +39,10 @@ func Submit[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Opt
 // Resume returns the job with the given request id, to be followed, waited for
 // or cancelled as if this program had submitted it. Nothing is sent until then.
 func Resume[Out any](c *Client, e Endpoint[Out], requestID string) *Job[Out] {
-	j := &job{c: c, endpoint: string(e), id: requestID, money: noReservation{}, start: time.Now()}
-	j.err = j.resume()
+	j := &job{c: c, endpoint: string(e), id: requestID, reservation: noReservation{}, start: time.Now()}
+	if err := j.resume(); err != nil {
+		j.err = notSent(err)
+	}
 	return &Job[Out]{j}
 }
 
@@ -85,12 +82,12 @@ func (j *Job[Out]) Wait(ctx context.Context) (*Out, error) {
 	if err := j.j.ready(ctx); err != nil {
 		return nil, err
 	}
-	return wait[Out](ctx, j.j, nil)
+	return wait[Out](ctx, j.j)
 }
 
-// wait follows the job to its end. F, if any, is told of each change.
-func wait[Out any](ctx context.Context, j *job, f func(Status)) (*Out, error) {
-	body, header, err := j.wait(ctx, f)
+// wait follows the job to its end.
+func wait[Out any](ctx context.Context, j *job) (*Out, error) {
+	body, header, err := j.wait(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +118,13 @@ type job struct {
 	start    time.Time
 	err      error // what is wrong with a resumed job
 
-	mu        sync.Mutex
-	money     Reservation
-	done      bool          // it was seen completed
-	inference time.Duration // as the status told
-	failed    bool          // likewise
+	onUpdate func(Status)
+
+	mu          sync.Mutex
+	reservation Reservation
+	done        bool          // it was seen completed
+	inference   time.Duration // as the status told
+	failed      bool          // likewise
 }
 
 // maxBody limits what is read of one answer. Results with data URLs in them
@@ -158,16 +157,16 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 		id := cmp.Or(headerID, p.c.redact(answer.RequestID), requestIDIn(body))
 		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
 	}
-	p.money.Accepted(answer.RequestID)
+	p.reservation.Accepted(answer.RequestID)
 	j := &job{
 		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + url.PathEscape(answer.RequestID),
-		logs: p.opts.logs, start: start, money: p.money,
+		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate,
 	}
 	if j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
 	}
 	if err := ctx.Err(); err != nil {
-		return j, j.lost(err)
+		return j, j.failure(err)
 	}
 	return j, nil
 }
@@ -235,8 +234,8 @@ func (j *job) trusted(u string) bool {
 		strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/response"), "/requests/"+j.id)
 }
 
-// lost wraps an error that came after the job was accepted.
-func (j *job) lost(err error) error {
+// failure wraps an error that came after the job was accepted.
+func (j *job) failure(err error) error {
 	if RequestID(err) != "" {
 		return err
 	}
@@ -250,24 +249,24 @@ func (j *job) status(ctx context.Context) (Status, error) {
 	}
 	resp, err := j.c.get(ctx, j.endpoint, target)
 	if err != nil {
-		return Status{}, j.lost(err)
+		return Status{}, j.failure(err)
 	}
 	body, err := readAll(resp, maxBody)
 	if err != nil {
-		return Status{}, j.lost(err)
+		return Status{}, j.failure(err)
 	}
 	if resp.StatusCode >= 300 {
 		return Status{}, j.c.newError(j.endpoint, j.id, resp, body)
 	}
 	b, ok := decodeStatus(body)
 	if !ok {
-		return Status{}, j.lost(errors.New("the answer is not a status: " + quoteShort(plainText(body, j.c.clean))))
+		return Status{}, j.failure(errors.New("the answer is not a status: " + quoteShort(plainText(body, j.c.clean))))
 	}
-	return j.saw(&b), nil
+	return j.note(&b), nil
 }
 
-// saw notes what a status tells about the job.
-func (j *job) saw(b *statusBody) Status {
+// note keeps what a status tells about the job.
+func (j *job) note(b *statusBody) Status {
 	s := b.status()
 	if s.State == Completed {
 		j.mu.Lock()
@@ -283,7 +282,7 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout,
 	})
 	if err != nil {
-		return "", j.lost(err)
+		return "", j.failure(err)
 	}
 	body, _ := readAll(resp, maxErrorBody)
 	b, _ := decodeStatus(body)
@@ -307,11 +306,11 @@ func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok b
 		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout, Result: true,
 	})
 	if err != nil {
-		return nil, nil, false, j.lost(err)
+		return nil, nil, false, j.failure(err)
 	}
 	body, err = readAll(resp, maxBody)
 	if err != nil {
-		return nil, nil, false, j.lost(err)
+		return nil, nil, false, j.failure(err)
 	}
 	switch {
 	case resp.StatusCode < 300 && !j.failedWith(body):
@@ -348,21 +347,21 @@ func (j *job) saidFailed() bool {
 // release tells the guard that the job was not charged.
 func (j *job) release(err error) {
 	j.mu.Lock()
-	money := j.money
-	j.money = noReservation{}
+	reservation := j.reservation
+	j.reservation = noReservation{}
 	j.mu.Unlock()
-	money.Released(err)
+	reservation.Released(err)
 }
 
 // finish tells the guard once how the job ended.
 func (j *job) finish(meta Meta, err error) {
 	j.mu.Lock()
-	money := j.money
+	reservation := j.reservation
 	if e, ok := errors.AsType[*Error](err); !ok || e.Billing != BillingUnknown {
-		j.money = noReservation{}
+		j.reservation = noReservation{}
 	}
 	j.mu.Unlock()
-	finish(money, meta, err)
+	finish(reservation, meta, err)
 }
 
 // meta describes the call whose result came with the given header.

@@ -1,5 +1,7 @@
 package fal
 
+import "errors"
+
 // Endpoint is the id of a model on fal, such as "fal-ai/flux-2-pro", together
 // with the Go type its result decodes into.
 type Endpoint[Out any] string
@@ -34,6 +36,16 @@ func validate(r any) error {
 		return v.Validate()
 	}
 	return nil
+}
+
+// findProblems returns what is wrong with a request. The error is one that does
+// not list it.
+func findProblems(r any) ([]Problem, error) {
+	err := validate(r)
+	if invalid, ok := errors.AsType[*ValidationError](err); ok {
+		return invalid.Problems, nil
+	}
+	return nil, err
 }
 
 func usage(r any) Usage {

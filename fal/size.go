@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ImageSize is the size of an output picture: one of the named presets below,
+// ImageSize is the size of an output picture: one of the named presets,
 // or a width and height made by [Size] and written "1920x1080". The zero value
 // leaves the field out, so the endpoint's default applies. Sizes compare with
 // ==. Which sizes an endpoint takes is checked by the request's Validate.

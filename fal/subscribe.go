@@ -25,10 +25,10 @@ func Subscribe[Out any](ctx context.Context, c *Client, r Request[Out], opts ...
 	var out *Out
 	j, err := submit(ctx, p)
 	if err == nil {
-		out, err = wait[Out](ctx, j, p.opts.onUpdate)
+		out, err = wait[Out](ctx, j)
 	}
-	if lost, ok := errors.AsType[*JobError](err); ok && ctx.Err() != nil {
-		j.abandon(ctx, lost)
+	if unfinished, ok := errors.AsType[*JobError](err); ok && ctx.Err() != nil {
+		j.abandon(ctx, unfinished)
 	}
 	return out, err
 }

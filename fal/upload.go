@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,26 +34,33 @@ const (
 // Upload uploads a file and returns it as one with a URL. A file that is a URL
 // already is returned as it is. The same content is uploaded once per client
 // and lifecycle. Files in requests are uploaded by themselves; Upload is for
-// doing it earlier. Of the options, [WithLifecycle] counts.
-func (c *Client) Upload(ctx context.Context, f File, opts ...Option) (File, error) {
+// doing it earlier.
+func (c *Client) Upload(ctx context.Context, f File, opts ...UploadOption) (File, error) {
 	if err := c.ready(ctx); err != nil {
-		return File{}, err
+		return File{}, notSent(err)
 	}
-	o, err := applyOptions(opts, true)
-	if err != nil {
-		return File{}, err
+	o := applyOptions(opts)
+	content, problem := summary{}, f.Check()
+	if problem == nil && f.local != nil {
+		content, problem = f.summarize(ctx)
 	}
-	if err := f.Check(); err != nil {
-		return File{}, fmt.Errorf("fal: upload: %v: %w", f, err)
+	if err := ctx.Err(); err != nil {
+		return File{}, notSentTo("upload", err)
+	}
+	if problem != nil {
+		o.problems = append(o.problems, Problem{Field: "file", Value: f.String(), Message: problem.Error(), Err: problem})
+	}
+	if len(o.problems) > 0 {
+		return File{}, &ValidationError{Endpoint: "upload", Problems: o.problems}
 	}
 	if f.local == nil {
 		return f, nil
 	}
-	return c.upload(ctx, f, o)
+	return c.upload(ctx, f, content, o)
 }
 
 // uploadAll uploads the files of one request, a few at a time.
-func (c *Client) uploadAll(ctx context.Context, files []File, o *options) (map[File]File, error) {
+func (c *Client) uploadAll(ctx context.Context, files map[File]summary, o *options) (map[File]File, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	remote := make(map[File]File, len(files))
@@ -64,14 +70,11 @@ func (c *Client) uploadAll(ctx context.Context, files []File, o *options) (map[F
 		mu       sync.Mutex
 		firstErr error
 	)
-	for i, f := range files {
-		if slices.Contains(files[:i], f) {
-			continue
-		}
+	for f, content := range files {
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			u, err := c.upload(ctx, f, o)
+			u, err := c.upload(ctx, f, content, o)
 			mu.Lock()
 			defer mu.Unlock()
 			remote[f] = u
@@ -134,11 +137,7 @@ func (u *uploads) forget(key uploadKey, entry *upload) {
 	}
 }
 
-func (c *Client) upload(ctx context.Context, f File, o *options) (File, error) {
-	content, err := f.summarize(ctx)
-	if err != nil {
-		return File{}, fmt.Errorf("upload %v: %w", f, err)
-	}
+func (c *Client) upload(ctx context.Context, f File, content summary, o *options) (File, error) {
 	key := uploadKey{content: content.hash, name: content.name, lifecycle: o.header.Get("X-Fal-Object-Lifecycle-Preference")}
 	kept := uploadKept
 	if o.lifecycle != nil && o.lifecycle.ExpiresAfter > 0 {

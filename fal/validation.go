@@ -24,8 +24,8 @@ func (p Problem) String() string {
 	return p.Field + ": " + p.Value + ": " + p.Message
 }
 
-// ValidationError reports every problem that was found in a request before
-// anything was sent. Nothing was charged.
+// ValidationError reports every problem that was found in a request, its files
+// and its options before anything was sent. Nothing was charged.
 type ValidationError struct {
 	Endpoint string
 	Problems []Problem
@@ -34,7 +34,7 @@ type ValidationError struct {
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Endpoint)
-	b.WriteString(": request refused before it was sent: ")
+	b.WriteString(": not sent: ")
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteString("; ")
@@ -55,3 +55,6 @@ func (e *ValidationError) Unwrap() []error {
 	}
 	return errs
 }
+
+// NotSent returns true.
+func (e *ValidationError) NotSent() bool { return true }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -25,8 +24,6 @@ func (c Call[Out]) Endpoint() Endpoint[Out] { return c.ID }
 
 // MarshalJSON encodes Input.
 func (c Call[Out]) MarshalJSON() ([]byte, error) { return json.Marshal(c.Input) }
-
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func join(path, key string) string {
 	if path == "" {

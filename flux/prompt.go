@@ -21,7 +21,7 @@ import (
 //	req := flux.Pro2{Prompt: prompt.Prompt()}
 //
 // Every field may be left out, and empty fields are left out of the JSON. The
-// order is always that of the fields below, because FLUX.2 weighs what comes
+// order is always that of the fields here, because FLUX.2 weighs what comes
 // first most. It is documented for FLUX.2 [pro], [max], [flex] and [dev]; for
 // models that want plain sentences (FLUX.2 [klein], Kontext, FLUX.1, Qwen
 // Image) use [StructuredPrompt.Prose].

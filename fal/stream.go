@@ -1,0 +1,167 @@
+package fal
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+)
+
+// Stream calls the model directly and yields its result as it gets better;
+// the last one is the final one. It works for endpoints that stream, such as
+// fal-ai/flux-lora/stream, and adds the /stream to the id where it is missing.
+// An error comes once and last. As with [Run], there is no queue to find a
+// lost result in.
+func Stream[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOption) iter.Seq2[*Out, error] {
+	return func(yield func(*Out, error) bool) {
+		p, err := prepare(ctx, c, r, opts, false)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if out, err := stream(ctx, p, yield); err != nil {
+			yield(out, err)
+		}
+	}
+}
+
+// stream yields each event of the stream. The error it returns has not been
+// yielded; it is nil when the caller has stopped. What fits of a result comes
+// with an error that says that not all of it does.
+func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) bool) (*Out, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	path := p.path
+	if !strings.HasSuffix(path, "/stream") {
+		path += "/stream"
+	}
+	start := time.Now()
+	req := p.request(p.c.hosts.Run + "/" + path)
+	req.Header["Accept"] = eventStream["Accept"]
+	req.Stream = true
+	resp, err := p.post(ctx, req, start)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	meta := p.meta(resp, start)
+	unknown := func(err error) error {
+		return &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+	}
+	if !isEventStream(resp) {
+		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))
+	}
+	body := &eventReader{Reader: resp.Body}
+	results := 0
+	var odd *Out // a result that does not fit its type, if it is the last
+	var oddErr error
+	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+		if err != nil {
+			return nil, unknown(err)
+		}
+		if strings.TrimSpace(event.Data) == "" {
+			continue // a sign of life
+		}
+		data := []byte(event.Data)
+		if e := p.c.streamError(event.Type, data); e != nil {
+			e.Endpoint, e.RequestID, e.Status = p.endpoint, meta.RequestID, resp.StatusCode
+			e.BillableUnits = meta.BillableUnits
+			e.Billing = billing(e.Status, true, e.BillableUnits)
+			finish(p.reservation, meta, e)
+			return nil, e
+		}
+		meta.Elapsed = time.Since(start)
+		out, err := decode[Out](meta, data)
+		results++
+		if errors.Is(err, errNoPicture) && odd != nil && oddErr == nil {
+			continue // something that the model tells after its pictures
+		}
+		if odd, oddErr = out, err; err == nil && !yield(out, nil) {
+			return nil, nil
+		}
+	}
+	switch {
+	case body.cut():
+		return nil, unknown(fmt.Errorf("the stream ended in the middle of an event: %w", io.ErrUnexpectedEOF))
+	case results == 0:
+		return nil, unknown(errors.New("the stream ended without a result"))
+	}
+	finish(p.reservation, meta, oddErr)
+	if oddErr != nil {
+		return odd, oddErr
+	}
+	return nil, nil
+}
+
+// eventReader notes whether a stream of events ends with a whole event. What
+// reads the events cannot tell: it passes over a last one without its end.
+type eventReader struct {
+	io.Reader
+	begin [5]byte // of the line that is being read
+	n     int     // its length so far
+	open  bool    // an event with data has not ended yet
+}
+
+func (r *eventReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	for rest := p[:n]; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n')
+		line := rest
+		if i >= 0 {
+			line = rest[:i]
+		}
+		if r.n < len(r.begin) {
+			copy(r.begin[r.n:], line)
+		}
+		r.n += len(line)
+		if i < 0 {
+			break
+		}
+		switch {
+		case r.n == 0 || r.n == 1 && r.begin[0] == '\r':
+			r.open = false
+		case r.data():
+			r.open = true
+		}
+		r.n = 0
+		rest = rest[i+1:]
+	}
+	return n, err
+}
+
+// data reports whether the line is one with data.
+func (r *eventReader) data() bool { return r.n >= len(r.begin) && string(r.begin[:]) == "data:" }
+
+// cut reports whether the stream has ended in the middle of an event.
+func (r *eventReader) cut() bool { return r.open || r.data() }
+
+// streamError recognises an error in the middle of a stream. Fal documents no
+// form for it, so all that are plausible are taken.
+func (c *Client) streamError(event string, data []byte) *Error {
+	var b struct {
+		Type   string          `json:"type"`
+		Reason string          `json:"reason"`
+		Images json.RawMessage `json:"images"`
+		Detail json.RawMessage `json:"detail"`
+		Error  json.RawMessage `json:"error"`
+	}
+	_ = json.Unmarshal(data, &b) // what is no object has none of these
+	failed := event == "error" || b.Type == "x-fal-error" || !given(b.Images) && (given(b.Detail) || given(b.Error))
+	if !failed {
+		return nil
+	}
+	e, _ := parseErrorBody(data, c.clean)
+	e.Message = cmp.Or(c.clean(b.Reason), e.Message, "the stream reported an error: "+quoteShort(plainText(data, c.clean)))
+	return &e
+}
+
+// given reports whether a field is there and not null.
+func given(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
