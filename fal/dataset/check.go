@@ -145,7 +145,6 @@ func (c *checker) numbered(g group, kind string, most int) {
 		}
 	}
 	slices.Sort(numbers)
-	numbers = slices.Compact(numbers) // what stands twice is named elsewhere
 	if n := len(numbers); most > 0 && n > 0 && numbers[n-1] > most {
 		c.add(g.name+kind+strconv.Itoa(numbers[n-1]), "", "is too many: this trainer takes "+g.name+kind+upTo(g.name, kind, most))
 		return
@@ -170,8 +169,8 @@ func upTo(name, kind string, most int) string {
 // sameLayers checks that every stack has as many layers as the first.
 func (c *checker) sameLayers(s Set) {
 	stacks := slices.DeleteFunc(slices.Clone(s.groups), func(g group) bool { return len(g.members) == 0 })
-	for i, g := range stacks {
-		if n, first := g.count("_end"), stacks[0].count("_end"); i > 0 && n != first {
+	for _, g := range stacks {
+		if n, first := g.count("_end"), stacks[0].count("_end"); n != first {
 			c.add(g.name, "", fmt.Sprintf("has %d layers and %s has %d: all must have the same number", n, stacks[0].name, first))
 		}
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"strconv"
 
 	"golang.org/x/text/unicode/norm"
@@ -190,6 +191,5 @@ func nameOf(name string, i int) string {
 	if name != "" {
 		return norm.NFC.String(name)
 	}
-	digits := strconv.Itoa(i + 1)
-	return "00000"[min(len(digits), 5):] + digits
+	return fmt.Sprintf("%05d", i+1)
 }

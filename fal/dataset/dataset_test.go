@@ -143,6 +143,18 @@ func TestReadAndPack(t *testing.T) {
 			},
 		},
 		{
+			"many references", dataset.ReadPairs,
+			map[string]string{
+				"a_start.png": p, "a_start10.png": p, "a_start2.png": p, "a_start3.png": p, "a_start4.png": p, "a_start5.png": p, "a_start6.png": p,
+				"a_start7.png": p, "a_start8.png": p, "a_start9.png": p, "a_end.png": p,
+			},
+			dataset.Options{Trainer: "blackforestlabs/flux-3/klein/base/trainer/edit", DefaultCaption: "d"},
+			map[string]string{
+				"a_start.png": p, "a_start10.png": p, "a_start2.png": p, "a_start3.png": p, "a_start4.png": p, "a_start5.png": p, "a_start6.png": p,
+				"a_start7.png": p, "a_start8.png": p, "a_start9.png": p, "a_end.png": p,
+			},
+		},
+		{
 			"layers", dataset.ReadLayers,
 			map[string]string{"a_start.png": p, "a_end.webp": w, "a_end2.png": p, "a.txt": "a poster"},
 			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer"},
@@ -243,11 +255,12 @@ func TestProblems(t *testing.T) {
 		want    []string
 	}{
 		{"empty", dataset.Set{}, dataset.Options{}, []string{"the set: has no pictures"}},
+		{"empty, for a trainer", dataset.Set{}, dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
 		{"empty folder", dataset.ReadPairs(folder(nil)), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
 		{
 			"folder of images",
 			dataset.ReadImages(folder(map[string]string{
-				"a.png": p, "a.jpg": j, "a.txt": "twice", "b.gif": string(gifPicture), "c.png": "not a picture", "d.txt": "alone",
+				"a.png": "no picture either", "a.jpg": j, "a.txt": "twice", "b.gif": string(gifPicture), "c.png": "not a picture", "d.txt": "alone",
 				"e.png": p, "f.txt": strings.Repeat("long ", 20000), "f.png": p, "g.txt": "\xff", "g.png": p, "h.png": p[:20], "h.txt": "cut",
 				"i.png": "", "i.txt": "empty", "j.jpg": j, "j_mask.png": p, "j.txt": " ",
 			})),
@@ -273,7 +286,7 @@ func TestProblems(t *testing.T) {
 			dataset.ReadPairs(folder(map[string]string{
 				"a_start.png": p, "b_end.png": p, "c.png": p, "d_start1.png": p, "_start.png": p, "e_start.png": p, "e_start3.png": p, "e_end.png": p, "e_end2.png": p,
 				"f_start.png": p, "f_start.jpg": j, "f_end.png": p, "g_start02.png": p, "h_start5.png": p, "h_start.png": p, "h_end.png": p, "i.txt": "no pair",
-				"j_start99999999999999999999.png": p,
+				"j_start99999999999999999999.png": p, "k_start5.png": p, "k_end.png": p,
 			})),
 			dataset.Options{Trainer: "fal-ai/flux-2-klein-9b-base-trainer/edit", DefaultCaption: "d"},
 			[]string{
@@ -289,6 +302,7 @@ func TestProblems(t *testing.T) {
 				"f_start: file f_start.png: stands twice: there is one more picture of that name",
 				"h_start5: is too many: this trainer takes h_start to h_start4",
 				"i.txt: has a caption and no picture",
+				"k_start5: is too many: this trainer takes k_start to k_start4",
 			},
 		},
 		{
@@ -318,8 +332,9 @@ func TestProblems(t *testing.T) {
 			"names",
 			dataset.Images(
 				dataset.Image{Name: "a", File: picture}, dataset.Image{Name: "a", File: picture}, dataset.Image{Name: "x/../../y", File: picture},
-				dataset.Image{Name: `x\y`, File: picture}, dataset.Image{Name: ".x", File: picture}, dataset.Image{Name: "x\n", File: picture},
+				dataset.Image{Name: `x\y`, File: picture}, dataset.Image{Name: ".x", File: fal.Bytes(nil)}, dataset.Image{Name: "x\n", File: picture},
 				dataset.Image{Name: "\xff", File: picture}, dataset.Image{Name: "x_mask", File: picture},
+				dataset.Image{Name: strings.Repeat("n", 200), File: picture}, dataset.Image{Name: strings.Repeat("l", 201), File: picture},
 			),
 			dataset.Options{Trainer: "fal-ai/flux-krea-trainer"},
 			[]string{
@@ -330,6 +345,7 @@ func TestProblems(t *testing.T) {
 				`"x\n": file in memory: must be printable text`,
 				`"\xff": file in memory: must be printable text`,
 				"x_mask: would be taken for the mask of x",
+				`"` + strings.Repeat("l", 201) + `": file in memory: must have at most 200 bytes`,
 			},
 		},
 		{
@@ -346,6 +362,10 @@ func TestProblems(t *testing.T) {
 				"broken: file b.png: no disk",
 				"unreadable: file u.png: bad sector",
 			},
+		},
+		{
+			"two flat pictures", dataset.ReadLayers(folder(map[string]string{"a_start.png": p, "a_start2.png": p, "a_end.png": p})), dataset.Options{},
+			[]string{"a_start2: is too many: this trainer takes a_start only"},
 		},
 		{
 			"form", dataset.Images(dataset.Image{File: picture}), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"},
@@ -443,6 +463,8 @@ func TestCounts(t *testing.T) {
 	}{
 		{dataset.Set{}, 0, 0, 0},
 		{dataset.Images(dataset.Image{}, dataset.Image{}), 2, 0, 0},
+		{dataset.Pairs(), 0, 0, 0},
+		{dataset.Pairs(dataset.Pair{End: f}), 1, 0, 0},
 		{dataset.Pairs(dataset.Pair{Start: []fal.File{f}}, dataset.Pair{Start: []fal.File{f, f, f}, End: f}), 2, 3, 0},
 		{dataset.Layers(dataset.Stack{Base: f, Layers: []fal.File{f, f}}), 1, 0, 2},
 	} {
