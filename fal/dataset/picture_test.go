@@ -34,28 +34,30 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 	t.Parallel()
 	const take = ": trainers take PNG, JPEG and WebP"
 	for content, want := range map[string]string{
-		"":                                "is empty",
-		"root:x:0:0:root:/root:/bin/bash": "is no picture, but of type text/plain",
-		"<!DOCTYPE html><p>gone</p>":      "is no picture, but of type text/html",
-		"PK\x03\x04archive":               "is no picture, but of type application/zip",
-		"%PDF-1.7":                        "is no picture, but of type application/pdf",
-		"GIF89a":                          "is a picture of type image/gif" + take,
-		"BM\x00\x00\x00":                  "is a picture of type image/bmp" + take,
-		"II*\x00\x08\x00\x00\x00":         "is a TIFF picture or the raw data of a camera" + take,
-		"MM\x00*\x00\x00\x00\x08":         "is a TIFF picture or the raw data of a camera" + take,
-		"\x00\x01\x02\x03":                "is not a PNG, JPEG or WebP picture",
-		"\x00\x00\x00\x20ftyp":            "is not a PNG, JPEG or WebP picture",
-		isobmff("heic", "mif1", "heic"):   "is a HEIC picture" + take,
-		isobmff("mif1", "heic"):           "is a HEIC picture" + take,
-		isobmff("msf1", "hevc"):           "is a HEIC picture" + take,
-		isobmff("hevc"):                   "is a HEIC picture" + take,
-		isobmff("avif", "mif1"):           "is an AVIF picture" + take,
-		isobmff("mif1", "avif"):           "is an AVIF picture" + take,
-		isobmff("avis", "msf1"):           "is an AVIF picture" + take,
-		isobmff("mp42", "isom"):           "is no picture, but of type video/mp4",
-		isobmff("qt  "):                   "is not a PNG, JPEG or WebP picture",
-		isobmff("heic")[:12]:              "is a HEIC picture" + take,
-		string(pngPicture[:20]):           "is a picture that cannot be read: unexpected EOF",
+		"":                                    "is empty",
+		"root:x:0:0:root:/root:/bin/bash":     "is no picture, but of type text/plain",
+		"<!DOCTYPE html><p>gone</p>":          "is no picture, but of type text/html",
+		"PK\x03\x04archive":                   "is no picture, but of type application/zip",
+		"%PDF-1.7":                            "is no picture, but of type application/pdf",
+		"GIF89a":                              "is a picture of type image/gif" + take,
+		"BM\x00\x00\x00":                      "is a picture of type image/bmp" + take,
+		"II*\x00\x08\x00\x00\x00":             "is a TIFF picture or the raw data of a camera" + take,
+		"MM\x00*\x00\x00\x00\x08":             "is a TIFF picture or the raw data of a camera" + take,
+		"\x00\x01\x02\x03":                    "is not a PNG, JPEG or WebP picture",
+		"\x00\x00\x00\x20ftyp":                "is not a PNG, JPEG or WebP picture",
+		isobmff("heic", "mif1", "heic"):       "is a HEIC picture" + take,
+		isobmff("mif1", "heic"):               "is a HEIC picture" + take,
+		isobmff("msf1", "hevc"):               "is a HEIC picture" + take,
+		isobmff("hevc"):                       "is a HEIC picture" + take,
+		isobmff("avif", "mif1"):               "is an AVIF picture" + take,
+		isobmff("mif1", "avif"):               "is an AVIF picture" + take,
+		isobmff("avis", "msf1"):               "is an AVIF picture" + take,
+		isobmff("mp42", "isom"):               "is no picture, but of type video/mp4",
+		isobmff("qt  "):                       "is not a PNG, JPEG or WebP picture",
+		"\x00\x01\x02\x03none" + "heic, avif": "is not a PNG, JPEG or WebP picture",
+		"\x00\x00\x00\x08ftypavif":            "is an AVIF picture" + take,
+		isobmff("heic")[:12]:                  "is a HEIC picture" + take,
+		string(pngPicture[:20]):               "is a picture that cannot be read: unexpected EOF",
 	} {
 		got := problems(t, dataset.ReadImages(folder(map[string]string{"IMG_1.jpg": content})), dataset.Options{})
 		if diff := cmp.Diff([]string{"IMG_1: file IMG_1.jpg: " + want}, got); diff != "" {
@@ -236,6 +238,7 @@ func TestDoubts(t *testing.T) {
 			),
 			dataset.Options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=a problem=\"a and 3 more are" + text + "\"\n",
 		},
+		{"two", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{Name: "a", File: lying}), dataset.Options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=b problem=\"b and 1 more are" + text + "\"\n"},
 		{"turned", one, dataset.Options{Upright: true}, ""},
 		{"refused", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{}), dataset.Options{}, ""},
 	} {
@@ -317,6 +320,23 @@ func TestTooLargeToTurn(t *testing.T) {
 	o.Upright = false
 	if _, err := large(16384, 6).Pack(o); err != nil {
 		t.Errorf("a large picture that stays as it is: %v", err)
+	}
+}
+
+// TestSizeFarIn looks for the size of a picture in its first 4 megabytes.
+func TestSizeFarIn(t *testing.T) {
+	t.Parallel()
+	far := func(megabytes float64) dataset.Set {
+		block := []byte("\xff\xe2\xff\xff" + strings.Repeat("x", 1<<16-3))
+		b := slices.Concat(jpegPicture[:2], bytes.Repeat(block, int(megabytes*16)), jpegPicture[2:])
+		return dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(b)})
+	}
+	if _, err := far(3.5).Pack(dataset.Options{}); err != nil {
+		t.Error(err)
+	}
+	want := []string{"a: file in memory: is a picture that cannot be read: unexpected EOF"}
+	if got := problems(t, far(4.5), dataset.Options{}); !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
 	}
 }
 
