@@ -123,10 +123,9 @@ func notPicture(start []byte) string {
 	return "is not a PNG, JPEG or WebP picture"
 }
 
-// open opens a file, whatever the code of the user does.
-func open(file fal.File) (r io.ReadCloser, err error) {
-	defer catch(&err)
-	r, err = file.Open()
+// open opens a file, and does not trust what it gets.
+func open(file fal.File) (io.ReadCloser, error) {
+	r, err := file.Open()
 	if err == nil && r == nil {
 		err = errors.New("opening it gave nothing to read")
 	}
