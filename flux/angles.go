@@ -20,13 +20,13 @@ type Gallery2Angles struct {
 	// HorizontalAngle is how far the camera turns around the subject, 0 to 360
 	// degrees: 0 is the front, 90 the right side, 180 the back, 270 the left
 	// side. Default: 0.
-	HorizontalAngle float64 `json:"horizontal_angle,omitzero"`
+	HorizontalAngle Direction `json:"horizontal_angle,omitzero"`
 	// VerticalAngle is how high the camera stands, 0 to 60 degrees: 0 is eye
 	// level, positive looks down. Default: 0.
-	VerticalAngle float64 `json:"vertical_angle,omitzero"`
+	VerticalAngle Height `json:"vertical_angle,omitzero"`
 	// Zoom is how close the camera comes, 0 to 10: 0 is far, 10 is near.
 	// Default: 5.
-	Zoom *float64 `json:"zoom,omitzero"`
+	Zoom *Distance `json:"zoom,omitzero"`
 	// ImageSize is the size of the output. Default: the size of the first
 	// picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
@@ -62,9 +62,9 @@ func (Gallery2Angles) Endpoint() fal.Endpoint[fal.Images] {
 func (r Gallery2Angles) Validate() error {
 	var l check.List
 	l.Files("image_urls", r.ImageURLs, 1, 0)
-	l.Float("horizontal_angle", r.HorizontalAngle, 0, 360)
-	l.Float("vertical_angle", r.VerticalAngle, 0, 60)
-	l.FloatPtr("zoom", r.Zoom, 0, 10)
+	l.Float("horizontal_angle", float64(r.HorizontalAngle), 0, 360)
+	l.Float("vertical_angle", float64(r.VerticalAngle), 0, 60)
+	l.FloatPtr("zoom", (*float64)(r.Zoom), 0, 10)
 	l.Size("image_size", r.ImageSize, check.SizeRule{})
 	l.Int("num_inference_steps", r.NumInferenceSteps, 4, 50)
 	l.FloatPtr("guidance_scale", r.GuidanceScale, 0, 20)

@@ -9,11 +9,12 @@ import (
 	"github.com/falimage/falimage-go/qwen"
 )
 
-func TestRotation(t *testing.T) {
+func TestTurn(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		direction, want float64
-		ok              bool
+		direction qwen.Direction
+		want      qwen.Turn
+		ok        bool
 	}{
 		{qwen.Front, 0, true},
 		{360, 0, true},
@@ -27,19 +28,22 @@ func TestRotation(t *testing.T) {
 		{qwen.FrontLeft, 45, true},
 		{-45, 45, true},
 		{-360 - 90, qwen.RotateLeft, true},
-		{math.NaN(), 0, false},
-		{math.Inf(1), 0, false},
+		{qwen.Direction(math.NaN()), 0, false},
+		{qwen.Direction(math.Inf(1)), 0, false},
 	} {
-		got, ok := qwen.Rotation(tt.direction)
-		if got != tt.want || ok != tt.ok || math.Signbit(got) != (got < 0) {
-			t.Errorf("Rotation(%v) = %v, %v, want %v, %v", tt.direction, got, ok, tt.want, tt.ok)
+		got, ok := tt.direction.Turn()
+		if got != tt.want || ok != tt.ok || math.Signbit(float64(got)) != (got < 0) {
+			t.Errorf("%v.Turn() = %v, %v, want %v, %v", tt.direction, got, ok, tt.want, tt.ok)
 		}
 	}
 }
 
 func TestTilt(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ height, want float64 }{
+	for _, tt := range []struct {
+		height qwen.Height
+		want   qwen.Tilt
+	}{
 		{qwen.LowAngle, qwen.TiltWormsEye},
 		{-90, qwen.TiltWormsEye},
 		{-15, 0.5},
@@ -48,8 +52,8 @@ func TestTilt(t *testing.T) {
 		{qwen.BirdsEye, qwen.TiltBirdsEye},
 		{120, qwen.TiltBirdsEye},
 	} {
-		if got := qwen.Tilt(tt.height); got != tt.want || math.Signbit(got) != (got < 0) {
-			t.Errorf("Tilt(%v) = %v, want %v", tt.height, got, tt.want)
+		if got := tt.height.Tilt(); got != tt.want || math.Signbit(float64(got)) != (got < 0) {
+			t.Errorf("%v.Tilt() = %v, want %v", tt.height, got, tt.want)
 		}
 	}
 }
@@ -58,11 +62,11 @@ func TestTilt(t *testing.T) {
 func TestNamedAngles(t *testing.T) {
 	t.Parallel()
 	files := []fal.File{fal.URL("https://example.com/chair.jpg")}
-	for _, horizontal := range []float64{
+	for _, horizontal := range []qwen.Direction{
 		qwen.Front, qwen.FrontRight, qwen.Right, qwen.BackRight, qwen.Back, qwen.BackLeft, qwen.Left, qwen.FrontLeft,
 	} {
-		for _, vertical := range []float64{qwen.LowAngle, qwen.EyeLevel, qwen.Elevated, qwen.HighAngle, qwen.BirdsEye} {
-			for _, zoom := range []float64{qwen.WideShot, qwen.MediumShot, qwen.CloseUp} {
+		for _, vertical := range []qwen.Height{qwen.LowAngle, qwen.EyeLevel, qwen.Elevated, qwen.HighAngle, qwen.BirdsEye} {
+			for _, zoom := range []qwen.Distance{qwen.WideShot, qwen.MediumShot, qwen.CloseUp} {
 				r := qwen.Edit2511Angles{ImageURLs: files, HorizontalAngle: horizontal, VerticalAngle: vertical, Zoom: &zoom}
 				if err := r.Validate(); err != nil {
 					t.Error(err)
@@ -70,15 +74,15 @@ func TestNamedAngles(t *testing.T) {
 			}
 		}
 	}
-	for _, rotate := range []float64{qwen.RotateLeft, qwen.RotateRight} {
-		for _, tilt := range []float64{qwen.TiltBirdsEye, qwen.TiltLevel, qwen.TiltWormsEye} {
+	for _, rotate := range []qwen.Turn{qwen.RotateLeft, qwen.RotateRight} {
+		for _, tilt := range []qwen.Tilt{qwen.TiltBirdsEye, qwen.TiltLevel, qwen.TiltWormsEye} {
 			if err := (qwen.Edit2509Angles{ImageURLs: files, RotateRightLeft: rotate, VerticalAngle: tilt}).Validate(); err != nil {
 				t.Error(err)
 			}
 		}
 	}
 	// A height of the one form is refused by the other.
-	if err := (qwen.Edit2509Angles{ImageURLs: files, VerticalAngle: qwen.LowAngle}).Validate(); err == nil {
+	if err := (qwen.Edit2509Angles{ImageURLs: files, VerticalAngle: -30}).Validate(); err == nil {
 		t.Error("Edit2509Angles accepted a height in degrees")
 	}
 }
@@ -95,9 +99,9 @@ func ExampleFront() {
 	// Output: <nil> 45 30 10
 }
 
-func ExampleRotation() {
-	for _, direction := range []float64{qwen.Right, qwen.FrontLeft, qwen.Back} {
-		rotate, ok := qwen.Rotation(direction)
+func ExampleDirection_Turn() {
+	for _, direction := range []qwen.Direction{qwen.Right, qwen.FrontLeft, qwen.Back} {
+		rotate, ok := direction.Turn()
 		fmt.Println(rotate, ok)
 	}
 	// Output:

@@ -23,13 +23,13 @@ type Edit2511Angles struct {
 	// HorizontalAngle is how far the camera turns around the subject, 0 to 360
 	// degrees: 0 is the front, 90 the right side, 180 the back, 270 the left
 	// side. Default: 0.
-	HorizontalAngle float64 `json:"horizontal_angle,omitzero"`
+	HorizontalAngle Direction `json:"horizontal_angle,omitzero"`
 	// VerticalAngle is how high the camera stands, -30 to 90 degrees: 0 is eye
 	// level, positive looks down. Default: 0.
-	VerticalAngle float64 `json:"vertical_angle,omitzero"`
+	VerticalAngle Height `json:"vertical_angle,omitzero"`
 	// Zoom is how close the camera comes, 0 to 10: 0 is far, 10 is near.
 	// Default: 5.
-	Zoom *float64 `json:"zoom,omitzero"`
+	Zoom *Distance `json:"zoom,omitzero"`
 	// ImageSize is the size of the output. Default: the size of the first
 	// picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
@@ -65,9 +65,9 @@ func (Edit2511Angles) Endpoint() fal.Endpoint[fal.Images] {
 func (r Edit2511Angles) Validate() error {
 	var l check.List
 	l.Files("image_urls", r.ImageURLs, 1, 0)
-	l.Float("horizontal_angle", r.HorizontalAngle, 0, 360)
-	l.Float("vertical_angle", r.VerticalAngle, -30, 90)
-	l.FloatPtr("zoom", r.Zoom, 0, 10)
+	l.Float("horizontal_angle", float64(r.HorizontalAngle), 0, 360)
+	l.Float("vertical_angle", float64(r.VerticalAngle), -30, 90)
+	l.FloatPtr("zoom", (*float64)(r.Zoom), 0, 10)
 	l.Size("image_size", r.ImageSize, check.SizeRule{})
 	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 50)
 	l.FloatPtr("guidance_scale", r.GuidanceScale, 1, 20)
@@ -109,10 +109,10 @@ type Edit2509Angles struct {
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
 	// VerticalAngle is how high the camera stands, -1 to 1: -1 is a bird's-eye
 	// view, 0 eye level, 1 a worm's-eye view. Default: 0.
-	VerticalAngle float64 `json:"vertical_angle,omitzero"`
+	VerticalAngle Tilt `json:"vertical_angle,omitzero"`
 	// RotateRightLeft is how far the camera turns, -90 to 90 degrees: positive
 	// is to the left, negative to the right. Default: 0.
-	RotateRightLeft float64 `json:"rotate_right_left,omitzero"`
+	RotateRightLeft Turn `json:"rotate_right_left,omitzero"`
 	// MoveForward is how far the camera moves towards the subject, 0 to 10.
 	// Default: 0.
 	MoveForward float64 `json:"move_forward,omitzero"`
@@ -153,8 +153,8 @@ func (Edit2509Angles) Endpoint() fal.Endpoint[fal.Images] {
 func (r Edit2509Angles) Validate() error {
 	var l check.List
 	l.Files("image_urls", r.ImageURLs, 1, 0)
-	l.Float("vertical_angle", r.VerticalAngle, -1, 1)
-	l.Float("rotate_right_left", r.RotateRightLeft, -90, 90)
+	l.Float("vertical_angle", float64(r.VerticalAngle), -1, 1)
+	l.Float("rotate_right_left", float64(r.RotateRightLeft), -90, 90)
 	l.Float("move_forward", r.MoveForward, 0, 10)
 	l.Size("image_size", r.ImageSize, check.SizeRule{})
 	l.Int("num_inference_steps", r.NumInferenceSteps, 2, 50)

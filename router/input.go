@@ -51,14 +51,12 @@ func (in *input) qwenLoRAs() []qwen.LoRA {
 	return out
 }
 
-// rotation and tilt are the angle as a move of the camera. What the move
-// cannot reach is refused before.
-func (in *input) rotation() float64 {
-	r, _ := qwen.Rotation(in.angle.Direction)
-	return r
+// turn is the direction as a move of the camera. What the move cannot reach is
+// refused before.
+func (in *input) turn() qwen.Turn {
+	t, _ := in.angle.Direction.Turn()
+	return t
 }
-
-func (in *input) tilt() float64 { return qwen.Tilt(in.angle.Height) }
 
 // upscale lets the result of the upscaler, which is one picture, be read like
 // the others.

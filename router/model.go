@@ -196,7 +196,7 @@ func (m *model) reaches(a Angle) bool {
 	switch m.Name {
 	case "qwen.Edit2509Angles":
 		in := input{angle: a}
-		return a.Direction == 0 || in.rotation() != 0
+		return a.Direction == 0 || in.turn() != 0
 	case "flux.Gallery2Angles":
 		return a.Height >= 0 && a.Height <= 60
 	}

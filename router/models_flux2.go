@@ -1199,9 +1199,9 @@ var flux2 = []model{
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Gallery2Angles{
 				ImageURLs:         in.pictures,
-				HorizontalAngle:   in.angle.Direction,
-				VerticalAngle:     in.angle.Height,
-				Zoom:              in.angle.Distance,
+				HorizontalAngle:   flux.Direction(in.angle.Direction),
+				VerticalAngle:     flux.Height(in.angle.Height),
+				Zoom:              (*flux.Distance)(in.angle.Distance),
 				ImageSize:         in.size,
 				NumInferenceSteps: in.steps,
 				GuidanceScale:     in.guidance,

@@ -612,8 +612,8 @@ var qwenImageEdit = []model{
 			return qwen.Edit2509Angles{
 				NegativePrompt:    in.negative,
 				ImageURLs:         in.pictures,
-				VerticalAngle:     in.tilt(),
-				RotateRightLeft:   in.rotation(),
+				VerticalAngle:     in.angle.Height.Tilt(),
+				RotateRightLeft:   in.turn(),
 				ImageSize:         in.size,
 				NumInferenceSteps: in.steps,
 				GuidanceScale:     in.guidance,

@@ -68,7 +68,7 @@ func (p *prompts) of(m *model) string {
 // words says where the camera goes.
 func (a Angle) words() string {
 	sides := [...]string{"the front", "the front right", "the right", "the back right", "the back", "the back left", "the left", "the front left"}
-	side := int(math.Round(math.Mod(a.Direction, 360)/45)) % len(sides)
+	side := int(math.Round(math.Mod(float64(a.Direction), 360)/45)) % len(sides)
 	text := "Show the same scene with the camera at " + sides[(side+len(sides))%len(sides)] + " of the subject"
 	switch {
 	case a.Height < -10:

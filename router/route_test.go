@@ -81,7 +81,7 @@ func TestCompile(t *testing.T) {
 		{"four pictures", router.Task{Prompt: "x", Count: 4}, qwen.Image{Prompt: "x", NumImages: 4}},
 		{"layers", router.Task{Pictures: two[:1], Edit: router.EditLayers, Layers: 6}, qwen.Layered{ImageURL: a, NumLayers: 6}},
 		{"angle", router.Task{Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Right, Height: qwen.Elevated, Distance: new(qwen.CloseUp)}},
-			qwen.Edit2511Angles{ImageURLs: []fal.File{a}, HorizontalAngle: 90, VerticalAngle: 30, Zoom: new(10.0)}},
+			qwen.Edit2511Angles{ImageURLs: []fal.File{a}, HorizontalAngle: 90, VerticalAngle: 30, Zoom: new(qwen.CloseUp)}},
 		{"angle as a move", router.Task{Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Right, Height: qwen.BirdsEye}},
 			qwen.Edit2509Angles{ImageURLs: []fal.File{a}, RotateRightLeft: -90, VerticalAngle: -1}},
 		{"angle in words", router.Task{Prompt: "keep the light", Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: 315, Height: qwen.HighAngle, Distance: new(qwen.CloseUp)}},

@@ -4,6 +4,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/qwen"
 )
 
 // Task is a need for pictures, in words that are no model's own. Zero fields
@@ -122,11 +123,11 @@ type LoRA struct {
 type Angle struct {
 	// Direction is in degrees around the subject, 0 to 360: 90 is its right
 	// side.
-	Direction float64 `json:"direction,omitzero"`
+	Direction qwen.Direction `json:"direction,omitzero"`
 	// Height is in degrees, -30 (from below) to 90 (from above).
-	Height float64 `json:"height,omitzero"`
+	Height qwen.Height `json:"height,omitzero"`
 	// Distance is 0 (wide shot) to 10 (close-up). Default: 5.
-	Distance *float64 `json:"distance,omitzero"`
+	Distance *qwen.Distance `json:"distance,omitzero"`
 }
 
 // Preference says how much quality, speed and price count: a model has 0 to 10

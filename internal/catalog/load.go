@@ -173,6 +173,9 @@ func merge(special Field, table map[string]Field) (Field, error) {
 	}
 	f := special
 	f.Go, f.Type, f.EnumType, f.Pointer, f.WhenNull = def.Go, def.Type, def.EnumType, def.Pointer, def.WhenNull
+	if f.GoType == "" {
+		f.GoType = def.GoType
+	}
 	if f.Model == "" {
 		f.Model = def.Model
 	}

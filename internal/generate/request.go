@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,7 +148,7 @@ func goType(f *catalog.Field) string {
 	case catalog.Integer:
 		return pointer + "int"
 	case catalog.Number:
-		return pointer + "float64"
+		return pointer + cmp.Or(f.GoType, "float64")
 	case catalog.Boolean:
 		return pointer + "bool"
 	case catalog.Enum:

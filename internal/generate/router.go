@@ -33,7 +33,7 @@ var fills = map[string]string{
 	"horizontal_angle":    "in.angle.Direction",
 	"vertical_angle":      "in.angle.Height",
 	"zoom":                "in.angle.Distance",
-	"rotate_right_left":   "in.rotation()",
+	"rotate_right_left":   "in.turn()",
 
 	"enable_prompt_expansion": "in.expansion",
 }
@@ -214,8 +214,12 @@ func fill(e *catalog.Endpoint) string {
 			continue // these have more to them
 		case f.Name == "loras":
 			value = "in." + e.Package + "LoRAs()"
-		case f.Name == "vertical_angle" && f.Min != nil && *f.Min == -1:
-			value = "in.tilt()"
+		case f.GoType == "Tilt":
+			value = "in.angle.Height.Tilt()"
+		case f.GoType != "" && e.Package == "flux" && f.Pointer:
+			value = "(*flux." + f.GoType + ")(" + value + ")" // the task has those of qwen
+		case f.GoType != "" && e.Package == "flux":
+			value = "flux." + f.GoType + "(" + value + ")"
 		case !ok && f.Required:
 			return "" // such as the control picture of a ControlNet
 		case !ok:

@@ -84,6 +84,11 @@ func (p *printer) checkText(v string, f *catalog.Field, required bool) {
 }
 
 func (p *printer) checkNumber(v string, f *catalog.Field, required bool) {
+	if f.GoType != "" && f.Pointer {
+		v = "(*float64)(" + v + ")"
+	} else if f.GoType != "" {
+		v = "float64(" + v + ")"
+	}
 	method := map[catalog.Type]string{catalog.Integer: "Int", catalog.Number: "Float"}[f.Type]
 	if f.Pointer {
 		method += "Ptr"
