@@ -31,6 +31,7 @@ func TestRun(t *testing.T) {
 			want: &fal.Images{
 				Meta:   fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "2"},
 				Images: []fal.Image{{URL: "u"}}, Timings: map[string]float64{"inference": 1.25}, HasNSFWConcepts: []bool{true},
+				Warnings: []fal.Warning{{Kind: fal.FlaggedByFal, Message: "the safety checker flagged picture 0"}},
 			},
 		},
 		{

@@ -78,8 +78,18 @@ func (f FieldError) String() string {
 	return b.String()
 }
 
-// What errors an Error can be.
+// Errors to be compared by [errors.Is]: what an [Error] can be, and some that
+// come before or after fal.
 var (
+	// ErrNoKey says that there is no API key to use.
+	ErrNoKey = errors.New("fal: no API key: set FAL_KEY (or FAL_KEY_ID and FAL_KEY_SECRET) in the environment, or Client.Key")
+	// ErrRemote says that the content of a file is not on this computer, because
+	// it is given by an http or https URL.
+	ErrRemote = errors.New("the file is remote")
+	// ErrFlagged says that the safety checker flagged a picture; see
+	// [RefuseFlagged].
+	ErrFlagged = errors.New("fal: the safety checker flagged a picture")
+
 	ErrUnauthorized  = errors.New("fal: the API key was not accepted")
 	ErrLocked        = errors.New("fal: the account is locked")
 	ErrNotFound      = errors.New("fal: not found")

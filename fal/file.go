@@ -139,10 +139,6 @@ func bareURL(s string) string {
 	return visible(shorten(s))
 }
 
-// ErrRemote says that the content of a file is not on this computer, because
-// it is given by an http or https URL.
-var ErrRemote = errors.New("the file is remote")
-
 // Open returns the content of a file on this side of the wire, or of a data
 // URL. For other URLs the error is [ErrRemote]. The caller closes it.
 func (f File) Open() (io.ReadCloser, error) {

@@ -32,9 +32,6 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns "[redacted]".
 func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// ErrNoKey says that there is no API key to use.
-var ErrNoKey = errors.New("fal: no API key: set FAL_KEY (or FAL_KEY_ID and FAL_KEY_SECRET) in the environment, or Client.Key")
-
 // text returns the key, from the environment if k is nil. White space around
 // it, such as the newline at the end of a file, is cut off. No error ever
 // holds a part of the key.

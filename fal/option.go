@@ -55,8 +55,11 @@ type options struct {
 	logs      bool
 	onUpdate  func(Status)
 	noCheck   bool
-	guard     Guard
-	problems  []Problem
+
+	refuseFlagged bool
+
+	guard    Guard
+	problems []Problem
 }
 
 func (o *options) set(name, value string) {
@@ -303,6 +306,15 @@ func WithUpdates(f func(Status)) Option {
 // that is newer than this module.
 func SkipValidation() RunOption {
 	return runOption(func(o *options) { o.noCheck = true })
+}
+
+// RefuseFlagged makes it an error, [ErrFlagged], if the safety checker flagged a
+// picture of the result. Where the model does not tell, each picture is fetched
+// and looked at: one that is black all over counts. The result comes with the
+// error; it is charged, and to make it again is to pay again. Without this
+// option such a picture is a [Warning].
+func RefuseFlagged() RunOption {
+	return runOption(func(o *options) { o.refuseFlagged = true })
 }
 
 // WithGuard has g asked before the request is sent, in place of the client's

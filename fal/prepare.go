@@ -23,6 +23,7 @@ type prepared struct {
 	opts     *options
 	queued   bool // for the queue, rather than called directly
 
+	usage       Usage       // what was asked for
 	reservation Reservation // never nil
 }
 
@@ -75,11 +76,13 @@ func (p *prepared) prepare(ctx context.Context, r any) error {
 	if len(problems) > 0 {
 		return &ValidationError{Endpoint: p.endpoint, Problems: problems}
 	}
-	p.doubt(ctx, usage(r).Doubts)
+	p.usage = usage(r)
+	p.usage.Endpoint = cmp.Or(p.usage.Endpoint, p.endpoint)
+	p.doubt(ctx, p.usage.Doubts)
 	if err := ctx.Err(); err != nil {
 		return notSentTo(p.endpoint, err)
 	}
-	if err := p.reserve(ctx, r); err != nil {
+	if err := p.reserve(ctx); err != nil {
 		return err
 	}
 	if p.body, err = p.encode(ctx, r, files); err != nil {
@@ -102,7 +105,7 @@ func (p *prepared) doubt(ctx context.Context, doubts []Problem) {
 }
 
 // reserve asks the guard, if there is one.
-func (p *prepared) reserve(ctx context.Context, r any) error {
+func (p *prepared) reserve(ctx context.Context) error {
 	guard := p.opts.guard
 	if guard == nil {
 		guard = p.c.Guard
@@ -110,9 +113,7 @@ func (p *prepared) reserve(ctx context.Context, r any) error {
 	if guard == nil {
 		return nil
 	}
-	u := usage(r)
-	u.Endpoint = cmp.Or(u.Endpoint, p.endpoint)
-	reservation, err := guard.Reserve(ctx, u, p.opts.tags)
+	reservation, err := guard.Reserve(ctx, p.usage, p.opts.tags)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,9 @@ func wait[Out any](ctx context.Context, j *job) (*Out, error) {
 	meta := j.meta(header)
 	out, err := decode[Out](meta, body)
 	j.finish(meta, err)
+	if err == nil {
+		err = check(ctx, j.c, out, j.usage, j.refuseFlagged)
+	}
 	return out, err
 }
 
@@ -119,6 +122,9 @@ type job struct {
 	err      error // what is wrong with a resumed job
 
 	onUpdate func(Status)
+	usage    Usage // what was asked for; zero if that is not known
+
+	refuseFlagged bool
 
 	mu          sync.Mutex
 	reservation Reservation
@@ -160,7 +166,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{
 		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + url.PathEscape(answer.RequestID),
-		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate,
+		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, refuseFlagged: p.opts.refuseFlagged,
 	}
 	if j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")

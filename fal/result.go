@@ -63,6 +63,9 @@ type Images struct {
 	HasNSFWConcepts []bool `json:"has_nsfw_concepts,omitzero"`
 	// Timings are in seconds, by name, as the endpoint reports them.
 	Timings map[string]float64 `json:"timings,omitzero"`
+	// Warnings are what is not as it was asked for: fewer pictures, another
+	// size, pictures that were flagged.
+	Warnings []Warning `json:"-"`
 }
 
 // Flagged reports whether the safety checker flagged picture i.

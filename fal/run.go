@@ -27,5 +27,8 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 	meta.Elapsed = time.Since(start)
 	out, err := decode[Out](meta, body)
 	finish(p.reservation, meta, err)
+	if err == nil {
+		err = check(ctx, c, out, p.usage, p.opts.refuseFlagged)
+	}
 	return out, err
 }

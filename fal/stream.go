@@ -61,7 +61,8 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	}
 	body := &eventReader{Reader: resp.Body}
 	results := 0
-	var odd *Out // a result that does not fit its type, if it is the last
+	var last *Out // that was yielded
+	var odd *Out  // a result that does not fit its type, if it is the last
 	var oddErr error
 	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {
@@ -84,7 +85,13 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		if errors.Is(err, errNoPicture) && odd != nil && oddErr == nil {
 			continue // something that the model tells after its pictures
 		}
-		if odd, oddErr = out, err; err == nil && !yield(out, nil) {
+		if odd, oddErr = out, err; err != nil {
+			continue
+		}
+		if images, ok := any(out).(*Images); ok {
+			images.compare(p.usage)
+		}
+		if last = out; !yield(out, nil) {
 			return nil, nil
 		}
 	}
@@ -98,7 +105,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	if oddErr != nil {
 		return odd, oddErr
 	}
-	return nil, nil
+	return last, check(ctx, p.c, last, p.usage, p.opts.refuseFlagged)
 }
 
 // eventReader notes whether a stream of events ends with a whole event. What
