@@ -286,7 +286,7 @@ func TestProblems(t *testing.T) {
 			dataset.ReadPairs(folder(map[string]string{
 				"a_start.png": p, "b_end.png": p, "c.png": p, "d_start1.png": p, "_start.png": p, "e_start.png": p, "e_start3.png": p, "e_end.png": p, "e_end2.png": p,
 				"f_start.png": p, "f_start.jpg": j, "f_end.png": p, "g_start02.png": p, "h_start5.png": p, "h_start.png": p, "h_end.png": p, "i.txt": "no pair",
-				"j_start99999999999999999999.png": p, "k_start5.png": p, "k_end.png": p,
+				"j_start99999999999999999999.png": p, "k_start5.png": p, "k_end.png": p, "l_other.png": p,
 			})),
 			dataset.Options{Trainer: "fal-ai/flux-2-klein-9b-base-trainer/edit", DefaultCaption: "d"},
 			[]string{
@@ -295,6 +295,7 @@ func TestProblems(t *testing.T) {
 				"d_start1.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
 				"g_start02.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
 				"j_start99999999999999999999.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
+				"l_other.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
 				"a_end: is missing",
 				"b_start: is missing",
 				"e_start2: is missing before e_start3",

@@ -2,6 +2,7 @@ package dataset_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ func TestFolderProblems(t *testing.T) {
 		},
 		{
 			"one folder down", dataset.ReadImages(folder(map[string]string{
-				"readme.txt": "see below", "notes.json": "{}", "10_cat/a.png": p, "20_dog/a.JPEG": p, "empty/x.txt": "x", "__MACOSX/._a.png": "x",
+				"readme.txt": "see below", "notes.json": "{}", "10_cat/a.png": p, "20_dog/a.JPEG": p, "00/x.txt": "x", "01/._a.png": "x", "__MACOSX/._a.png": "x",
 				"30/a.webp": p, "40/a.png": p, ".git/a.png": p,
 			})), dataset.Options{},
 			[]string{
@@ -97,6 +98,10 @@ func TestFolderProblems(t *testing.T) {
 		{
 			"pairs one folder down", dataset.ReadPairs(folder(map[string]string{"x/a_start.png": p, "x/a_end.png": p})), dataset.Options{},
 			[]string{"the set: has no pictures itself: they are one folder down, in x, which is to be read instead"},
+		},
+		{
+			"broken, with folders inside", dataset.ReadImages(folder(map[string]string{"a.png": "", "b.json": "", "x/a.png": p})), dataset.Options{},
+			[]string{"a: file a.png: is empty", "b: file b.json: is empty"},
 		},
 		{
 			"a folder inside that cannot be read", dataset.ReadImages(half{fstest.MapFS{"x/a.png": {Data: pngPicture}}}), dataset.Options{},
@@ -125,12 +130,12 @@ func TestFolderProblems(t *testing.T) {
 		},
 		{
 			"captions that cannot be used", dataset.ReadImages(folder(map[string]string{
-				"a.png": p, "a.txt": "a\x00", "b.txt": "\xff\xfea\x00", "c.png": p, "c.txt": strings.Repeat("x", 64<<10+1), "d.png": p, "d.txt": "caf\xe9",
-				"e.png": p, "e.txt": strings.Repeat("x", 64<<10),
+				"a.png": p, "a.txt": "a\x00", "b.txt": "\xff\xfea\x00", "c.png": p, "c.txt": strings.Repeat("x", 64<<10+1), "d.png": "", "d.txt": "caf\xe9",
+				"e.png": p, "e.txt": strings.Repeat("x", 64<<10), "f.png": p, "f.TXT": "good", "f.txt": "\xff", "g.png": p, "g.TXT": "\xff", "g.txt": "good",
 			})), dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
 			[]string{
 				"b.txt: must be text in UTF-8", "c.txt: is larger than 65536 bytes, so it is no caption", "d.txt: must be text in UTF-8",
-				"a.txt: must be text in UTF-8",
+				"f.txt: must be text in UTF-8", "g.TXT: must be text in UTF-8", "a.txt: must be text in UTF-8", "d: file d.png: is empty",
 			},
 		},
 		{
@@ -177,6 +182,20 @@ func TestFolderOnDisk(t *testing.T) {
 	}
 	if _, err := dataset.ReadImages(os.DirFS(dir)).Pack(dataset.Options{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManyFoldersInside looks into 100 folders and no further.
+func TestManyFoldersInside(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{100: "the set: has no pictures itself: they are one folder down, in d100, which is to be read instead", 101: "the set: has no pictures"} {
+		files := map[string]string{fmt.Sprintf("d%03d/a.png", n): "x"}
+		for i := range n - 1 {
+			files[fmt.Sprintf("d%03d/a.txt", i+1)] = "x"
+		}
+		if got := problems(t, dataset.ReadImages(folder(files)), dataset.Options{}); !slices.Equal(got, []string{want}) {
+			t.Errorf("%d folders: problems %q, want %q", n, got, want)
+		}
 	}
 }
 
