@@ -107,7 +107,7 @@ func TestReadAndPack(t *testing.T) {
 			"images", dataset.ReadImages,
 			map[string]string{
 				"a.png": p, "a.txt": "\ufeff a cat\n", "b.jpeg": j, "b.TXT": "a dog", "c.v2.PNG": w, "c.v2.txt": "a bird",
-				".DS_Store": "x", "Thumbs.db": "x", "._a.png": "x", "old/a.png": "not even a picture",
+				".DS_Store": "x", "Thumbs.db": "x", "Desktop.ini": "x", "._a.png": "x", "old/a.png": "not even a picture",
 			},
 			dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
 			map[string]string{"a.png": p, "a.txt": "a cat", "b.jpg": j, "b.txt": "a dog", "c.v2.webp": w, "c.v2.txt": "a bird"},
@@ -394,6 +394,9 @@ func problems(t *testing.T, set dataset.Set, o dataset.Options) []string {
 	if o.Trainer != "" && refused.Endpoint != o.Trainer || o.Trainer == "" && refused.Endpoint != "training set" {
 		t.Errorf("the endpoint of the error is %q", refused.Endpoint)
 	}
+	if !fal.NotSent(err) || fal.Charged(err) != fal.NotBilled {
+		t.Errorf("sent: %v, charged: %v", !fal.NotSent(err), fal.Charged(err))
+	}
 	var got []string
 	for _, p := range refused.Problems {
 		got = append(got, p.String())
@@ -411,6 +414,10 @@ func TestTrainers(t *testing.T) {
 		"mask":          dataset.Images(dataset.Image{File: picture, Mask: picture}),
 		"pair":          dataset.Pairs(dataset.Pair{Start: []fal.File{picture}, End: picture, Caption: "c"}),
 		"2 references":  dataset.Pairs(dataset.Pair{Start: []fal.File{picture, picture}, End: picture, Caption: "c"}),
+		"4 references":  dataset.Pairs(dataset.Pair{Start: slices.Repeat([]fal.File{picture}, 4), End: picture, Caption: "c"}),
+		"11 references": dataset.Pairs(dataset.Pair{Start: slices.Repeat([]fal.File{picture}, 11), End: picture, Caption: "c"}),
+		"10 references": dataset.Pairs(dataset.Pair{Start: slices.Repeat([]fal.File{picture}, 10), End: picture, Caption: "c"}),
+		"mere layers":   dataset.Layers(dataset.Stack{Base: picture, Layers: []fal.File{picture}}),
 		"5 references":  dataset.Pairs(dataset.Pair{Start: slices.Repeat([]fal.File{picture}, 5), End: picture, Caption: "c"}),
 		"pair, no text": dataset.Pairs(dataset.Pair{Start: []fal.File{picture}, End: picture}),
 		"layers":        dataset.Layers(dataset.Stack{Base: picture, Layers: []fal.File{picture}, Caption: "c"}),
@@ -428,18 +435,18 @@ func TestTrainers(t *testing.T) {
 		"fal-ai/flux-krea-trainer":                       {"caption", "image", "mask"},
 		"fal-ai/flux-lora-portrait-trainer":              {"caption", "image"},
 		"fal-ai/turbo-flux-trainer":                      {"caption", "image"},
-		"fal-ai/flux-2-trainer/edit":                     {"2 references", "pair"},
-		"fal-ai/flux-2-trainer-v2/edit":                  {"2 references", "pair"},
-		"fal-ai/flux-2-klein-4b-base-trainer/edit":       {"2 references", "pair"},
-		"fal-ai/flux-2-klein-9b-base-trainer/edit":       {"2 references", "pair"},
+		"fal-ai/flux-2-trainer/edit":                     {"2 references", "4 references", "pair"},
+		"fal-ai/flux-2-trainer-v2/edit":                  {"2 references", "4 references", "pair"},
+		"fal-ai/flux-2-klein-4b-base-trainer/edit":       {"2 references", "4 references", "pair"},
+		"fal-ai/flux-2-klein-9b-base-trainer/edit":       {"2 references", "4 references", "pair"},
 		"fal-ai/flux-kontext-trainer":                    {"pair"},
 		"fal-ai/qwen-image-edit-trainer":                 {"pair"},
-		"fal-ai/qwen-image-edit-plus-trainer":            {"2 references", "5 references", "pair"},
-		"fal-ai/qwen-image-edit-2509-trainer":            {"2 references", "5 references", "pair"},
-		"fal-ai/qwen-image-edit-2511-trainer":            {"2 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-plus-trainer":            {"10 references", "11 references", "2 references", "4 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2509-trainer":            {"10 references", "11 references", "2 references", "4 references", "5 references", "pair"},
+		"fal-ai/qwen-image-edit-2511-trainer":            {"10 references", "11 references", "2 references", "4 references", "5 references", "pair"},
 		"fal-ai/qwen-image-layered-trainer":              {"layers"},
 		"blackforestlabs/flux-3/klein/base/trainer":      {"caption"},
-		"blackforestlabs/flux-3/klein/base/trainer/edit": {"2 references", "5 references", "pair"},
+		"blackforestlabs/flux-3/klein/base/trainer/edit": {"10 references", "2 references", "4 references", "5 references", "pair"},
 		"": slices.Sorted(maps.Keys(sets)),
 	} {
 		var got []string

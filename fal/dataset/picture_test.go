@@ -453,6 +453,9 @@ func TestFailsLater(t *testing.T) {
 		if !ok || refused.Endpoint != "fal-ai/turbo-flux-trainer" || len(refused.Problems) != 1 || refused.Problems[0].String() != "a.png: "+tt.want {
 			t.Errorf("%s: error %v, want one that says %q", name, err, tt.want)
 		}
+		if !fal.NotSent(err) {
+			t.Errorf("%s: error %v may have been sent", name, err)
+		}
 		if tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("%s: error %v is not %v", name, err, tt.is)
 		}

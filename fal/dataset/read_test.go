@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -206,6 +207,64 @@ func TestPicturesWithoutExtension(t *testing.T) {
 	set := dataset.ReadImages(folder(map[string]string{"a": string(pngPicture), "old/a.png": string(pngPicture)}))
 	if _, err := set.Pack(dataset.Options{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// counting is a file system that counts the files that are open, and whose
+// captions break off where they say so.
+type counting struct {
+	fstest.MapFS
+
+	open *int
+}
+
+type counted struct {
+	fs.File
+
+	open *int
+}
+
+func (c counting) Open(name string) (fs.File, error) {
+	f, err := c.MapFS.Open(name)
+	if err == nil {
+		*c.open++
+	}
+	return counted{f, c.open}, err
+}
+
+func (c counted) Close() error {
+	*c.open--
+	return c.File.Close()
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	if bytes.Contains(p[:n], []byte("cut")) {
+		err = errors.New("bad sector")
+	}
+	return n, err
+}
+
+// TestFilesAreClosed counts the files that stay open, read or not.
+func TestFilesAreClosed(t *testing.T) {
+	t.Parallel()
+	open := 0
+	fsys := counting{fstest.MapFS{
+		"a.png": {Data: pngPicture}, "a.txt": {Data: []byte("a")}, "b.jpg": {Data: jpegTurned(corner(4, 2), 6)}, "b.txt": {Data: []byte("b")},
+	}, &open}
+	archive, err := dataset.ReadImages(fsys).Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer", Upright: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack(t, archive)
+	fsys.MapFS["c.png"] = &fstest.MapFile{Data: []byte("none")}
+	fsys.MapFS["c.txt"] = &fstest.MapFile{Data: []byte("is cut")}
+	want := []string{"c.txt: bad sector", "c: file c.png: is no picture, but of type text/plain"}
+	if got := problems(t, dataset.ReadImages(fsys), dataset.Options{}); !slices.Equal(got, want) {
+		t.Errorf("problems %q, want %q", got, want)
+	}
+	if open != 0 {
+		t.Errorf("%d files stay open", open)
 	}
 }
 
