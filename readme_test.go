@@ -2,10 +2,10 @@ package falimage_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
+	"github.com/falimage/falimage-go/qwen"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/sheet"
 	"github.com/falimage/falimage-go/router/studio"
@@ -48,6 +49,30 @@ func TestReadmeIsCompiled(t *testing.T) {
 	}
 }
 
+// TestReadmeCounts holds the numbers of the README against the packages.
+func TestReadmeCounts(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	models := slices.Concat(flux.Models(), qwen.Models())
+	aliases, types := 0, map[string]bool{}
+	for _, m := range models {
+		aliases += len(m.Aliases)
+		types[m.Package+"."+m.Type] = true
+	}
+	for _, want := range []string{
+		fmt.Sprintf("All %d FLUX and Qwen Image ids are reached by %d documented", len(models)+aliases, len(types)),
+		fmt.Sprintf("types: %d endpoints", len(models)),
+		fmt.Sprintf("%d second names", aliases),
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(string(readme)), " "), want) {
+			t.Errorf("the README does not say %q", want)
+		}
+	}
+}
+
 func unindent(code string) string {
 	lines := strings.Split(code, "\n")
 	for i, l := range lines {
@@ -75,6 +100,38 @@ func _(ctx context.Context, client *fal.Client) error {
 		return err
 	}
 	fmt.Println(bill.Billed, "for request", out.RequestID)
+	return nil
+}
+
+func _(keyFromVault string) any {
+	client := &fal.Client{Key: fal.NewKey(keyFromVault)}
+
+	return client
+}
+
+func _(ctx context.Context, client *fal.Client) error {
+	var last *fal.Images
+	for out, err := range fal.Stream(ctx, client, flux.DevLoRA{Prompt: "a mug"}) {
+		if err != nil {
+			return err
+		}
+		last = out // the last one is the final one
+	}
+
+	_ = last
+	return nil
+}
+
+func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
+	for i, picture := range out.Images {
+		if out.Flagged(i) {
+			continue // black: ask for another, or say so
+		}
+		if err := client.Save(ctx, picture, fmt.Sprint("mug", i, picture.Extension())); err != nil {
+			return err
+		}
+	}
+
 	return nil
 }
 
@@ -175,25 +232,19 @@ func _() any {
 	return req
 }
 
-func _(ctx context.Context, client *fal.Client, req flux.Pro2) any {
+func _(ctx context.Context, client *fal.Client, req flux.Pro2) (any, error) {
 	out, err := fal.Subscribe(ctx, client, req)
-	var invalid *fal.ValidationError
-	var unknown *fal.OutcomeUnknownError
-	var failed *fal.Error
 	switch {
-	case errors.As(err, &invalid):
-		// Refused here: every problem is named, nothing was sent.
-	case errors.As(err, &unknown):
-		// The answer was lost. It was not sent again: the job may be running.
-	case errors.Is(err, fal.ErrRateLimited):
-		// One of the errors that fal reports often.
-	case errors.As(err, &failed):
-		// What else fal reported: failed.Status, failed.Type, failed.Billing ...
+	case err == nil:
+		return out, nil
+	case fal.NotSent(err):
+		// Nothing has reached fal: mend the request, or try again.
 	case fal.RequestID(err) != "":
-		// Lost on the way after fal accepted the job: take it up with fal.Resume.
+		// Fal knows the job: take it up again by its id, with fal.Resume.
 	}
+	fmt.Println(fal.Charged(err)) // billed, not billed, or unknown
 
-	return out
+	return nil, err
 }
 
 func _(ctx context.Context, client *fal.Client) (any, error) {

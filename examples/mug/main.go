@@ -17,7 +17,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := client.Save(context.Background(), out.Images[0], "mug.jpg"); err != nil {
+	if err := client.Save(context.Background(), out.Images[0], "mug"+out.Images[0].Extension()); err != nil {
 		log.Fatal(err)
 	}
 }
