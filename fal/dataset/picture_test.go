@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 	"time"
 
 	"github.com/HugoSmits86/nativewebp"
@@ -426,6 +427,7 @@ func TestFailsLater(t *testing.T) {
 		is      error
 	}{
 		"error":         {func() (io.ReadCloser, error) { return nil, cause }, pngPicture, false, "gone", cause},
+		"broken":        {func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(cause)), nil }, pngPicture, false, "gone", cause},
 		"missing":       {func() (io.ReadCloser, error) { return missing{}.Open("a.png") }, pngPicture, false, "open a.png: file does not exist", fs.ErrNotExist},
 		"nothing":       {func() (io.ReadCloser, error) { return nil, nil }, pngPicture, false, "opening it gave nothing to read", nil},
 		"panic":         {func() (io.ReadCloser, error) { panic("boom") }, pngPicture, false, "reading it panicked: boom", nil},
