@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // answer is a complete HTTP answer that can be given again and again, as the
@@ -31,7 +32,7 @@ func mediaType(body []byte) string {
 	switch {
 	case len(body) > 0 && body[0] == '<':
 		return "text/html"
-	case len(body) > 0 && bytes.IndexByte([]byte(`{["`), body[0]) < 0:
+	case len(body) > 0 && strings.IndexByte(`{["`, body[0]) < 0:
 		return "text/plain; charset=utf-8"
 	}
 	return "application/json"

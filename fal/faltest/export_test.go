@@ -1,4 +1,30 @@
 package faltest
 
-// UploadBytes is how much all uploads take at most.
-var UploadBytes = &uploadBytes
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+)
+
+// What tests lower.
+var (
+	UploadBytes = &uploadBytes
+	StoredMost  = &storedMost
+)
+
+// Jobs returns how many jobs are kept.
+func (s *Server) Jobs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.jobs.byID)
+}
+
+// Submit submits without a connection.
+func (s *Server) Submit(endpoint, body string) {
+	r := httptest.NewRequest(http.MethodPost, "/queue.fal.run/"+endpoint, strings.NewReader(body))
+	r.Header.Set("Authorization", "Key "+s.key)
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, r); w.Code != http.StatusOK {
+		panic(w.Body.String())
+	}
+}

@@ -41,9 +41,11 @@ const (
 	keptStored = 30 * 24 * time.Hour // where input and output are stored
 
 	largeResult = 10_000
-	// storedMost is how many stored jobs a server keeps beyond their hour.
-	storedMost = 10_000
 )
+
+// storedMost is how many stored jobs a server keeps beyond their hour; tests
+// lower it.
+var storedMost = 10_000
 
 // jobs are the jobs that are kept. Each list has those that are kept for the
 // same time, the oldest first: looking at the first ones is enough to find

@@ -348,12 +348,11 @@ func (m *model) size() (width, height int) {
 // bound.
 func within(width, height, least, most int) (int, int) {
 	area := float64(width) * float64(height)
-	scale := 1.0
 	if most > 0 && area > float64(most) {
-		scale = math.Sqrt(float64(most) / area)
+		scale := math.Sqrt(float64(most) / area)
 		width, height = int(float64(width)*scale), int(float64(height)*scale)
 	} else if area < float64(least) {
-		scale = math.Sqrt(float64(least) / area)
+		scale := math.Sqrt(float64(least) / area)
 		width, height = int(math.Ceil(float64(width)*scale)), int(math.Ceil(float64(height)*scale))
 	}
 	return min(max(width, 1), maxSide), min(max(height, 1), maxSide)

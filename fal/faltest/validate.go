@@ -86,7 +86,7 @@ func dotted(loc []any) string {
 			if i > 0 {
 				b.WriteByte('.')
 			}
-			b.WriteString(fmt.Sprintf("%.60s", l))
+			fmt.Fprintf(&b, "%.60s", l)
 		}
 	}
 	return b.String()
