@@ -10,7 +10,6 @@ import (
 	_ "image/jpeg" // likewise
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -44,7 +43,7 @@ func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 // download is Download of an address. The header may ask for a range; the
 // answer may then be the whole file all the same.
 func (c *Client) download(ctx context.Context, address string, header http.Header) (io.ReadCloser, error) {
-	if strings.HasPrefix(address, "data:") {
+	if isDataURL(address) {
 		_, content, err := decodeDataURL(address)
 		if err != nil {
 			return nil, err
@@ -58,6 +57,7 @@ func (c *Client) download(ctx context.Context, address string, header http.Heade
 	if part := resp.StatusCode == http.StatusPartialContent && header.Get("Range") != ""; resp.StatusCode != http.StatusOK && !part {
 		body, _ := readAll(resp, maxErrorBody)
 		e := c.newError("download", "", resp, body)
+		e.Message = bareURL(address) + ": " + e.Message
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 			e.Message += ": files are kept for a limited time"
 		}
@@ -82,35 +82,6 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("fal: download: the file has more than the %d bytes that are read", int64(maxDownload))
 	}
 	return n, err
-}
-
-// Save downloads a file in a result to a path, replacing what is there. The
-// file appears only when it is complete. Its format is that of the result,
-// whatever the path ends in; see [Image.Extension].
-func (c *Client) Save(ctx context.Context, m Media, path string) (err error) {
-	r, err := c.Download(ctx, m)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	f, err := os.CreateTemp(filepath.Dir(path), ".falimage-*")
-	if err != nil {
-		return fmt.Errorf("fal: save: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = io.Copy(f, r)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err != nil {
-		return fmt.Errorf("fal: save %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("fal: save: %w", err)
-	}
-	return nil
 }
 
 // Decode downloads a picture in a result and decodes it: PNG, JPEG, GIF and
@@ -169,11 +140,11 @@ func (c *Client) remoteDimensions(ctx context.Context, address string, header ht
 		return 0, 0, err
 	}
 	defer body.Close()
-	config, _, err := image.DecodeConfig(body)
+	width, height, err = dimensions(body)
 	if err != nil {
-		return 0, 0, fmt.Errorf("fal: %s: not a PNG, JPEG, GIF or WebP picture: %w", shorten(address), err)
+		return 0, 0, fmt.Errorf("fal: %s: %w", bareURL(address), err)
 	}
-	return config.Width, config.Height, nil
+	return width, height, nil
 }
 
 // Extension returns the file name extension of the picture's format, with its

@@ -167,7 +167,7 @@ func (e *OutcomeUnknownError) Error() string {
 		id = " (request " + e.RequestID + ")"
 	}
 	return fmt.Sprintf("fal: %s: it is unknown whether fal accepted the request sent at %s%s: %v",
-		e.Endpoint, e.Sent.UTC().Format(time.RFC3339), id, e.Err)
+		e.Endpoint, e.Sent.UTC().Format(time.RFC3339), id, within(e.Endpoint, e.Err))
 }
 
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
@@ -191,7 +191,7 @@ func (e *JobError) Error() string {
 	if e.Cancel != "" {
 		note = ", cancel: " + strings.ToLower(strings.ReplaceAll(string(e.Cancel), "_", " "))
 	}
-	return fmt.Sprintf("fal: %s: %v (request %s%s)", e.Endpoint, e.Err, e.RequestID, note)
+	return fmt.Sprintf("fal: %s: %v (request %s%s)", e.Endpoint, within(e.Endpoint, e.Err), e.RequestID, note)
 }
 
 func (e *JobError) Unwrap() error { return e.Err }
@@ -234,3 +234,22 @@ func (e *Error) requestID() string               { return e.RequestID }
 func (e *OutcomeUnknownError) requestID() string { return e.RequestID }
 func (e *JobError) requestID() string            { return e.RequestID }
 func (e *DecodeError) requestID() string         { return e.RequestID }
+
+// within returns an error as it is told inside of another about the same
+// endpoint: without the beginning that the other has too.
+func within(endpoint string, err error) error {
+	text := err.Error()
+	short, ours := strings.CutPrefix(text, "fal: ")
+	if !ours {
+		return err
+	}
+	return innerError{err, strings.TrimPrefix(short, endpoint+": ")}
+}
+
+type innerError struct {
+	error
+	text string
+}
+
+func (e innerError) Error() string { return e.text }
+func (e innerError) Unwrap() error { return e.error }

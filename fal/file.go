@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/falimage/falimage-go/fal/internal/exif"
 )
 
 // File is a file in a request: a picture to edit, a mask, a LoRA, a training
@@ -28,6 +30,8 @@ import (
 type File struct {
 	url   string
 	local *local
+
+	width, height int // as Sized told
 }
 
 // local is a file on this side of the wire.
@@ -40,10 +44,19 @@ type local struct {
 // maxReader is how much Reader is ready to hold in memory.
 const maxReader = 256 << 20
 
-// URL returns the file at an http, https or data URL. It is passed on as it
-// is; the model fetches it. Data URLs suit small files only: fal refuses
-// request bodies of some 10 MB.
-func URL(u string) File { return File{url: u} }
+// URL returns the file at an http, https or data URL. It is passed on; the
+// model fetches it. Spaces and letters outside of ASCII are escaped, as browsers
+// do. Data URLs suit small files only: fal refuses request bodies of some 10 MB.
+func URL(u string) File { return File{url: escapeURL(u)} }
+
+// Sized returns the file with the width and height in pixels that its picture
+// is known to have: quotes and budgets then need not look. It is for pictures
+// behind URLs; what is on this side of the wire is measured. Pictures of
+// results know their size.
+func (f File) Sized(width, height int) File {
+	f.width, f.height = max(width, 0), max(height, 0)
+	return f
+}
 
 // Path returns the file at a path of this computer. It is opened when it is
 // needed, and not held open.
@@ -66,32 +79,47 @@ func Bytes(content []byte) File {
 // needed, and kept in memory; more than 256 MiB is an error. Use [Open] for
 // what can be opened again and need not be kept.
 func Reader(r io.Reader) File {
-	content := sync.OnceValues(func() ([]byte, error) {
+	return kept(func() ([]byte, error) {
+		if r == nil {
+			return nil, errors.New("the reader is nil")
+		}
 		b, err := io.ReadAll(io.LimitReader(r, maxReader+1))
 		if err == nil && len(b) > maxReader {
 			err = fmt.Errorf("fal: Reader holds at most %d bytes; use Open for larger files", maxReader)
 		}
 		return b, err
 	})
-	return Open("", func() (io.ReadCloser, error) {
-		b, err := content()
-		return io.NopCloser(bytes.NewReader(b)), err
-	})
 }
 
 // Picture returns a file holding m, encoded as PNG when first needed.
 func Picture(m image.Image) File {
-	content := sync.OnceValues(func() ([]byte, error) {
+	f := kept(func() ([]byte, error) {
+		if m == nil {
+			return nil, errors.New("the picture is nil")
+		}
 		var b bytes.Buffer
 		err := png.Encode(&b, m)
 		return b.Bytes(), err
 	})
-	f := Open("", func() (io.ReadCloser, error) {
-		b, err := content()
+	f.local.dims = func() (int, int, error) {
+		if m == nil {
+			return 0, 0, errors.New("the picture is nil")
+		}
+		return m.Bounds().Dx(), m.Bounds().Dy(), nil
+	}
+	return f
+}
+
+// kept returns a file whose content is made once, when first needed.
+func kept(content func() ([]byte, error)) File {
+	once := sync.OnceValues(func() (b []byte, err error) {
+		defer recovered(&err)
+		return content()
+	})
+	return Open("", func() (io.ReadCloser, error) {
+		b, err := once()
 		return io.NopCloser(bytes.NewReader(b)), err
 	})
-	f.local.dims = func() (int, int, error) { return m.Bounds().Dx(), m.Bounds().Dy(), nil }
-	return f
 }
 
 // Open returns a file that open opens; it is called once for each reading and
@@ -99,6 +127,47 @@ func Picture(m image.Image) File {
 // under; when it is empty, a name is made from the content.
 func Open(name string, open func() (io.ReadCloser, error)) File {
 	return File{local: &local{name: name, open: open}}
+}
+
+// recovered turns a panic of code that is not ours into an error: in one of
+// our goroutines it would end the process.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("reading it panicked: %v", p)
+	}
+}
+
+// content opens the file, whatever its code does.
+func (l *local) content() (r io.ReadCloser, err error) {
+	defer recovered(&err)
+	if l.open == nil {
+		return nil, errors.New("there is no function to open it")
+	}
+	r, err = l.open()
+	if err == nil && r == nil {
+		err = errors.New("opening it gave nothing to read")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return guardedReader{r}, nil
+}
+
+// guardedReader turns panics of a reader that is not ours into errors.
+type guardedReader struct{ r io.ReadCloser }
+
+func (g guardedReader) Read(p []byte) (n int, err error) {
+	defer recovered(&err)
+	n, err = g.r.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, errors.New("its reader returned a count that cannot be")
+	}
+	return n, err
+}
+
+func (g guardedReader) Close() (err error) {
+	defer recovered(&err)
+	return g.r.Close()
 }
 
 // IsZero reports whether f is no file.
@@ -123,8 +192,8 @@ func (f File) String() string {
 // bareURL returns a URL as it can be shown: without what may be secret in it,
 // and without the content of a data URL.
 func bareURL(s string) string {
-	if data, ok := strings.CutPrefix(s, "data:"); ok {
-		kind, _, _ := strings.Cut(data, ",")
+	if isDataURL(s) {
+		kind, _, _ := strings.Cut(s[5:], ",")
 		return "data:" + shorten(kind) + fmt.Sprintf(",... (%d bytes)", len(s))
 	}
 	if end := strings.IndexAny(s, "?#"); end >= 0 {
@@ -144,8 +213,8 @@ func bareURL(s string) string {
 func (f File) Open() (io.ReadCloser, error) {
 	switch {
 	case f.local != nil:
-		return f.local.open()
-	case strings.HasPrefix(f.url, "data:"):
+		return f.local.content()
+	case isDataURL(f.url):
 		_, content, err := decodeDataURL(f.url)
 		return io.NopCloser(bytes.NewReader(content)), err
 	case f.url == "":
@@ -156,10 +225,16 @@ func (f File) Open() (io.ReadCloser, error) {
 }
 
 // Dimensions returns the width and height in pixels of a picture on this side
-// of the wire, or in a data URL; only the header of a PNG, JPEG, GIF or WebP
-// file is read. For other URLs the error is [ErrRemote].
+// of the wire, or in a data URL, as it is shown: a photo that is stored lying on
+// its side counts upright. Only the header of a PNG, JPEG, GIF or WebP file is
+// read. For other URLs it is what [File.Sized] told, or the error is
+// [ErrRemote].
 func (f File) Dimensions() (width, height int, err error) {
+	if f.width > 0 && f.height > 0 {
+		return f.width, f.height, nil
+	}
 	if f.local != nil && f.local.dims != nil {
+		defer recovered(&err)
 		return f.local.dims()
 	}
 	r, err := f.Open()
@@ -167,9 +242,22 @@ func (f File) Dimensions() (width, height int, err error) {
 		return 0, 0, err
 	}
 	defer r.Close()
-	config, _, err := image.DecodeConfig(r)
+	width, height, err = dimensions(r)
 	if err != nil {
-		return 0, 0, fmt.Errorf("fal: %v: not a PNG, JPEG, GIF or WebP picture: %w", f, err)
+		return 0, 0, fmt.Errorf("fal: %v: %w", f, err)
+	}
+	return width, height, nil
+}
+
+// dimensions reads the size of a picture, as it is shown.
+func dimensions(r io.Reader) (width, height int, err error) {
+	var head bytes.Buffer
+	config, _, err := image.DecodeConfig(io.TeeReader(io.LimitReader(r, maxHead), &head))
+	if err != nil {
+		return 0, 0, fmt.Errorf("not a PNG, JPEG, GIF or WebP picture: %w", err)
+	}
+	if exif.Orientation(io.MultiReader(&head, r)) > 4 { // lying on a side
+		return config.Height, config.Width, nil
 	}
 	return config.Width, config.Height, nil
 }
@@ -191,7 +279,7 @@ func (f *File) UnmarshalJSON(data []byte) error {
 	}
 	*f = File{}
 	if u != nil {
-		f.url = *u
+		f.url = escapeURL(*u)
 	}
 	return nil
 }
@@ -205,8 +293,8 @@ func (f File) Check() error {
 	if f.url == "" {
 		return errors.New("no file is given")
 	}
-	if rest, ok := strings.CutPrefix(f.url, "data:"); ok {
-		if !strings.Contains(rest, ",") {
+	if isDataURL(f.url) {
+		if !strings.Contains(f.url, ",") {
 			return errors.New("a data URL needs a comma before its content")
 		}
 		return nil
@@ -215,29 +303,73 @@ func (f File) Check() error {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return errors.New("not an absolute http, https or data URL; local files are given by fal.Path")
 	}
+	if strings.ContainsFunc(u.Host, notASCII) {
+		return errors.New("the name of the host is not ASCII; write it in its ASCII form (xn--...)")
+	}
 	return nil
 }
 
-// decodeDataURL splits a data URL into its media type and content.
+// isDataURL reports whether a URL holds its content.
+func isDataURL(u string) bool { return len(u) >= 5 && strings.EqualFold(u[:5], "data:") }
+
+// decodeDataURL splits a data URL into its media type and content, in all the
+// forms that browsers and libraries write: with line ends in the content, with
+// the alphabet for URLs, escaped, with and without padding.
 func decodeDataURL(u string) (mediaType string, content []byte, err error) {
-	head, data, ok := strings.Cut(strings.TrimPrefix(u, "data:"), ",")
+	head, data, ok := strings.Cut(u[min(len(u), 5):], ",")
 	if !ok {
 		return "", nil, errors.New("fal: a data URL needs a comma before its content")
 	}
-	mediaType, isBase64 := strings.CutSuffix(head, ";base64")
-	if !isBase64 {
-		text, err := url.PathUnescape(data)
-		if err != nil {
+	if strings.Contains(data, "%") {
+		if data, err = url.PathUnescape(data); err != nil {
 			return "", nil, fmt.Errorf("fal: data URL: %w", err)
 		}
-		return mediaType, []byte(text), nil
 	}
-	// Some writers pad and some do not.
+	mark := strings.LastIndexByte(head, ';') + 1
+	if mark == 0 || !strings.EqualFold(strings.TrimSpace(head[mark:]), "base64") {
+		return strings.TrimSpace(head), []byte(data), nil
+	}
+	if strings.ContainsAny(data, " \t\r\n-_") {
+		data = dataURLReplacer.Replace(data)
+	}
 	content, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(data, "="))
 	if err != nil {
 		return "", nil, fmt.Errorf("fal: data URL: %w", err)
 	}
-	return mediaType, content, nil
+	return strings.TrimSpace(head[:mark-1]), content, nil
+}
+
+var dataURLReplacer = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "", "-", "+", "_", "/")
+
+// escapeURL puts a URL into the form in which it can be fetched. What is none is
+// left as it is, for [File.Check] to tell.
+func escapeURL(s string) string {
+	s = strings.TrimSpace(s)
+	if isDataURL(s) || !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsFunc(u.Host, notASCII) {
+		return s
+	}
+	u.RawQuery = escapeQuery(u.RawQuery)
+	return u.String()
+}
+
+func notASCII(r rune) bool { return r >= 0x80 }
+
+// escapeQuery escapes what cannot stand in a query, and leaves the rest as it
+// is: it may be signed.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // shorten keeps long values, such as data URLs, out of messages.

@@ -40,6 +40,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {
 		e.Billing = NotBilled // the queue charges nothing for what it does not accept
 	}
+	p.c.forgetIfGone(p.uploaded, e)
 	finish(p.reservation, Meta{}, e)
 	return nil, e
 }
@@ -61,4 +62,12 @@ func turnedDown(e *Error) bool {
 // server that repeats the API key does not get it into our error.
 func (c *Client) newError(endpoint, requestID string, resp *http.Response, body []byte) *Error {
 	return newError(endpoint, requestID, resp.StatusCode, resp.Header, body, c.clean)
+}
+
+// forgetIfGone drops what is remembered of uploads, if an error says that fal
+// could not fetch a file: it may have expired, and is sent again the next time.
+func (c *Client) forgetIfGone(uploaded []string, e *Error) {
+	if len(uploaded) > 0 && e.hasType("file_download_error") {
+		c.uploads.forgetURLs(uploaded)
+	}
 }

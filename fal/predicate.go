@@ -110,5 +110,5 @@ func notSent(err error) error {
 
 // notSentTo is notSent that says so, and to whom.
 func notSentTo(endpoint string, err error) error {
-	return notSentError{fmt.Errorf("fal: %s: not sent: %w", endpoint, err)}
+	return notSentError{fmt.Errorf("fal: %s: not sent: %w", endpoint, within(endpoint, err))}
 }

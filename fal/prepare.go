@@ -24,6 +24,7 @@ type prepared struct {
 	queued   bool // for the queue, rather than called directly
 
 	usage       Usage       // what was asked for
+	uploaded    []string    // URLs of files that we uploaded
 	reservation Reservation // never nil
 }
 
@@ -64,11 +65,11 @@ func (p *prepared) prepare(ctx context.Context, r any) error {
 		}
 		problems = append(problems, found...)
 	}
-	files, found, err := localFiles(ctx, r)
+	files, err := inspect(ctx, r)
 	if err != nil {
 		return notSentTo(p.endpoint, err)
 	}
-	for _, f := range found {
+	for _, f := range files.problems {
 		if !slices.ContainsFunc(problems, func(known Problem) bool { return known.Field == f.Field }) {
 			problems = append(problems, f)
 		}
@@ -78,16 +79,23 @@ func (p *prepared) prepare(ctx context.Context, r any) error {
 	}
 	p.usage = usage(r)
 	p.usage.Endpoint = cmp.Or(p.usage.Endpoint, p.endpoint)
-	p.doubt(ctx, p.usage.Doubts)
 	if err := ctx.Err(); err != nil {
 		return notSentTo(p.endpoint, err)
 	}
 	if err := p.reserve(ctx); err != nil {
 		return err
 	}
-	if p.body, err = p.encode(ctx, r, files); err != nil {
+	if p.body, err = p.encode(ctx, r, files.local); err != nil {
 		return notSentTo(p.endpoint, err)
 	}
+	doubts := slices.Concat(p.usage.Doubts, files.doubts)
+	if p.c.hosts == falsHosts {
+		doubts = append(doubts, unreachable(p.body)...)
+		if callback := p.opts.query.Get("fal_webhook"); private(callback) {
+			doubts = append(doubts, Problem{Field: "option WithWebhook", Message: "is an address in a private network, which fal cannot reach"})
+		}
+	}
+	p.doubt(ctx, doubts)
 	return nil
 }
 
@@ -160,30 +168,6 @@ func finish(reservation Reservation, meta Meta, err error) {
 	}
 }
 
-// localFiles reads the local files of a request. The problems are those of
-// files that are not fit to be sent; the error is that of the context.
-func localFiles(ctx context.Context, r any) (files map[File]summary, problems []Problem, err error) {
-	_, unfit := eachFile(r, func(path string, f File) File {
-		problem := f.Check()
-		if _, known := files[f]; problem == nil && f.local != nil && !known && err == nil {
-			var s summary
-			if s, problem = f.summarize(ctx); ctx.Err() != nil {
-				err = ctx.Err()
-			} else if problem == nil {
-				if files == nil {
-					files = make(map[File]summary)
-				}
-				files[f] = s
-			}
-		}
-		if problem != nil {
-			problems = append(problems, Problem{Field: path, Value: f.String(), Message: problem.Error(), Err: problem})
-		}
-		return f
-	})
-	return files, append(problems, unfit...), err
-}
-
 // encode returns the body of the request after its files were uploaded.
 func (p *prepared) encode(ctx context.Context, r any, files map[File]summary) ([]byte, error) {
 	if len(files) > 0 {
@@ -194,6 +178,7 @@ func (p *prepared) encode(ctx context.Context, r any, files map[File]summary) ([
 		r, _ = eachFile(r, func(_ string, f File) File {
 			if f.local != nil {
 				f = remote[f]
+				p.uploaded = append(p.uploaded, f.url)
 			}
 			return f
 		})

@@ -124,6 +124,8 @@ type job struct {
 	onUpdate func(Status)
 	usage    Usage // what was asked for; zero if that is not known
 
+	uploaded []string // URLs of files that we uploaded
+
 	refuseFlagged bool
 
 	mu          sync.Mutex
@@ -166,7 +168,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{
 		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + url.PathEscape(answer.RequestID),
-		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, refuseFlagged: p.opts.refuseFlagged,
+		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
 	}
 	if j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
@@ -329,6 +331,7 @@ func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok b
 		// Not the job has failed, but what should have brought its result.
 		return nil, nil, false, &JobError{Endpoint: j.endpoint, RequestID: j.id, Err: e}
 	}
+	j.c.forgetIfGone(j.uploaded, e)
 	j.finish(Meta{}, e)
 	return nil, nil, false, e
 }

@@ -44,8 +44,8 @@ type Image struct {
 	FileSize int64 `json:"file_size,omitzero"`
 }
 
-// File returns the picture as input for another request.
-func (i Image) File() File { return URL(i.URL) }
+// File returns the picture, with its size, as input for another request.
+func (i Image) File() File { return URL(i.URL).Sized(i.Width, i.Height) }
 
 // Images is the result of an endpoint that makes pictures. It also takes that of
 // one that makes a single picture, under the name "image".

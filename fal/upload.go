@@ -1,7 +1,6 @@
 package fal
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
+	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +55,11 @@ func (c *Client) Upload(ctx context.Context, f File, opts ...UploadOption) (File
 	if f.local == nil {
 		return f, nil
 	}
-	return c.upload(ctx, f, content, o)
+	remote, err := c.upload(ctx, f, content, o)
+	if width, height, unknown := f.Dimensions(); err == nil && unknown == nil {
+		remote = remote.Sized(width, height)
+	}
+	return remote, err
 }
 
 // uploadAll uploads the files of one request, a few at a time.
@@ -128,6 +131,20 @@ func (u *uploads) claim(key uploadKey, kept time.Duration) (entry *upload, mine 
 	return entry, true
 }
 
+// forgetURLs drops uploads that fal could not fetch.
+func (u *uploads) forgetURLs(urls []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.sent, func(_ uploadKey, entry *upload) bool {
+		select {
+		case <-entry.ready:
+			return slices.Contains(urls, entry.url)
+		default:
+			return false // still under way
+		}
+	})
+}
+
 // forget drops an upload that failed.
 func (u *uploads) forget(key uploadKey, entry *upload) {
 	u.mu.Lock()
@@ -163,7 +180,7 @@ func (c *Client) upload(ctx context.Context, f File, content summary, o *options
 		if entry.err != nil {
 			return File{}, fmt.Errorf("upload %v: %w", f, entry.err)
 		}
-		return URL(entry.url), nil
+		return File{url: entry.url}, nil
 	}
 }
 
@@ -201,11 +218,11 @@ func (f File) read(ctx context.Context) (summary, error) {
 		return summary{}, err
 	}
 	defer r.Close()
-	var head [512]byte
+	var head [sniffed]byte
 	n, err := io.ReadFull(r, head[:])
 	switch {
 	case errors.Is(err, io.EOF):
-		return summary{}, errors.New("the file is empty")
+		return summary{}, errEmpty
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return summary{}, err
 	}
@@ -227,6 +244,9 @@ func (f File) read(ctx context.Context) (summary, error) {
 	return s, nil
 }
 
+// errEmpty says that there is nothing in a file.
+var errEmpty = errors.New("the file is empty")
+
 // contextReader stops reading when the context ends.
 type contextReader struct {
 	ctx context.Context
@@ -238,34 +258,6 @@ func (r *contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
-}
-
-// contentType tells what the first bytes are; the name decides where they
-// leave it open.
-func contentType(name string, head []byte) string {
-	sniffed := http.DetectContentType(head)
-	if sniffed == "application/octet-stream" || sniffed == "text/plain; charset=utf-8" {
-		return cmp.Or(mime.TypeByExtension(filepath.Ext(name)), sniffed)
-	}
-	return sniffed
-}
-
-// extension returns the file name extension for a media type, with its dot.
-func extension(contentType string) string {
-	mediaType, _, _ := mime.ParseMediaType(contentType)
-	switch mediaType {
-	case "image/jpeg", "image/jpg":
-		return ".jpg"
-	case "image/png":
-		return ".png"
-	case "image/webp":
-		return ".webp"
-	case "image/gif":
-		return ".gif"
-	case "application/zip":
-		return ".zip"
-	}
-	return ".bin"
 }
 
 // put uploads in two steps: fal names an address, and the content goes there

@@ -63,10 +63,15 @@ func TestMeasure(t *testing.T) {
 	if err := png.Encode(&buf, image.NewGray(image.Rect(0, 0, 1500, 1000))); err != nil { // 2 MP
 		t.Fatal(err)
 	}
-	remote, err := client.Upload(t.Context(), fal.Bytes(buf.Bytes()))
+	uploaded, err := client.Upload(t.Context(), fal.Bytes(buf.Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if q := estimate(t, flux.Pro2Edit{Prompt: "x", ImageSize: fal.SquareHD, ImageURLs: []fal.File{uploaded}}); !q.Exact() {
+		t.Errorf("the size of what was uploaded is not known: %v", q)
+	}
+	address, _ := uploaded.URL()
+	remote := fal.URL(address) // as somebody else gives it, without its size
 	req := flux.Pro2Edit{Prompt: "x", ImageSize: fal.SquareHD, ImageURLs: []fal.File{remote, remote}}
 	if q := estimate(t, req); q.Exact() {
 		t.Fatalf("the size is known before: %v", q)

@@ -377,7 +377,6 @@ func TestPanics(t *testing.T) {
 	want := []string{
 		"open: file sick.png: reading it panicked: boom",
 		"read: file sick.png: reading it panicked: boom",
-		"close: file sick.png: reading it panicked: boom",
 		"nothing: file sick.png: opening it gave nothing to read",
 	}
 	if diff := cmp.Diff(want, problems(t, set, dataset.Options{})); diff != "" {

@@ -37,13 +37,29 @@ func (t *Transport) checkDownload(ctx context.Context, u *url.URL) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return checkPublic(addr)
 	}
-	if numeric(host) || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
+	if privateName(host) {
 		return fmt.Errorf("%w: %s", ErrPrivateAddress, host)
 	}
 	if t.direct {
 		return nil // its dialler is guarded
 	}
 	return t.checkName(ctx, host)
+}
+
+// privateName reports whether a name is one that no public server has.
+func privateName(host string) bool {
+	return numeric(host) || host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
+}
+
+// PrivateHost reports whether a host is known, without looking it up, to be
+// one that only a private network has: a private address, or a name without a
+// dot.
+func PrivateHost(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return checkPublic(addr) != nil
+	}
+	return privateName(host) || !strings.Contains(host, ".")
 }
 
 // notASCII reports whether a character may be mapped to another, such as a

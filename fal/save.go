@@ -1,0 +1,106 @@
+package fal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Save downloads a file in a result to a path, replacing what is there. The
+// file appears only when it is complete and written to disk. Its format is that
+// of the result, whatever the path ends in; see [Image.Extension].
+//
+// A file that is there keeps its mode; a new one gets what the umask leaves of
+// 0666. A symbolic link is followed. A pipe or a device is written to as it is.
+func (c *Client) Save(ctx context.Context, m Media, path string) error {
+	err := c.save(ctx, m, path)
+	if err != nil {
+		return fmt.Errorf("fal: save %s: %w", path, within("", err))
+	}
+	return nil
+}
+
+func (c *Client) save(ctx context.Context, m Media, path string) error {
+	target, old, err := saveTarget(path)
+	if err != nil {
+		return err
+	}
+	if old != nil && !old.Mode().IsRegular() {
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(c.copyTo(ctx, m, f), f.Close())
+	}
+	// What can go wrong on this side goes wrong before anything is fetched.
+	f, err := createBeside(target)
+	if err != nil {
+		return err
+	}
+	err = c.copyTo(ctx, m, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil && old != nil {
+		_ = f.Chmod(old.Mode().Perm()) // not every file system has modes
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), target)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// saveTarget returns where a path leads, and what is there, if anything.
+func saveTarget(path string) (target string, old fs.FileInfo, err error) {
+	if path == "" {
+		return "", nil, errors.New("the path is empty")
+	}
+	target, err = filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		target = path
+		if to, linkErr := os.Readlink(path); linkErr == nil { // a link to nothing yet
+			if target = to; !filepath.IsAbs(to) {
+				target = filepath.Join(filepath.Dir(path), to)
+			}
+		}
+		return target, nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if old, err = os.Stat(target); err == nil && old.IsDir() {
+		err = errors.New("it is a directory")
+	}
+	return target, old, err
+}
+
+// createBeside creates a file for what is to appear at a path, with the mode
+// that a new file gets there.
+func createBeside(target string) (*os.File, error) {
+	for i := range 10000 {
+		f, err := os.OpenFile(filepath.Join(filepath.Dir(target), fmt.Sprintf(".falimage-%d-%d", os.Getpid(), i)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return nil, errors.New("the directory is full of unfinished files")
+}
+
+// copyTo writes the content of a file in a result.
+func (c *Client) copyTo(ctx context.Context, m Media, w io.Writer) error {
+	r, err := c.Download(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, r)
+	return err
+}
