@@ -1,6 +1,7 @@
 package faltest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +22,7 @@ func (s *Server) Jobs() int {
 
 // Submit submits without a connection.
 func (s *Server) Submit(endpoint, body string) {
-	r := httptest.NewRequest(http.MethodPost, "/queue.fal.run/"+endpoint, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/queue.fal.run/"+endpoint, strings.NewReader(body))
 	r.Header.Set("Authorization", "Key "+s.key)
 	w := httptest.NewRecorder()
 	if s.ServeHTTP(w, r); w.Code != http.StatusOK {

@@ -108,6 +108,7 @@ func handled(f http.HandlerFunc, r *http.Request, body []byte, requestID string)
 	r.Header.Del("Authorization")
 	r.Header.Set("X-Fal-Request-Id", requestID)
 	recorder := httptest.NewRecorder()
+	recorder.Header().Set("Content-Type", "application/json") // unless f says otherwise
 	f(recorder, r)
 	a := answer{status: recorder.Code, header: make(map[string]string), body: recorder.Body.Bytes()}
 	for name := range recorder.Header() {
