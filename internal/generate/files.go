@@ -89,14 +89,14 @@ func files() (map[string][]byte, error) {
 		part("weights").models(pkg)
 		part("models").introspection(pkg, all)
 		for name, p := range parts {
+			if name == "models" {
+				p.packageDoc = modelTable(all)
+			}
 			src, err := p.source(pkg)
 			if err != nil {
 				return nil, fmt.Errorf("%s/%s.go: %w", pkg, name, err)
 			}
 			out[pkg+"/"+name+".go"] = src
-		}
-		if out[pkg+"/doc.go"], err = format.Source(docFile(pkg, all)); err != nil {
-			return nil, fmt.Errorf("%s/doc.go: %w", pkg, err)
 		}
 	}
 	table, err := routerFiles(catalog.All())
@@ -140,7 +140,7 @@ func (p *printer) source(pkg string) ([]byte, error) {
 		}
 	}
 	var b strings.Builder
-	b.WriteString(header + "package " + pkg + "\n\n")
+	b.WriteString(header + p.packageDoc + "package " + pkg + "\n\n")
 	if len(standard)+len(ours) > 0 {
 		b.WriteString("import (\n")
 		for _, path := range standard {

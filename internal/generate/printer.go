@@ -7,7 +7,10 @@ import (
 )
 
 // printer collects the text of a Go file.
-type printer struct{ strings.Builder }
+type printer struct {
+	strings.Builder
+	packageDoc string // the comment before the package clause, "" for none
+}
 
 // line prints a line of code; format.Source indents it.
 func (p *printer) line(format string, args ...any) {
