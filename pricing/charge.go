@@ -1,5 +1,7 @@
 package pricing
 
+import "fmt"
+
 // Item is what a line of a quote charges for.
 type Item string
 
@@ -37,7 +39,7 @@ func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) 
 	case PerStep:
 		return r.charges(dst, n, c)
 	}
-	return dst, nil
+	return dst, fmt.Errorf("there are no charges by %T", rule) // tables have none such
 }
 
 func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {

@@ -28,6 +28,9 @@ func (e *UnknownError) Error() string {
 	return text
 }
 
+// NotSent returns true: what cannot be quoted is not sent.
+func (e *UnknownError) NotSent() bool { return true }
+
 // Is reports whether target is ErrUnknown.
 func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
 
@@ -64,10 +67,14 @@ func usageOf[Out any, T fal.Request[Out]](r T) (fal.Usage, error) {
 	if v := reflect.ValueOf(request); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return fal.Usage{}, &UnknownError{Endpoint: "this request", Reason: "it is nil"}
 	}
+	var u fal.Usage
 	if request, ok := request.(interface{ Usage() fal.Usage }); ok {
-		return request.Usage(), nil
+		u = request.Usage()
 	}
-	return fal.Usage{Endpoint: string(r.Endpoint())}, nil
+	// Where the two differ, as in a type that embeds a request for another
+	// endpoint, this is the one that will be asked.
+	u.Endpoint = string(r.Endpoint())
+	return u, nil
 }
 
 // estimate fills in the quote, which is zero before.
@@ -89,6 +96,9 @@ func (t *Table) estimate(q *Quote, u *fal.Usage, size measurer) error {
 	err := q.quantities.set(u, c.Rule, size)
 	if err == nil {
 		err = q.price()
+	}
+	if err == nil {
+		err = q.plausible()
 	}
 	if err == nil {
 		return nil
@@ -114,6 +124,15 @@ func (q *Quote) price() (err error) {
 	}
 	q.Max, err = q.sum(most)
 	return err
+}
+
+// plausible returns an error for amounts that no rule can come to: every price
+// is more than nothing, so a quote of nothing would be a mistake.
+func (a Amounts) plausible() error {
+	if a.Min <= 0 || a.Min > a.Expected || a.Expected > a.Max {
+		return fmt.Errorf("it comes to %v, %v and %v at most, which cannot be", a.Min, a.Expected, a.Max)
+	}
+	return nil
 }
 
 func (q *Quote) sum(c which) (total USD, err error) {

@@ -116,7 +116,7 @@ func newCard(p Price) (*card, error) {
 	if p.Rule == nil {
 		return c, nil
 	}
-	if err := p.Rule.validate(); err != nil {
+	if err := checkRule(p.Rule); err != nil {
 		return nil, fmt.Errorf("pricing: %s: %w", p.Endpoint, err)
 	}
 	low, high := p.Rule.UnitPrice(), p.Rule.UnitPrice()

@@ -72,6 +72,9 @@ func (n *quantities) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 	if u.Outputs < 0 || u.LoRAs < 0 || u.LoRABytes < 0 || u.References < 0 || u.Steps < 0 || u.Upscale < 0 {
 		return errors.New("the request has a negative number of outputs, LoRAs, references, steps or upscaling")
 	}
+	if u.LoRABytes > 0 && u.LoRAs == 0 {
+		return errors.New("the request has LoRA weights of some size, and none")
+	}
 	n.outputs, n.inputCount, n.loras = int64(u.Outputs), int64(len(u.Inputs)), 0
 	switch r := rule.(type) {
 	case PerMegapixel:

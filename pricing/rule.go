@@ -6,8 +6,9 @@ import (
 )
 
 // Rule says how an endpoint charges. It is one of [PerMegapixel],
-// [PerTieredMegapixel], [PerImage], [PerRequest], [PerStep] and [PerSecond];
-// rules compare with ==. Its String is the rule in words.
+// [PerTieredMegapixel], [PerImage], [PerRequest], [PerStep] and [PerSecond], as
+// a value: a table refuses pointers to them and structs that embed one. Rules
+// compare with ==. Its String is the rule in words.
 type Rule interface {
 	fmt.Stringer
 	// Unit names what UnitPrice buys, such as "megapixel".
@@ -128,6 +129,16 @@ func (r PerImage) withPrice(p USD) Rule           { r.Price = p; return r }
 func (r PerRequest) withPrice(p USD) Rule         { r.Price = p; return r }
 func (r PerStep) withPrice(p USD) Rule            { r.Price = p; return r }
 func (r PerSecond) withPrice(p USD) Rule          { r.Price = p; return r }
+
+// checkRule refuses what a quote would not know how to count, such as a rule
+// that another type embeds and so seems to be, and amounts that no rule has.
+func checkRule(r Rule) error {
+	switch r.(type) {
+	case PerMegapixel, PerTieredMegapixel, PerImage, PerRequest, PerStep, PerSecond:
+		return r.validate()
+	}
+	return fmt.Errorf("a rule of type %T: must be one of the rules of this package, as a value", r)
+}
 
 var errPrice = errors.New("the price must be more than zero: what has no known price is given without a rule")
 

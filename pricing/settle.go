@@ -31,12 +31,13 @@ type Settlement struct {
 
 // Settle tells what a request was billed, from its quote and what came with
 // its result. The error is [ErrNoUnits] if fal reported nothing: what was
-// billed is then not known, and by no means nothing.
+// billed is then not known, and by no means nothing. It is [ErrUnknown] if the
+// quote knows no unit price.
 func Settle(q Quote, meta fal.Meta) (Settlement, error) {
 	s := Settlement{Endpoint: meta.Endpoint, RequestID: meta.RequestID, quote: q}
 	price := q.UnitPrice()
 	if price == (Amounts{}) {
-		return s, &UnknownError{Endpoint: q.Endpoint, Reason: "there is no unit price"}
+		return s, fmt.Errorf("%w: %.60s has no unit price", ErrUnknown, q.Endpoint)
 	}
 	if meta.Endpoint != "" && meta.Endpoint != q.Endpoint {
 		return s, fmt.Errorf("pricing: the quote is for %s and the result from %.60s", q.Endpoint, meta.Endpoint)

@@ -30,80 +30,137 @@ type Feed struct {
 	// Table is what the live prices are compared with and put into; nil means
 	// the embedded table.
 	Table *pricing.Table
-	// MaxAge is how long prices are used before they are asked for again.
-	// Default: 1 hour.
+	// MaxAge is how long prices are used, from when they were asked for, before
+	// they are asked for again. Default: 1 hour.
 	MaxAge time.Duration
 
-	mu      sync.Mutex
-	got     map[string]Price // of the round under way
+	once  sync.Once
+	turn  chan struct{} // holds a token while somebody asks
+	round round         // of who has the turn
+
+	mu   sync.Mutex // never held over the network
+	last state
+}
+
+// state is what the last round that was completed left.
+type state struct {
 	table   *pricing.Table
 	changes Changes
-	fresh   time.Time // when the last round ended
+	asOf    time.Time // when it began
 	wait    time.Time // ask nothing before
+}
+
+// round is a round under way: the prices that it got so far.
+type round struct {
+	began time.Time
+	got   map[string]Price
 }
 
 // Refresh returns the table with live prices, and how these differ from the
 // table that was set. It asks only if the prices are older than MaxAge, 50
-// endpoints in a call and one call at a time. If a call fails, what it got
-// until then is kept and the next Refresh goes on from there; the error comes
-// with the last table that was complete, or the one that was set. If the
-// platform asked to wait, nothing is asked before that time is over.
+// endpoints in a call and one call at a time; who comes while another asks
+// waits for it, as long as its own context lasts. If a call fails, what it got
+// until then is kept and the next Refresh goes on from there, unless the first
+// of it is older than MaxAge by then; the error comes with the last table that
+// was complete, or the one that was set. A table is as of when its round began.
+// If the platform asked to wait, nothing is asked before that time is over, or
+// an hour.
 func (f *Feed) Refresh(ctx context.Context) (*pricing.Table, Changes, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.Client == nil {
 		return nil, nil, errors.New("live: Feed.Client is not set")
 	}
-	if f.Table == nil {
-		f.Table = pricing.Embedded()
+	f.once.Do(func() {
+		f.turn = make(chan struct{}, 1)
+		f.last.table = f.base()
+	})
+	if s, done, err := f.look(); done {
+		return s.table, s.changes, err
 	}
-	if f.table == nil {
-		f.table = f.Table
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		s, _, _ := f.look()
+		return s.table, s.changes, fmt.Errorf("live: waiting for another Refresh: %w", context.Cause(ctx))
 	}
-	now := time.Now()
-	if now.Sub(f.fresh) < cmp.Or(f.MaxAge, time.Hour) {
-		return f.table, f.changes, nil
+	defer func() { <-f.turn }()
+	s, done, err := f.look() // who had the turn before may have done it
+	if done {
+		return s.table, s.changes, err
 	}
-	if now.Before(f.wait) {
-		return f.table, f.changes, fmt.Errorf("live: %w: asked to wait until %s", fal.ErrRateLimited, f.wait.UTC().Format(time.RFC3339))
+	if s, err = f.ask(ctx, s); err != nil {
+		err = fmt.Errorf("live: %w", err)
 	}
-	if err := f.fetchMissing(ctx); err != nil {
-		if e, ok := errors.AsType[*fal.Error](err); ok {
-			f.wait = time.Now().Add(e.RetryAfter)
-		}
-		return f.table, f.changes, fmt.Errorf("live: %w", err)
-	}
-	prices := slices.Collect(maps.Values(f.got))
-	table, changes, err := Apply(f.Table, prices, now)
-	if err != nil {
-		return f.table, f.changes, err
-	}
-	f.table, f.changes, f.fresh, f.got = table, changes, now, nil
-	return table, changes, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = s
+	return s.table, s.changes, err
 }
 
-// fetchMissing asks for what the round under way does not have yet.
-func (f *Feed) fetchMissing(ctx context.Context) error {
-	if f.got == nil {
-		f.got = make(map[string]Price)
+// base returns the table that live prices are put into.
+func (f *Feed) base() *pricing.Table {
+	if f.Table != nil {
+		return f.Table
 	}
+	return pricing.Embedded()
+}
+
+func (f *Feed) maxAge() time.Duration { return cmp.Or(f.MaxAge, time.Hour) }
+
+// look returns what is known, and whether there is nothing to ask now.
+func (f *Feed) look() (s state, done bool, err error) {
+	f.mu.Lock()
+	s = f.last
+	f.mu.Unlock()
+	now := time.Now()
+	if now.Sub(s.asOf) < f.maxAge() {
+		return s, true, nil
+	}
+	if now.Before(s.wait) {
+		return s, true, fmt.Errorf("live: %w: asked to wait until %s", fal.ErrRateLimited, s.wait.UTC().Format(time.RFC3339))
+	}
+	return s, false, nil
+}
+
+// ask goes on with the round under way and returns what is known then. The
+// caller has the turn.
+func (f *Feed) ask(ctx context.Context, s state) (state, error) {
+	if now := time.Now(); now.Sub(f.round.began) >= f.maxAge() {
+		f.round = round{began: now, got: make(map[string]Price)}
+	}
+	if err := f.round.fetchMissing(ctx, f.Client, f.base()); err != nil {
+		if e, ok := errors.AsType[*fal.Error](err); ok {
+			s.wait = time.Now().Add(min(e.RetryAfter, time.Hour))
+		}
+		return s, err
+	}
+	table, changes, err := Apply(f.base(), slices.Collect(maps.Values(f.round.got)), f.round.began)
+	if err != nil {
+		return s, err
+	}
+	s = state{table: table, changes: changes, asOf: f.round.began}
+	f.round = round{}
+	return s, nil
+}
+
+// fetchMissing asks for what the round does not have yet.
+func (r *round) fetchMissing(ctx context.Context, c *fal.Client, table *pricing.Table) error {
 	var missing []string
-	for p := range f.Table.Prices() {
-		if _, ok := f.got[p.Endpoint]; !ok {
+	for p := range table.Prices() {
+		if _, ok := r.got[p.Endpoint]; !ok {
 			missing = append(missing, p.Endpoint)
 		}
 	}
 	for batch := range slices.Chunk(missing, fetchLimit) {
-		prices, err := fetch(ctx, f.Client, batch)
+		prices, err := fetch(ctx, c, batch)
 		if err != nil {
 			return err
 		}
 		for _, id := range batch {
-			f.got[id] = Price{Endpoint: id} // asked for, whether it is known or not
+			r.got[id] = Price{Endpoint: id} // asked for, whether it is known or not
 		}
 		for _, p := range prices {
 			if slices.Contains(batch, p.Endpoint) {
-				f.got[p.Endpoint] = p
+				r.got[p.Endpoint] = p
 			}
 		}
 	}

@@ -1,11 +1,16 @@
 package live_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,4 +173,181 @@ func TestLiveFromLocalFal(t *testing.T) {
 	if _, _, err := (&live.Feed{Client: &fal.Client{Key: fal.NewKey("wrong:key"), Hosts: srv.Hosts()}}).Refresh(t.Context()); !errors.Is(err, fal.ErrUnauthorized) {
 		t.Errorf("got %v, want ErrUnauthorized", err)
 	}
+}
+
+// platform answers the pricing API as answer says, by the number of the call.
+func platform(answer func(call int, r *http.Request) (*http.Response, error)) *fal.Client {
+	mock := httpmock.NewMockTransport()
+	var calls atomic.Int64
+	mock.RegisterResponder(http.MethodGet, "https://api.fal.ai/v1/models/pricing", func(r *http.Request) (*http.Response, error) {
+		return answer(int(calls.Add(1)), r)
+	})
+	return &fal.Client{
+		Key: fal.NewKey("id:secret"), HTTPClient: &http.Client{Transport: mock}, Retry: fal.Retry{MaxAttempts: 1},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// priced answers with the same price for each endpoint that is asked for.
+func priced(r *http.Request, price string) (*http.Response, error) {
+	var prices []live.Price
+	for _, id := range r.URL.Query()["endpoint_id"] {
+		prices = append(prices, live.Price{Endpoint: id, UnitPrice: json.Number(price), Unit: "megapixels", Currency: "USD"})
+	}
+	return httpmock.NewJsonResponse(200, map[string]any{"prices": prices, "has_more": false})
+}
+
+func liveTable(t *testing.T, endpoints ...string) *pricing.Table {
+	t.Helper()
+	var prices []pricing.Price
+	for _, id := range endpoints {
+		prices = append(prices, pricing.Price{Endpoint: id, Rule: pricing.PerMegapixel{Price: pricing.Cent}})
+	}
+	table, err := pricing.NewTable(prices...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// Who waits for a call of another waits as long as its own context lasts, and
+// who finds fresh prices does not wait at all.
+func TestRefreshWaitsByItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := platform(func(_ int, r *http.Request) (*http.Response, error) {
+			time.Sleep(3 * time.Second)
+			return priced(r, "0.02")
+		})
+		feed := &live.Feed{Client: client, Table: liveTable(t, "a/b")}
+		var wait sync.WaitGroup
+		began := time.Now()
+		wait.Go(func() {
+			if table, _, err := feed.Refresh(t.Context()); err != nil || !is(table, "a/b", 2*pricing.Cent) {
+				t.Errorf("who asks: %v", err)
+			}
+		})
+		wait.Go(func() { // waits for the other, and takes what that got
+			time.Sleep(time.Second)
+			table, changes, err := feed.Refresh(t.Context())
+			if err != nil || !is(table, "a/b", 2*pricing.Cent) || len(changes) != 1 || time.Since(began) != 3*time.Second {
+				t.Errorf("who waits: %v after %v", err, time.Since(began))
+			}
+		})
+		wait.Go(func() {
+			time.Sleep(time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			table, _, err := feed.Refresh(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || !is(table, "a/b", pricing.Cent) || time.Since(began) != 1100*time.Millisecond {
+				t.Errorf("with 100 ms: %v after %v", err, time.Since(began))
+			}
+		})
+		wait.Wait()
+	})
+}
+
+func is(table *pricing.Table, endpoint string, price pricing.USD) bool {
+	p, ok := table.Price(endpoint)
+	return ok && p.Rule.UnitPrice() == price
+}
+
+// What a round got before it failed is used as long as prices are, and the
+// table is as of when the round began.
+func TestRoundsAge(t *testing.T) {
+	t.Parallel()
+	var ids []string
+	for i := range 51 {
+		ids = append(ids, fmt.Sprintf("m/%03d", i))
+	}
+	for _, tt := range []struct {
+		pause time.Duration
+		calls int         // of the second round
+		first pricing.USD // the price of what was got first
+		asOf  string
+		fresh time.Duration // after which it is asked again
+	}{
+		{59 * time.Minute, 1, 2 * pricing.Cent, "2000-01-01", time.Minute},
+		{time.Hour, 2, 3 * pricing.Cent, "2000-01-01", time.Hour},
+		{72 * time.Hour, 2, 3 * pricing.Cent, "2000-01-04", time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			feed := &live.Feed{Table: liveTable(t, ids...), Client: platform(func(call int, r *http.Request) (*http.Response, error) {
+				switch calls = call; call {
+				case 1:
+					return priced(r, "0.02")
+				case 2:
+					return nil, errors.New("no network")
+				}
+				return priced(r, "0.03")
+			})}
+			if _, _, err := feed.Refresh(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+			time.Sleep(tt.pause)
+			table, _, err := feed.Refresh(t.Context())
+			if err != nil || !is(table, ids[0], tt.first) || !is(table, ids[50], 3*pricing.Cent) || calls != 2+tt.calls {
+				t.Errorf("after %v: %v, %d calls", tt.pause, err, calls)
+			}
+			if p, _ := table.Price(ids[0]); p.AsOf != tt.asOf {
+				t.Errorf("after %v: as of %s, want %s", tt.pause, p.AsOf, tt.asOf)
+			}
+			for _, wait := range []time.Duration{tt.fresh - 1, 1} {
+				before := calls
+				time.Sleep(wait)
+				if _, _, err := feed.Refresh(t.Context()); err != nil || (calls > before) != (wait == 1) {
+					t.Errorf("after %v: %v, %d calls more", tt.pause, err, calls-before)
+				}
+			}
+		})
+	}
+}
+
+// An answer in pages is read to its end, and one without end is not.
+func TestPagesOfPrices(t *testing.T) {
+	t.Parallel()
+	for _, last := range []int{3, 10, 11} {
+		var cursors []string
+		client := platform(func(call int, r *http.Request) (*http.Response, error) {
+			cursors = append(cursors, r.URL.Query().Get("cursor"))
+			if call > 1 && cursors[call-1] != fmt.Sprint("page ", call) {
+				return nil, fmt.Errorf("page %d has cursor %q", call, cursors[call-1])
+			}
+			price := live.Price{Endpoint: fmt.Sprint("m/", call), UnitPrice: "0.05", Unit: "megapixels"}
+			return httpmock.NewJsonResponse(200, map[string]any{
+				"prices": []live.Price{price}, "has_more": call < last, "next_cursor": fmt.Sprint("page ", call+1),
+			})
+		})
+		feed := &live.Feed{Client: client, Table: liveTable(t, "m/1", "m/2", "m/3")}
+		table, _, err := feed.Refresh(t.Context())
+		if (err == nil) != (last <= 10) || err == nil && !(is(table, "m/1", 5*pricing.Cent) && is(table, "m/3", 5*pricing.Cent)) {
+			t.Errorf("%d pages: %v", last, err)
+		}
+	}
+}
+
+// A time to wait that cannot be meant ends after an hour.
+func TestLongWaitEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		feed := &live.Feed{Table: liveTable(t, "a/b"), Client: platform(func(call int, r *http.Request) (*http.Response, error) {
+			if calls = call; call > 1 {
+				return priced(r, "0.03")
+			}
+			resp := httpmock.NewStringResponse(429, `{"error":{"type":"rate_limited","message":"Too many requests"}}`)
+			resp.Header.Set("Retry-After", "86400")
+			return resp, nil
+		})}
+		for _, step := range []struct {
+			after time.Duration
+			calls int
+		}{{0, 1}, {time.Hour - 1, 1}, {1, 2}} {
+			time.Sleep(step.after)
+			if _, _, err := feed.Refresh(t.Context()); calls != step.calls || (err == nil) != (calls == 2) {
+				t.Errorf("after %v more: %d calls, %v", step.after, calls, err)
+			}
+		}
+	})
 }

@@ -45,7 +45,10 @@ func mostFinals(images int64, budget pricing.USD, drafts, finals *pricing.Quote)
 			return 0, err
 		}
 		needed := max(0, images-m*perDraft)
-		requests := (needed + perFinal - 1) / perFinal
+		requests := needed / perFinal
+		if needed%perFinal > 0 {
+			requests++
+		}
 		all, err := finals.Max.Mul(requests)
 		if err == nil {
 			all, err = all.Add(cost)
@@ -56,6 +59,9 @@ func mostFinals(images int64, budget pricing.USD, drafts, finals *pricing.Quote)
 				return min(images, int64((budget-cost)/finals.Max)*perFinal), nil
 			}
 		}
+		if needed == 0 && err != nil && least == math.MaxInt64 {
+			return 0, err
+		}
 		if needed == 0 {
 			return 0, tooSmall(images, budget, least)
 		}
@@ -65,12 +71,14 @@ func mostFinals(images int64, budget pricing.USD, drafts, finals *pricing.Quote)
 // mostSingleFinals is mostFinals where each request makes one image.
 func mostSingleFinals(images int64, budget, draft, final pricing.USD) (int64, error) {
 	all, err := draft.Mul(images)
-	if dear, dearErr := final.Mul(images); dearErr == nil && dear <= budget {
-		return images, nil
-	} else if final <= draft {
-		return 0, errors.Join(dearErr, tooSmall(images, budget, dear))
-	}
+	dear, dearErr := final.Mul(images)
 	switch {
+	case dearErr == nil && dear <= budget:
+		return images, nil
+	case final <= draft && dearErr != nil:
+		return 0, dearErr
+	case final <= draft:
+		return 0, tooSmall(images, budget, dear)
 	case err != nil:
 		return 0, err
 	case all > budget:
@@ -80,5 +88,8 @@ func mostSingleFinals(images int64, budget, draft, final pricing.USD) (int64, er
 }
 
 func tooSmall(images int64, budget, least pricing.USD) error {
+	if budget < 0 {
+		return fmt.Errorf("plan: a budget of %v: must not be negative", budget)
+	}
 	return fmt.Errorf("plan: %d images cost up to %v in the cheapest way, which is %v more than the budget of %v", images, least, least-budget, budget)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -88,11 +89,16 @@ func Sum(quotes ...pricing.Quote) (p Plan, err error) {
 			p.Rows = append(p.Rows, Row{Name: q.Endpoint})
 		}
 		row, images := &p.Rows[at], q.Images()
-		row.Images, row.Requests, p.Images = row.Images+images, row.Requests+1, p.Images+images
-		if row.Amounts, err = row.Add(q.Amounts); err != nil {
+		row.Requests++
+		// The row is part of the plan, so it cannot overflow before.
+		if p.Images, err = count(p.Images, images); err != nil {
 			return Plan{}, err
 		}
+		row.Images += images
 		if p.Amounts, err = p.Amounts.Add(q.Amounts); err != nil {
+			return Plan{}, err
+		}
+		if row.Amounts, err = row.Add(q.Amounts); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -142,9 +148,19 @@ func noQuote(name string) error {
 // add adds a row.
 func (p *Plan) add(r Row) (err error) {
 	p.Rows = append(p.Rows, r)
-	p.Images += r.Images
+	if p.Images, err = count(p.Images, r.Images); err != nil {
+		return err
+	}
 	p.Amounts, err = p.Amounts.Add(r.Amounts)
 	return err
+}
+
+// count adds numbers of images, neither of which is negative.
+func count(a, b int64) (int64, error) {
+	if a > math.MaxInt64-b {
+		return 0, fmt.Errorf("plan: %d and %d images are more than can be counted", a, b)
+	}
+	return a + b, nil
 }
 
 // Add returns the plan of doing both.

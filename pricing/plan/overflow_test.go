@@ -1,0 +1,65 @@
+package plan_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/plan"
+)
+
+// cheap quotes so many pictures of an endpoint that takes a billionth of a
+// dollar for each: the most that can be counted.
+func cheap(t *testing.T, price pricing.USD, outputs int) pricing.Quote {
+	t.Helper()
+	table, err := pricing.NewTable(pricing.Price{Endpoint: "our/model", Rule: pricing.PerImage{Price: price}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := table.Estimate(fal.Usage{Endpoint: "our/model", Outputs: outputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// No number of images, requests or dollars turns below zero: what cannot be
+// counted is an error, and one that says nothing strange.
+func TestPlansDoNotOverflow(t *testing.T) {
+	t.Parallel()
+	one, all := cheap(t, 1, 1), cheap(t, 1, math.MaxInt)
+	whole, err := plan.New(math.MaxInt64, plan.Part{Quote: one})
+	if err != nil || whole.Max != math.MaxInt64 || whole.Images != math.MaxInt64 || whole.Rows[0].Requests != math.MaxInt64 {
+		t.Fatalf("the most that there is: %+v, %v", whole, err)
+	}
+	for name, f := range map[string]func() (plan.Plan, error){
+		"adding plans":  func() (plan.Plan, error) { return whole.Add(whole) },
+		"summing":       func() (plan.Plan, error) { return plan.Sum(all, all) },
+		"one too much":  func() (plan.Plan, error) { return plan.Sum(all, one) },
+		"dollars alone": func() (plan.Plan, error) { return plan.Sum(cheap(t, math.MaxInt64, 1), one) },
+		"finals that are all too dear": func() (plan.Plan, error) {
+			return plan.MostFinals(10, pricing.Dollar, plan.Part{Quote: cheap(t, math.MaxInt64, 1)}, plan.Part{Quote: cheap(t, math.MaxInt64-1, 1)})
+		},
+		"by several": func() (plan.Plan, error) {
+			return plan.MostFinals(100, pricing.Dollar, plan.Part{Quote: cheap(t, math.MaxInt64/2, 2)}, plan.Part{Quote: cheap(t, math.MaxInt64/2, 2)})
+		},
+		"a budget below zero": func() (plan.Plan, error) {
+			return plan.MostFinals(10, math.MinInt64, plan.Part{Quote: one}, plan.Part{Quote: one})
+		},
+		"a budget below zero for others": func() (plan.Plan, error) {
+			return plan.MostFinals(10, math.MinInt64, plan.Part{Quote: all}, plan.Part{Quote: one})
+		},
+	} {
+		p, err := f()
+		if err == nil || p.Images != 0 || strings.Contains(err.Error(), "up to $0.00") || strings.Contains(err.Error(), "is -$") {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	// A final that makes more pictures than there will ever be still costs.
+	p, err := plan.MostFinals(10, pricing.Dollar, plan.Part{Quote: cheap(t, pricing.Cent, 1)}, plan.Part{Quote: all})
+	if err != nil || p.Max > pricing.Dollar || p.Rows[0].Images != 10 {
+		t.Errorf("%+v, %v, want 10 drafts", p, err)
+	}
+}
