@@ -46,50 +46,25 @@ func nrgba(c color.Color) color.NRGBA {
 	return n
 }
 
-// Named returns the colour with a name beside its code: "#2ECC71 (emerald
-// green)". A name it had is replaced.
-func (c Color) Named(name string) Color {
+// exact reports whether the colour has a valid code.
+func (c Color) exact() bool {
 	code, _ := c.split()
-	if code == "" {
-		return Color(name)
-	}
-	return Color(code + " (" + name + ")")
-}
-
-// NRGBA returns the exact colour, opaque, or false where c has no valid code.
-func (c Color) NRGBA() (color.NRGBA, bool) {
-	code, _ := c.split()
-	if checkCode(code) != nil {
-		return color.NRGBA{}, false
-	}
-	var n [6]uint8
-	for i := range n {
-		n[i] = digit(code[i+1])
-	}
-	return color.NRGBA{R: n[0]<<4 | n[1], G: n[2]<<4 | n[3], B: n[4]<<4 | n[5], A: 0xff}, true
+	return checkCode(code) == nil
 }
 
 // Phrase returns the colour as a prompt in prose wants it, with the word
 // before its code that makes the model read the code: "color #2ECC71", or
 // "emerald green (color #2ECC71)" where it has a name. A name alone is itself.
-func (c Color) Phrase() string { return c.phrase("color") }
-
-func (c Color) phrase(signal string) string {
+func (c Color) Phrase() string {
 	code, name := c.split()
 	switch {
 	case code == "":
 		return name
 	case name == "":
-		return signal + " " + code
+		return "color " + code
 	default:
-		return name + " (" + signal + " " + code + ")"
+		return name + " (color " + code + ")"
 	}
-}
-
-// Gradient returns the words for a gradient: "gradient from hex #FF6B6B to hex
-// #4ECDC4".
-func Gradient(from, to Color) string {
-	return "gradient from " + from.phrase("hex") + " to " + to.phrase("hex")
 }
 
 // Validate returns an error unless c is a code, a code with a name, or a name.
@@ -154,12 +129,4 @@ func checkCode(code string) error {
 
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-// digit returns the value of a digit that isHex accepts.
-func digit(c byte) uint8 {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&0xf + 9 // letters of both cases end in 1 to 6
 }

@@ -63,53 +63,6 @@ const (
 	Resolution9x21       ResolutionMode = "9:21"
 )
 
-// SigmaSchedule is how the noise levels of [General] are spaced.
-type SigmaSchedule string
-
-// The spacings of noise levels.
-const (
-	SigmaScheduleSGMUniform SigmaSchedule = "sgm_uniform"
-)
-
-// Scheduler is the sampler of [General].
-type Scheduler string
-
-// The samplers.
-const (
-	SchedulerEuler   Scheduler = "euler"
-	SchedulerDPMPP2M Scheduler = "dpmpp_2m"
-)
-
-// ReverseGuidanceSchedule is how the guidance of [GeneralRFInversion] changes
-// from step to step.
-type ReverseGuidanceSchedule string
-
-// The courses of that guidance.
-const (
-	ReverseGuidanceConstant       ReverseGuidanceSchedule = "constant"
-	ReverseGuidanceLinearIncrease ReverseGuidanceSchedule = "linear_increase"
-	ReverseGuidanceLinearDecrease ReverseGuidanceSchedule = "linear_decrease"
-)
-
-// MaxSequenceLength is the number of prompt tokens that [PuLID] reads.
-type MaxSequenceLength string
-
-// The numbers of tokens.
-const (
-	MaxSequenceLength128 MaxSequenceLength = "128"
-	MaxSequenceLength256 MaxSequenceLength = "256"
-	MaxSequenceLength512 MaxSequenceLength = "512"
-)
-
-// OutputLoRAFormat is the naming of trained weights.
-type OutputLoRAFormat string
-
-// The namings: for use on fal, or in ComfyUI.
-const (
-	LoRAForFal   OutputLoRAFormat = "fal"
-	LoRAForComfy OutputLoRAFormat = "comfy"
-)
-
 // ControlMode is the kind of a control picture.
 type ControlMode string
 
@@ -122,24 +75,4 @@ const (
 	ControlModePose       ControlMode = "pose"
 	ControlModeGray       ControlMode = "gray"
 	ControlModeLowQuality ControlMode = "low-quality"
-)
-
-// Preprocess is what is made of a control picture before it is used.
-type Preprocess string
-
-// The ways to prepare a control picture. The service spells the last one with a
-// capital letter.
-const (
-	PreprocessCanny Preprocess = "canny"
-	PreprocessDepth Preprocess = "depth"
-	PreprocessNone  Preprocess = "None"
-)
-
-// ImageControlType is what an EasyControl picture controls.
-type ImageControlType string
-
-// The kinds of control.
-const (
-	ImageControlSubject ImageControlType = "subject"
-	ImageControlSpatial ImageControlType = "spatial"
 )

@@ -84,9 +84,9 @@ type GeneralImageToImage struct {
 	UseBetaSchedule bool `json:"use_beta_schedule,omitzero"`
 	// SigmaSchedule is how the noise levels are spaced: sgm_uniform.
 	// Default: the usual spacing.
-	SigmaSchedule SigmaSchedule `json:"sigma_schedule,omitzero"`
+	SigmaSchedule string `json:"sigma_schedule,omitzero"`
 	// Scheduler is the sampler: euler or dpmpp_2m. Default: euler.
-	Scheduler Scheduler `json:"scheduler,omitzero"`
+	Scheduler string `json:"scheduler,omitzero"`
 	// NAGScale is how strongly the negative prompt pushes away, more than 1 and
 	// up to 10. Default: 3.
 	NAGScale float64 `json:"nag_scale,omitzero"`

@@ -73,9 +73,9 @@ type GeneralRFInversion struct {
 	UseBetaSchedule bool `json:"use_beta_schedule,omitzero"`
 	// SigmaSchedule is how the noise levels are spaced: sgm_uniform.
 	// Default: the usual spacing.
-	SigmaSchedule SigmaSchedule `json:"sigma_schedule,omitzero"`
+	SigmaSchedule string `json:"sigma_schedule,omitzero"`
 	// Scheduler is the sampler: euler or dpmpp_2m. Default: euler.
-	Scheduler Scheduler `json:"scheduler,omitzero"`
+	Scheduler string `json:"scheduler,omitzero"`
 	// NAGScale is how strongly the negative prompt pushes away, more than 1 and
 	// up to 10. Default: 3.
 	NAGScale float64 `json:"nag_scale,omitzero"`
@@ -102,7 +102,7 @@ type GeneralRFInversion struct {
 	ReverseGuidanceEnd *int `json:"reverse_guidance_end,omitzero"`
 	// ReverseGuidanceSchedule is how that guidance changes from step to step:
 	// constant, linear_increase or linear_decrease. Default: constant.
-	ReverseGuidanceSchedule ReverseGuidanceSchedule `json:"reverse_guidance_schedule,omitzero"`
+	ReverseGuidanceSchedule string `json:"reverse_guidance_schedule,omitzero"`
 	// EnableSafetyChecker flags unsafe pictures. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.

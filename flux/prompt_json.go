@@ -13,15 +13,6 @@ import (
 // written as text; Validate names it.
 func (p StructuredPrompt) Prompt() string { return string(p.fields().lenient()) }
 
-// PromptIndent returns the prompt as JSON over several lines, indented by two
-// spaces. The models read both forms; this one is for people too.
-func (p StructuredPrompt) PromptIndent() string {
-	var b bytes.Buffer
-	// The error is nil: lenient writes JSON.
-	_ = json.Indent(&b, p.fields().lenient(), "", "  ")
-	return b.String()
-}
-
 // MarshalJSON returns the prompt as a JSON object, in the order of the fields.
 // The error names an extra value that JSON cannot hold.
 func (p StructuredPrompt) MarshalJSON() ([]byte, error) { return p.fields().MarshalJSON() }
@@ -46,17 +37,6 @@ func (f PromptFields) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("flux: structured prompt: %w", err)
 	}
 	return b, nil
-}
-
-// UnmarshalJSON reads a JSON object, and null as no fields. A key that stands
-// twice in one object is an error.
-func (f *PromptFields) UnmarshalJSON(data []byte) error {
-	fields, err := parseFields(data)
-	if err != nil {
-		return fmt.Errorf("flux: prompt fields: %w", err)
-	}
-	*f = fields
-	return nil
 }
 
 // fields returns the prompt as one object, in the order to write it.

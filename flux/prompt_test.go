@@ -72,10 +72,6 @@ func TestStructuredPromptFull(t *testing.T) {
 	if diff := cmp.Diff(full, got); diff != "" {
 		t.Errorf("after a round trip (-want +got):\n%s", diff)
 	}
-	indented := full.PromptIndent()
-	if !strings.HasPrefix(indented, "{\n  \"scene\": \"a product") || !strings.Contains(indented, "\n      \"type\": \"coffee mug\",\n") {
-		t.Errorf("PromptIndent:\n%s", indented)
-	}
 	// The encoder of a request escapes the text once more, so & < > must be
 	// as they are only in the text itself.
 	b, err := json.Marshal(full)
@@ -189,10 +185,6 @@ func TestStructuredPromptRefuses(t *testing.T) {
 		if err := p.UnmarshalJSON([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: error %v, want %q", in, err, want)
 		}
-		var f flux.PromptFields
-		if err := f.UnmarshalJSON([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("fields %.40s: error %v, want %q", in, err, want)
-		}
 	}
 }
 
@@ -229,30 +221,24 @@ flux: prompt: c: [0]: json: unsupported type: chan int`
 	if got := p.Prompt(); !json.Valid([]byte(got)) || !strings.Contains(got, `"lens-mm":"+Inf"`) || strings.Count(got, `"scene"`) != 1 {
 		t.Errorf("Prompt = %s", got)
 	}
-	if got := p.PromptIndent(); !json.Valid([]byte(got)) {
-		t.Errorf("PromptIndent = %s", got)
-	}
 }
 
 func TestPromptFields(t *testing.T) {
 	t.Parallel()
 	in := `{"b":[1.50],"a":{"d":null,"c":"<"}}`
-	var f flux.PromptFields
-	if err := json.Unmarshal([]byte(in), &f); err != nil {
+	var p flux.StructuredPrompt
+	if err := json.Unmarshal([]byte(in), &p); err != nil {
 		t.Fatal(err)
 	}
 	want := flux.PromptFields{
 		{Key: "b", Value: []any{json.Number("1.50")}},
 		{Key: "a", Value: flux.PromptFields{{Key: "d"}, {Key: "c", Value: "<"}}},
 	}
-	if diff := cmp.Diff(want, f); diff != "" {
+	if diff := cmp.Diff(want, p.Extra); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
-	if b, err := f.MarshalJSON(); err != nil || string(b) != in {
+	if b, err := p.Extra.MarshalJSON(); err != nil || string(b) != in {
 		t.Errorf("written: %s, %v", b, err)
-	}
-	if err := json.Unmarshal([]byte(`null`), &f); err != nil || f != nil {
-		t.Errorf("null read: %v, %v", f, err)
 	}
 	if _, err := (flux.PromptFields{{Key: "x", Value: math.NaN()}}).MarshalJSON(); err == nil {
 		t.Error("NaN was written")
@@ -279,14 +265,12 @@ func FuzzStructuredPrompt(f *testing.F) {
 		if string(b) != p.Prompt() {
 			t.Fatalf("MarshalJSON wrote %s, Prompt %s", b, p.Prompt())
 		}
-		for _, text := range []string{p.Prompt(), p.PromptIndent()} {
-			var again flux.StructuredPrompt
-			if err := json.Unmarshal([]byte(text), &again); err != nil {
-				t.Fatalf("%s: %v", text, err)
-			}
-			if diff := cmp.Diff(p, again); diff != "" {
-				t.Fatalf("%s (-first +second):\n%s", data, diff)
-			}
+		var again flux.StructuredPrompt
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Fatalf("%s: %v", b, err)
+		}
+		if diff := cmp.Diff(p, again); diff != "" {
+			t.Fatalf("%s (-first +second):\n%s", data, diff)
 		}
 		sameLeaves(t, data, b)
 		prose := p.Prose()

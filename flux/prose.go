@@ -115,7 +115,7 @@ func prose(value any) string {
 	case nil:
 		return ""
 	case string:
-		if _, exact := Color(v).NRGBA(); exact {
+		if Color(v).exact() {
 			return Color(v).Phrase()
 		}
 		return v

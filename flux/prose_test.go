@@ -66,31 +66,12 @@ func ExampleStructuredPrompt() {
 			Position:    "foreground",
 			Colors:      []flux.Color{"#2ECC71"},
 		}},
-		Lighting: "soft morning light",
-		Camera:   flux.PromptCamera{Angle: "eye level", LensMM: 85, FNumber: "f/2.8", ISO: 200},
+		Camera: flux.PromptCamera{Lens: "85mm"},
 	}
-	req := flux.Pro2{Prompt: prompt.PromptIndent()}
+	req := flux.Pro2{Prompt: prompt.Prompt()}
 	fmt.Println(req.Prompt)
 	// Output:
-	// {
-	//   "scene": "a sunlit kitchen",
-	//   "subjects": [
-	//     {
-	//       "description": "a ceramic coffee mug",
-	//       "position": "foreground",
-	//       "colors": [
-	//         "#2ECC71"
-	//       ]
-	//     }
-	//   ],
-	//   "lighting": "soft morning light",
-	//   "camera": {
-	//     "angle": "eye level",
-	//     "lens-mm": 85,
-	//     "f-number": "f/2.8",
-	//     "ISO": 200
-	//   }
-	// }
+	// {"scene":"a sunlit kitchen","subjects":[{"description":"a ceramic coffee mug","position":"foreground","colors":["#2ECC71"]}],"camera":{"lens":"85mm"}}
 }
 
 func ExampleStructuredPrompt_UnmarshalJSON() {

@@ -39,7 +39,7 @@ type PuLID struct {
 	IDWeight *float64 `json:"id_weight,omitzero"`
 	// MaxSequenceLength is the number of prompt tokens that are read: 128, 256
 	// or 512. Default: 128.
-	MaxSequenceLength MaxSequenceLength `json:"max_sequence_length,omitzero"`
+	MaxSequenceLength string `json:"max_sequence_length,omitzero"`
 	// EnableSafetyChecker flags unsafe pictures. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// SyncMode returns the pictures as data URLs inside the result, which is

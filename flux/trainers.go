@@ -169,7 +169,7 @@ type KontextTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.

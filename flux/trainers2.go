@@ -27,7 +27,7 @@ type Dev2Trainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -71,7 +71,7 @@ type Dev2EditTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -115,7 +115,7 @@ type Dev2TrainerV2 struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -159,7 +159,7 @@ type Dev2EditTrainerV2 struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -205,7 +205,7 @@ type Klein4BBaseTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -252,7 +252,7 @@ type Klein4BBaseEditTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -298,7 +298,7 @@ type Klein9BBaseTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.
@@ -344,7 +344,7 @@ type Klein9BBaseEditTrainer struct {
 	DefaultCaption string `json:"default_caption,omitzero"`
 	// OutputLoRAFormat is the naming of the weights: fal or comfy.
 	// Default: fal.
-	OutputLoRAFormat OutputLoRAFormat `json:"output_lora_format,omitzero"`
+	OutputLoRAFormat string `json:"output_lora_format,omitzero"`
 }
 
 // Endpoint returns the id of the endpoint.

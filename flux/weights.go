@@ -64,7 +64,7 @@ type ControlLoRA struct {
 	ControlImageURL fal.File `json:"control_image_url,omitzero"`
 	// Preprocess is what to make of the control picture first: canny, depth or
 	// None. Default: None.
-	Preprocess Preprocess `json:"preprocess,omitzero"`
+	Preprocess string `json:"preprocess,omitzero"`
 	// Scale is how much the weights count, any number. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
 	// LayerScales is a scale for each layer, by its name, instead of Scale.
@@ -258,7 +258,7 @@ type EasyControl struct {
 	// ImageURL is the control picture. Required.
 	ImageURL fal.File `json:"image_url,omitzero"`
 	// ImageControlType is what it controls: subject or spatial. Required.
-	ImageControlType ImageControlType `json:"image_control_type,omitzero"`
+	ImageControlType string `json:"image_control_type,omitzero"`
 	// Scale is how much the control counts, 0 to 2. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
 }
@@ -266,7 +266,7 @@ type EasyControl struct {
 func (v EasyControl) check() (l check.List) {
 	l.Required("control_method_url", v.ControlMethodURL)
 	l.RequiredFile("image_url", v.ImageURL)
-	l.Required("image_control_type", string(v.ImageControlType))
+	l.Required("image_control_type", v.ImageControlType)
 	check.Enum(&l, "image_control_type", v.ImageControlType, "subject", "spatial")
 	l.FloatPtr("scale", v.Scale, 0, 2)
 	return l

@@ -92,7 +92,7 @@ func newProduct(value func(column string) string) (p product, err error) {
 		return p, fmt.Errorf("sku %s: %w", p.sku, err)
 	}
 	if name := value("color_name"); name != "" {
-		p.color = p.color.Named(name)
+		p.color += flux.Color(" (" + name + ")")
 	}
 	return p, nil
 }

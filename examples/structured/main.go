@@ -57,7 +57,7 @@ func compose(ctx context.Context, client *fal.Client, out string) error {
 	if err := prompt.Validate(); err != nil {
 		return err
 	}
-	fmt.Println(prompt.PromptIndent())
+	fmt.Println(prompt.Prompt())
 
 	images, err := demo.Images(ctx, client, flux.Pro2Edit{
 		Prompt:    prompt.Prompt(),

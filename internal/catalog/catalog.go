@@ -107,7 +107,7 @@ type Field struct {
 	Name     string // in JSON, such as "image_size"
 	Go       string // in Go, such as "ImageSize"
 	Type     Type
-	EnumType string // the Go type of an enum, such as "Acceleration"
+	EnumType string // the Go type of an enum, such as "Acceleration", or "string"
 	GoType   string // the Go type of a number that has one of its own, such as "Direction"
 	Model    string // the name of the object's [Model]; see [ModelOf]
 	// Pointer says that the Go field is a pointer, because the zero value is

@@ -69,7 +69,7 @@ func (p *printer) check(recv string, f *catalog.Field, e *catalog.Endpoint, requ
 
 func (p *printer) checkText(v string, f *catalog.Field, required bool) {
 	text := v
-	if f.Type == catalog.Enum {
+	if f.Type == catalog.Enum && f.EnumType != "string" {
 		text = "string(" + v + ")"
 	}
 	if required {
