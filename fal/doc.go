@@ -26,7 +26,28 @@
 //
 // # Errors
 //
-// What fal reports is an [*Error]; compare it with [ErrRateLimited] and the
-// others by errors.Is. A [*JobError] says that the wait for a job ended before
-// the job did. [RequestID] finds the id of the job in any of them.
+// [NotSent], [Charged] and [RequestID] answer for the errors of every package of
+// this module. These are all there are; what a server would tell its own caller
+// is the last column.
+//
+//	error                 package        charged?         repeat?                  HTTP status
+//	*ValidationError      fal            no               once it is mended        400
+//	*TaskError            router         no               once it is mended        400
+//	*NoModelError         router         no               with other needs         400
+//	*BudgetError          pricing/spend  no               when there is budget     402
+//	*UnknownError         pricing        no               with a Budget.Unpriced   501
+//	ErrNoKey, NotSent(e)  all            no               yes                      503
+//	*Error                fal            its Billing      if its Retryable         its Status, or 502
+//	*OutcomeUnknownError  fal            unknown          no: look for the job     502
+//	*JobError             fal            unknown, or no   no: Resume               504
+//	                                     if Cancelled
+//	*DecodeError          fal            yes, if it is    no: its Body has it      502
+//	                                     a result
+//	ErrFlagged            fal            yes              at its price             422
+//	other errors          all            unknown: what    no                       500
+//	                                     came after it
+//
+// Compare an [*Error] with [ErrRateLimited] and its like by errors.Is. Errors of
+// fal/dataset about a training set are a [*ValidationError]; those of
+// router/studio are the ones listed here, with what was made until then.
 package fal

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
+	"github.com/falimage/falimage-go/router"
 )
 
 // selfToldError is an error of somebody else's that says of itself what it is.
@@ -22,6 +25,11 @@ func TestPredicates(t *testing.T) {
 	billed := &fal.Error{Endpoint: "a/b", RequestID: "e", Billing: fal.Billed}
 	free := &fal.Error{Endpoint: "a/b", Billing: fal.NotBilled}
 	foreign := errors.New("foreign")
+	keyless := &fal.Client{Key: fal.NewKey("")}
+	_, noKey := fal.Run(t.Context(), keyless, request)
+	guarded := newMock()
+	guarded.client.Guard = &ledger{refuse: foreign}
+	_, refusedByGuard := fal.Submit(t.Context(), guarded.client, request)
 	for _, tt := range []struct {
 		name    string
 		err     error
@@ -46,6 +54,12 @@ func TestPredicates(t *testing.T) {
 		{"one of two unknown", errors.Join(free, unknown, free), false, fal.BillingUnknown, "u"},
 		{"one of two foreign", errors.Join(foreign, free), false, fal.BillingUnknown, ""},
 		{"one of three billed", fmt.Errorf("%w, %w, %w", free, foreign, billed), false, fal.Billed, "e"},
+		{"no key", noKey, true, fal.NotBilled, ""},
+		{"refused by a guard", refusedByGuard, true, fal.NotBilled, ""},
+		{"price", &pricing.UnknownError{}, true, fal.NotBilled, ""},
+		{"budget", &spend.BudgetError{}, true, fal.NotBilled, ""},
+		{"task", &router.TaskError{}, true, fal.NotBilled, ""},
+		{"model", &router.NoModelError{}, true, fal.NotBilled, ""},
 	} {
 		if got := fal.NotSent(tt.err); got != tt.notSent {
 			t.Errorf("%s: NotSent is %t", tt.name, got)

@@ -15,6 +15,9 @@ func (e *TaskError) Error() string {
 	return "router: task: " + inWords(e.Problems)
 }
 
+// NotSent returns true: a task is not a request yet.
+func (e *TaskError) NotSent() bool { return true }
+
 func inWords(problems []fal.Problem) string {
 	all := make([]string, len(problems))
 	for i, p := range problems {
@@ -63,3 +66,6 @@ func (e *NoModelError) Error() string {
 	}
 	return b.String()
 }
+
+// NotSent returns true: there is nothing to send.
+func (e *NoModelError) NotSent() bool { return true }
