@@ -22,7 +22,7 @@ func ExampleCall() {
 	srv := faltest.New()
 	defer srv.Close()
 	srv.Handle("acme/caption", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"output": "a fox in the snow"}`)
+		fmt.Fprintf(w, `{"output": "a fox in the snow"}`)
 	})
 
 	out, err := fal.Run(context.Background(), srv.Client(), fal.Call[caption]{

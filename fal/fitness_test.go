@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -290,7 +291,7 @@ func TestBrokenFiles(t *testing.T) {
 		"read panics":       fal.Open("x", func() (io.ReadCloser, error) { return brokenReader{}, nil }),
 		"read counts wrong": fal.Open("x", func() (io.ReadCloser, error) { return brokenReader{-1}, nil }),
 		"reader panics":     fal.Reader(brokenReader{}),
-		"reads too much":    fal.Open("x", func() (io.ReadCloser, error) { return brokenReader{1 << 40}, nil }),
+		"reads too much":    fal.Open("x", func() (io.ReadCloser, error) { return brokenReader{math.MaxInt}, nil }),
 	} {
 		_, err := sendDoubting[fal.Images](t, flux.KontextDev{Prompt: "p", ImageURL: file})
 		if invalid, ok := errors.AsType[*fal.ValidationError](err); !ok || invalid.Problems[0].Field != "image_url" {
