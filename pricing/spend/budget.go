@@ -79,6 +79,9 @@ func (e *BudgetError) Error() string {
 	return fmt.Sprintf("spend: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
 }
 
+// NotSent returns true: a budget is asked first.
+func (e *BudgetError) NotSent() bool { return true }
+
 // Reserve sets aside the most that a request may cost. The error is a
 // [*BudgetError] if that is more than is left, [pricing.ErrUnknown] if the price is
 // not known and the budget has nothing for such requests, and another if an
