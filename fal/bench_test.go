@@ -21,8 +21,11 @@ import (
 
 // quickServer is a fal whose jobs are done at once. It does as little as it
 // can, so that what is measured is the client.
-func quickServer() *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func quickServer() *httptest.Server { return httptest.NewServer(quickFal(0)) }
+
+// quickFal serves jobs that take a while.
+func quickFal(takes time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodPost:
 			_, _ = io.Copy(io.Discard, r.Body)
@@ -30,13 +33,17 @@ func quickServer() *httptest.Server {
 			fmt.Fprintf(w, `{"status":"IN_QUEUE","request_id":"job-1","response_url":%q,"status_url":"%s/status","cancel_url":"%s/cancel","queue_position":0}`, base, base, base)
 		case strings.HasSuffix(r.URL.Path, "/status/stream"):
 			w.Header().Set("Content-Type", "text/event-stream")
+			if takes > 0 {
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(takes)
+			}
 			_, _ = io.WriteString(w, `data: {"status":"COMPLETED","request_id":"job-1","metrics":{"inference_time":1.5}}`+"\n\n")
 		default:
 			w.Header().Set("X-Fal-Request-Id", "job-1")
 			w.Header().Set("X-Fal-Billable-Units", "1")
-			_, _ = io.WriteString(w, `{"images":[{"url":"https://v3.fal.media/files/a.jpeg","width":1024,"height":768,"content_type":"image/jpeg"}],"seed":15860307465884635512}`)
+			_, _ = io.WriteString(w, `{"images":[{"url":"https://v3.fal.media/files/a.jpeg","width":1920,"height":1080,"content_type":"image/jpeg"}],"seed":15860307465884635512}`)
 		}
-	}))
+	})
 }
 
 // plainPro2 is what somebody would write who has no client: the same fields,

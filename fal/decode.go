@@ -180,29 +180,29 @@ var errNoPicture = errors.New("it has no picture: no file with a URL is in it")
 func missing(out any) (found bool, err error) {
 	v := reflect.Indirect(reflect.ValueOf(out))
 	if t, ok := out.(*Training); ok {
-		v = reflect.ValueOf(struct{ LoRA OutputFile }{t.LoRA})
+		v = reflect.ValueOf(&struct{ LoRA OutputFile }{t.LoRA}).Elem()
 	}
 	if v.Kind() != reflect.Struct {
 		return false, nil
 	}
 	wanted := false
 	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
+		if !v.Field(i).CanInterface() {
 			continue
 		}
-		switch field := v.Field(i).Interface().(type) {
-		case Image:
+		switch field := v.Field(i).Addr().Interface().(type) { // an address is not copied
+		case *Image:
 			wanted, found = true, found || field.URL != ""
-		case OutputFile:
+		case *OutputFile:
 			wanted, found = true, found || field.URL != ""
-		case []Image:
+		case *[]Image:
 			wanted = true
-			for _, image := range field {
+			for _, image := range *field {
 				found = found || image.URL != ""
 			}
-		case []OutputFile:
+		case *[]OutputFile:
 			wanted = true
-			for _, file := range field {
+			for _, file := range *field {
 				found = found || file.URL != ""
 			}
 		}

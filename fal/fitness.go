@@ -35,7 +35,9 @@ func inspect(ctx context.Context, r any) (*inspection, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in.lookAtMasks()
+	if len(in.byPath) > 0 {
+		in.lookAtMasks()
+	}
 	return in, nil
 }
 
