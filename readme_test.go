@@ -60,7 +60,7 @@ func TestReadmeCounts(t *testing.T) {
 	aliases, types := 0, map[string]bool{}
 	for _, m := range models {
 		aliases += len(m.Aliases)
-		types[m.Package+"."+m.Type] = true
+		types[m.Package+"."+m.Name] = true
 	}
 	for _, want := range []string{
 		fmt.Sprintf("All %d FLUX and Qwen Image ids are reached by %d documented", len(models)+aliases, len(types)),

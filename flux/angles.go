@@ -13,6 +13,9 @@ import (
 // gallery: the same subject from another camera angle. Open weights, for
 // non-commercial use.
 //
+// The constants for its camera are those of [Direction], [Height] and
+// [Distance].
+//
 // Endpoint: fal-ai/flux-2-lora-gallery/multiple-angles
 type Gallery2Angles struct {
 	// ImageURLs are the pictures to change. Required.

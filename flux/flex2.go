@@ -60,11 +60,11 @@ func (r Flex2) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 		Steps:     cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	u.Doubts = l.Problems()
 	return u
 }
@@ -109,7 +109,7 @@ func (r Flex2Edit) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.Files("image_urls", r.ImageURLs, 1, 10)
-	l.Pictures("image_urls", check.PictureRule{MaxTotal: 14 << 20}, r.ImageURLs...)
+	l.Pictures("image_urls", check.PictureRule{MaxTotal: 14 * check.Megapixel}, r.ImageURLs...)
 	refs.Check(&l, "prompt", r.Prompt, len(r.ImageURLs))
 	l.Size("image_size", r.ImageSize, check.SizeRule{Auto: true})
 	l.Int("num_inference_steps", r.NumInferenceSteps, 2, 50)
@@ -126,15 +126,15 @@ func (r Flex2Edit) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      r.ImageSize,
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 		Inputs:    r.ImageURLs,
 		Steps:     cmp.Or(r.NumInferenceSteps, 28),
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
-		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels
+		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4*check.Megapixel // the model decides, up to 4 megapixels
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "fal announced 10 references and the model maker documents 8")
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()

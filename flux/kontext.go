@@ -53,7 +53,7 @@ func (r KontextDev) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("image_url", r.ImageURL)
-	l.Pictures("image_url", check.PictureRule{MaxSide: 14142}, r.ImageURL)
+	l.Pictures("image_url", check.PictureRule{MaxSide: check.MaxSide}, r.ImageURL)
 	check.Enum(&l, "resolution_mode", r.ResolutionMode, "auto", "match_input", "1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21")
 	l.Int("num_inference_steps", r.NumInferenceSteps, 10, 50)
 	l.FloatPtr("guidance_scale", r.GuidanceScale, 1, 20)
@@ -123,7 +123,7 @@ func (r KontextLoRA) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("image_url", r.ImageURL)
-	l.Pictures("image_url", check.PictureRule{MaxSide: 14142}, r.ImageURL)
+	l.Pictures("image_url", check.PictureRule{MaxSide: check.MaxSide}, r.ImageURL)
 	check.Enum(&l, "resolution_mode", r.ResolutionMode, "auto", "match_input", "1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21")
 	l.Int("num_inference_steps", r.NumInferenceSteps, 10, 50)
 	l.FloatPtr("guidance_scale", r.GuidanceScale, 0, 20)

@@ -52,10 +52,10 @@ func (r Max2) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	u.Doubts = l.Problems()
 	return u
 }
@@ -108,14 +108,14 @@ func (r Max2Edit) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      r.ImageSize,
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 		Inputs:    r.ImageURLs,
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
-		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels
+		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4*check.Megapixel // the model decides, up to 4 megapixels
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "the model maker documents 8 references, users report 10, fal gives no number")
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()

@@ -30,7 +30,7 @@
 //	Control                       $$$     flux-control-lora-...                 new pictures with the edges or the depth of a control picture
 //	ControlImageToImage           $$$     flux-control-lora-.../image-to-image  your picture reworked along the edges or the depth of a control picture
 //	PuLID                         $$      flux-pulid                            portraits that keep the identity of one face
-//	Subject                       $$$     flux-subject                          new scenes around a given object or character
+//	SubjectDriven                 $$$     flux-subject                          new scenes around a given object or character
 //	General                       $$$     flux-general                          ControlNets, IP adapters, EasyControl, LoRAs and negative prompts at once
 //	GeneralImageToImage           $$$     flux-general/image-to-image           ControlNets, IP adapters and LoRAs at once, starting from a picture
 //	GeneralInpaint                $$$     flux-general/inpainting               ControlNets, IP adapters and LoRAs at once, within a mask
@@ -186,7 +186,7 @@ func newRequest(id string) any {
 	case "fal-ai/flux-pulid":
 		return new(PuLID)
 	case "fal-ai/flux-subject":
-		return new(Subject)
+		return new(SubjectDriven)
 	case "fal-ai/flux-general":
 		return new(General)
 	case "fal-ai/flux-general/image-to-image":

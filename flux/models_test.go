@@ -31,10 +31,10 @@ func ExampleDecode() {
 
 func ExampleModels() {
 	for _, m := range flux.Models() {
-		if m.Type != "Pro2" {
+		if m.Name != "Pro2" {
 			continue
 		}
-		fmt.Println(m.ID, "-", m.Title)
+		fmt.Println(m.Endpoint, "-", m.Title)
 		for _, f := range m.Fields {
 			fmt.Println(f.Name, f.Type)
 		}

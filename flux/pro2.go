@@ -54,10 +54,10 @@ func (r Pro2) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	u.Doubts = l.Problems()
 	return u
 }
@@ -97,7 +97,7 @@ func (r Pro2Edit) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.Files("image_urls", r.ImageURLs, 1, 9)
-	l.Pictures("image_urls", check.PictureRule{MaxTotal: 9 << 20}, r.ImageURLs...)
+	l.Pictures("image_urls", check.PictureRule{MaxTotal: 9 * check.Megapixel}, r.ImageURLs...)
 	refs.Check(&l, "prompt", r.Prompt, len(r.ImageURLs))
 	l.Size("image_size", r.ImageSize, check.SizeRule{Auto: true})
 	check.Enum(&l, "safety_tolerance", r.SafetyTolerance, "1", "2", "3", "4", "5")
@@ -112,14 +112,14 @@ func (r Pro2Edit) Usage() fal.Usage {
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   1,
 		Size:      r.ImageSize,
-		MaxPixels: 4 << 20, // larger sizes are reduced
+		MaxPixels: 4 * check.Megapixel, // larger sizes are reduced
 		Inputs:    r.ImageURLs,
 	}
 	if r.ImageSize == "" || r.ImageSize == fal.AutoSize {
-		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4<<20 // the model decides, up to 4 megapixels
+		u.Size, u.MinPixels, u.MaxPixels = "", 1, 4*check.Megapixel // the model decides, up to 4 megapixels
 	}
 	var l check.List
-	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 << 20})
+	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

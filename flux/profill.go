@@ -201,9 +201,9 @@ func (r ProTryOn) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("human_image_url", r.HumanImageURL)
-	l.Pictures("human_image_url", check.PictureRule{MaxArea: 2 << 20}, r.HumanImageURL)
+	l.Pictures("human_image_url", check.PictureRule{MaxArea: 2 * check.Megapixel}, r.HumanImageURL)
 	l.RequiredFile("garment_image_url", r.GarmentImageURL)
-	l.Pictures("garment_image_url", check.PictureRule{MaxArea: 1 << 20}, r.GarmentImageURL)
+	l.Pictures("garment_image_url", check.PictureRule{MaxArea: check.Megapixel}, r.GarmentImageURL)
 	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 4)
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
 	return l.Err(string(r.Endpoint()))

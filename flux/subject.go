@@ -76,11 +76,12 @@ func (r PuLID) Usage() fal.Usage {
 	}
 }
 
-// Subject makes pictures of a given subject with FLUX.1 Subject: new scenes
-// around a given object or character. Open weights, for non-commercial use.
+// SubjectDriven makes pictures of a given subject with FLUX.1 Subject: new
+// scenes around a given object or character. Open weights, for non-commercial
+// use.
 //
 // Endpoint: fal-ai/flux-subject
-type Subject struct {
+type SubjectDriven struct {
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURL is the picture of the subject. Required.
@@ -106,10 +107,10 @@ type Subject struct {
 }
 
 // Endpoint returns the id of the endpoint.
-func (Subject) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-subject" }
+func (SubjectDriven) Endpoint() fal.Endpoint[fal.Images] { return "fal-ai/flux-subject" }
 
 // Validate returns a *fal.ValidationError listing every problem, or nil.
-func (r Subject) Validate() error {
+func (r SubjectDriven) Validate() error {
 	var l check.List
 	l.Required("prompt", r.Prompt)
 	l.RequiredFile("image_url", r.ImageURL)
@@ -122,7 +123,7 @@ func (r Subject) Validate() error {
 }
 
 // Usage returns what the request will be charged for.
-func (r Subject) Usage() fal.Usage {
+func (r SubjectDriven) Usage() fal.Usage {
 	return fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),

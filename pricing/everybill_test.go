@@ -30,13 +30,13 @@ func TestEveryBillIsAsQuoted(t *testing.T) {
 	picture, small := dataURL(2100, 1400), dataURL(1000, 1000) // 3 MP and 1 MP
 	exact, ranges, unknown := 0, 0, 0
 	each := func(m schema.Model, decode func(string, []byte) (any, error)) {
-		for _, id := range append([]string{m.ID}, m.Aliases...) {
+		for _, id := range append([]string{m.Endpoint}, m.Aliases...) {
 			for _, rich := range []bool{false, true} {
 				body, err := json.Marshal(bodyFor(m.Fields, picture, small, rich))
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := decode(m.ID, body)
+				r, err := decode(m.Endpoint, body)
 				if err != nil {
 					t.Errorf("%s: %v", id, err)
 					continue

@@ -12,6 +12,9 @@ import (
 // Edit2511Angles turns the camera around a subject with Qwen Image Edit 2511:
 // the same subject from another camera angle. Open weights, Apache 2.0.
 //
+// The constants for its camera are those of [Direction], [Height] and
+// [Distance].
+//
 // Endpoint: fal-ai/qwen-image-edit-2511-multiple-angles
 type Edit2511Angles struct {
 	// AdditionalPrompt describes what else to change, beside the angle.
@@ -98,6 +101,8 @@ func (r Edit2511Angles) Usage() fal.Usage {
 // Edit2509Angles moves the camera around a scene with the Qwen Image Edit 2509
 // LoRA gallery: the same scene after a move of the camera. Open weights, Apache
 // 2.0.
+//
+// The constants for its camera are those of [Tilt] and [Turn].
 //
 // Endpoint: fal-ai/qwen-image-edit-2509-lora-gallery/multiple-angles
 // Other name, by [fal.At]: fal-ai/qwen-image-edit-plus-lora-gallery/multiple-angles

@@ -656,7 +656,7 @@ var flux1 = []model{
 	},
 	{
 		Model: Model{
-			Name:     "flux.Subject",
+			Name:     "flux.SubjectDriven",
 			Endpoint: "fal-ai/flux-subject",
 			Title:    "FLUX.1 Subject",
 			Family:   "FLUX.1",
@@ -670,7 +670,7 @@ var flux1 = []model{
 		maxCount: 4,
 		pictures: [2]int{1, 1},
 		request: func(in *input) fal.Request[fal.Images] {
-			return flux.Subject{
+			return flux.SubjectDriven{
 				Prompt:            in.prompt,
 				ImageURL:          in.picture(0),
 				ImageSize:         in.size,

@@ -68,7 +68,7 @@ func Trainers(t TrainingTask) ([]Trainer, error) {
 		if lesson(m) != t.Lesson || len(t.Only) > 0 && !slices.ContainsFunc(t.Only, named(m)) || slices.ContainsFunc(t.Not, named(m)) {
 			continue
 		}
-		q, err := pricing.EstimateUsage(fal.Usage{Endpoint: m.ID, Outputs: 1, Steps: t.Steps, References: t.References})
+		q, err := pricing.EstimateUsage(fal.Usage{Endpoint: m.Endpoint, Outputs: 1, Steps: t.Steps, References: t.References})
 		switch {
 		case errors.Is(err, pricing.ErrUnknown):
 			continue
@@ -140,13 +140,13 @@ func lesson(m schema.Model) Lesson {
 // named returns a function that reports whether a name means the trainer.
 func named(m schema.Model) func(string) bool {
 	return func(name string) bool {
-		return name == m.ID || strings.EqualFold(name, m.Package) || strings.EqualFold(name, m.Family) || strings.EqualFold(name, m.Package+"."+m.Type)
+		return name == m.Endpoint || strings.EqualFold(name, m.Package) || strings.EqualFold(name, m.Family) || strings.EqualFold(name, m.Package+"."+m.Name)
 	}
 }
 
 func trainer(m schema.Model, lesson Lesson, q pricing.Quote) Trainer {
 	out := Trainer{
-		Model: Model{Name: m.Package + "." + m.Type, Endpoint: m.ID, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
+		Model: Model{Name: m.Package + "." + m.Name, Endpoint: m.Endpoint, Title: m.Title, Family: m.Family, What: m.For, Licence: m.Licence},
 		Quote: q,
 	}
 	reason := Reason{Rule: "flux-lora", Text: "FLUX has a mature LoRA ecosystem with established tools", Source: "article, Choose FLUX when 3: LoRA fine-tuning"}

@@ -35,9 +35,9 @@ func lists(w io.Writer) error {
 			if err != nil {
 				return err
 			}
-			p, ok := pricing.Default().Price(m.ID)
+			p, ok := pricing.Default().Price(m.Endpoint)
 			if !ok || p.Rule == nil {
-				return fmt.Errorf("%s has no price", m.ID)
+				return fmt.Errorf("%s has no price", m.Endpoint)
 			}
 			price := fmt.Sprintf("%v/%s", p.Rule.UnitPrice(), p.Rule.Unit())
 			switch r := p.Rule.(type) {

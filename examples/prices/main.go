@@ -100,7 +100,7 @@ func quote(w io.Writer, name string, size fal.ImageSize, inputs []string, n int)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s, %s.%s\n%v\n", m.Title, m.Package, m.Type, q)
+	fmt.Fprintf(w, "%s, %s.%s\n%v\n", m.Title, m.Package, m.Name, q)
 	if requests == 1 {
 		return nil
 	}
@@ -115,7 +115,7 @@ func quote(w io.Writer, name string, size fal.ImageSize, inputs []string, n int)
 // find returns the model with a Go name or endpoint id.
 func find(name string) (schema.Model, error) {
 	for _, m := range slices.Concat(flux.Models(), qwen.Models()) {
-		if name == m.ID || slices.Contains(m.Aliases, name) || strings.EqualFold(name, m.Package+"."+m.Type) {
+		if name == m.Endpoint || slices.Contains(m.Aliases, name) || strings.EqualFold(name, m.Package+"."+m.Name) {
 			return m, nil
 		}
 	}
@@ -127,14 +127,14 @@ func find(name string) (schema.Model, error) {
 func usage(m schema.Model, size fal.ImageSize, inputs []string, n int) (u fal.Usage, requests int, err error) {
 	request, ok := m.New().(interface{ Usage() fal.Usage })
 	if !ok || n < 1 {
-		return u, 0, fmt.Errorf("%s: cannot quote %d pictures", m.ID, n)
+		return u, 0, fmt.Errorf("%s: cannot quote %d pictures", m.Endpoint, n)
 	}
 	u = request.Usage()
 	if f, ok := m.Field("image_size"); size != "" {
 		_, _, known := size.Dimensions()
 		switch {
 		case !ok:
-			return u, 0, fmt.Errorf("%s.%s has no image size to set", m.Package, m.Type)
+			return u, 0, fmt.Errorf("%s.%s has no image size to set", m.Package, m.Name)
 		case known:
 			u.Size = size
 		case !slices.Contains(f.Enum, string(size)):
@@ -143,7 +143,7 @@ func usage(m schema.Model, size fal.ImageSize, inputs []string, n int) (u fal.Us
 	}
 	takes := slices.ContainsFunc(m.Fields, func(f schema.Field) bool { return f.Type == schema.File || f.Type == schema.Files })
 	if len(inputs) > 0 && !takes {
-		return u, 0, fmt.Errorf("%s.%s takes no input pictures", m.Package, m.Type)
+		return u, 0, fmt.Errorf("%s.%s takes no input pictures", m.Package, m.Name)
 	}
 	for _, in := range inputs {
 		if strings.Contains(in, "://") {

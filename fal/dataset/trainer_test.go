@@ -57,12 +57,12 @@ func TestEveryTrainer(t *testing.T) {
 		seen++
 		form := "images"
 		switch {
-		case strings.Contains(m.ID, "edit") || strings.Contains(m.ID, "kontext"):
+		case strings.Contains(m.Endpoint, "edit") || strings.Contains(m.Endpoint, "kontext"):
 			form = "pairs"
-		case strings.Contains(m.ID, "layered"):
+		case strings.Contains(m.Endpoint, "layered"):
 			form = "layers"
 		}
-		for _, id := range append(m.Aliases, m.ID) {
+		for _, id := range append(m.Aliases, m.Endpoint) {
 			if _, err := sets[form].Pack(dataset.Options{Trainer: id}); err != nil {
 				t.Errorf("%s: %v", id, err)
 			}

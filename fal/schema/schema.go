@@ -6,12 +6,12 @@ package schema
 
 // Model describes one endpoint.
 type Model struct {
-	// ID is the id of the endpoint, such as "fal-ai/flux-2-pro".
-	ID string
+	// Endpoint is the id of the endpoint, such as "fal-ai/flux-2-pro".
+	Endpoint string
 	// Aliases are other ids of the same endpoint.
 	Aliases []string
-	// Package and Type name its Go type, such as "flux" and "Pro2".
-	Package, Type string
+	// Package and Name are those of its Go type, such as "flux" and "Pro2".
+	Package, Name string
 	// Preset is the value of the Preset field where several endpoints share
 	// the Go type, else "".
 	Preset string
@@ -67,9 +67,9 @@ const (
 
 // Field describes a field of a request, or of an object inside a request.
 type Field struct {
-	Name string // in JSON, such as "image_size"
-	Go   string // in Go, such as "ImageSize"
-	Type Type
+	Name   string // in JSON, such as "image_size"
+	GoName string // of the struct field, such as "ImageSize"
+	Type   Type
 	// Doc says in sentences what the field is, what it takes, and what
 	// happens if it is left out.
 	Doc string

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/falimage/falimage-go/internal/check"
 )
 
 // printer collects the text of a Go file.
@@ -83,8 +85,11 @@ func area(pixels int) string {
 
 // megapixels prints a number of pixels.
 func megapixels(pixels int) string {
-	if pixels >= 1<<20 && pixels%(1<<20) == 0 {
-		return fmt.Sprintf("%d << 20", pixels>>20)
+	if pixels == check.Megapixel {
+		return "check.Megapixel"
+	}
+	if pixels > check.Megapixel && pixels%check.Megapixel == 0 {
+		return fmt.Sprintf("%d * check.Megapixel", pixels/check.Megapixel)
 	}
 	return area(pixels)
 }

@@ -57,6 +57,10 @@ func about(r *request) string {
 
 func (p *printer) requestType(r *request) {
 	p.comment(0, r.Name+" "+about(r))
+	if links := numberTypes(r); len(links) > 0 {
+		p.line("//")
+		p.comment(0, "The constants for its camera are those of "+and(links)+".")
+	}
 	p.line("//")
 	p.line("// Endpoint: %s", r.pattern())
 	for _, alias := range aliases(r) {
@@ -72,6 +76,17 @@ func (p *printer) requestType(r *request) {
 		p.field(&f)
 	}
 	p.line("}\n")
+}
+
+// numberTypes links the types of the fields whose numbers have constants.
+func numberTypes(r *request) []string {
+	var links []string
+	for _, f := range r.Fields {
+		if link := "[" + f.GoType + "]"; f.GoType != "" && !slices.Contains(links, link) {
+			links = append(links, link)
+		}
+	}
+	return links
 }
 
 // aliases returns the other names of the endpoint, or of all presets at once.

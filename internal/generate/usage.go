@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/internal/catalog"
+	"github.com/falimage/falimage-go/internal/check"
 )
 
 // usage prints the method that says what the request will be charged for.
@@ -90,7 +91,7 @@ func usageSize(fields, after *printer, e *catalog.Endpoint) {
 		fields.line("Size: r.ImageSize,")
 		after.line("if r.ImageSize == \"\" || r.ImageSize == fal.AutoSize {")
 		after.line("u.Size, u.MinPixels, u.MaxPixels = \"\", %d, %s // the model decides, up to %d megapixels",
-			out.MinPixels, strings.ReplaceAll(megapixels(out.MaxPixels), " ", ""), out.MaxPixels>>20)
+			out.MinPixels, strings.ReplaceAll(megapixels(out.MaxPixels), " ", ""), out.MaxPixels/check.Megapixel)
 		after.line("}")
 		if reduced > 0 {
 			fields.line("MaxPixels: %s, // larger sizes are reduced", megapixels(reduced))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/internal/catalog"
+	"github.com/falimage/falimage-go/internal/check"
 )
 
 func (p *printer) validate(r *request) {
@@ -167,7 +168,9 @@ func (p *printer) checkFiles(v string, f *catalog.Field, e *catalog.Endpoint, re
 	if limit.MinSide > 0 {
 		rule = append(rule, "MinSide: "+strconv.Itoa(limit.MinSide))
 	}
-	if limit.MaxSide > 0 {
+	if limit.MaxSide == check.MaxSide {
+		rule = append(rule, "MaxSide: check.MaxSide")
+	} else if limit.MaxSide > 0 {
 		rule = append(rule, "MaxSide: "+strconv.Itoa(limit.MaxSide))
 	}
 	if limit.MaxPixels > 0 {

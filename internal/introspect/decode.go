@@ -146,7 +146,7 @@ func (d *decoder) field(path string, data []byte, f *schema.Field, into reflect.
 		}
 		return
 	}
-	target := into.FieldByName(f.Go)
+	target := into.FieldByName(f.GoName)
 	switch f.Type {
 	case schema.Object:
 		d.object(path, data, f.Fields, target)

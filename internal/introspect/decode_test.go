@@ -129,10 +129,10 @@ func TestModels(t *testing.T) {
 	for _, m := range append(flux.Models(), qwen.Models()...) {
 		v := reflect.ValueOf(m.New())
 		if v.Kind() != reflect.Struct {
-			t.Fatalf("%s: New returns a %s", m.ID, v.Kind())
+			t.Fatalf("%s: New returns a %s", m.Endpoint, v.Kind())
 		}
-		if m.ID == "" || m.Title == "" || m.Task == "" || m.For == "" || m.AsOf == "" {
-			t.Errorf("%s: incomplete: %+v", m.ID, m)
+		if m.Endpoint == "" || m.Title == "" || m.Task == "" || m.For == "" || m.AsOf == "" {
+			t.Errorf("%s: incomplete: %+v", m.Endpoint, m)
 		}
 		var tags []string
 		for f := range v.Type().Fields() {
@@ -143,21 +143,21 @@ func TestModels(t *testing.T) {
 		var names []string
 		for _, f := range m.Fields {
 			names = append(names, f.Name)
-			checkDescription(t, m.ID, f, v.Type())
+			checkDescription(t, m.Endpoint, f, v.Type())
 		}
 		if diff := cmp.Diff(tags, names); diff != "" {
-			t.Errorf("%s: -type +description:\n%s", m.ID, diff)
+			t.Errorf("%s: -type +description:\n%s", m.Endpoint, diff)
 		}
 	}
 }
 
 func checkDescription(t *testing.T, where string, f schema.Field, typ reflect.Type) {
 	t.Helper()
-	field, ok := typ.FieldByName(f.Go)
+	field, ok := typ.FieldByName(f.GoName)
 	if !ok {
-		t.Fatalf("%s: no Go field %s", where, f.Go)
+		t.Fatalf("%s: no Go field %s", where, f.GoName)
 	}
-	if !strings.HasPrefix(f.Doc, f.Go+" ") || !strings.HasSuffix(f.Doc, ".") || strings.ContainsAny(f.Doc, "{}") {
+	if !strings.HasPrefix(f.Doc, f.GoName+" ") || !strings.HasSuffix(f.Doc, ".") || strings.ContainsAny(f.Doc, "{}") {
 		t.Errorf("%s: %s: doc %q", where, f.Name, f.Doc)
 	}
 	for _, inner := range f.Fields {

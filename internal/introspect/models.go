@@ -25,7 +25,7 @@ func Models(pkg string, newRequest func(id string) any) []schema.Model {
 
 func model(e *catalog.Endpoint, newRequest func(id string) any) schema.Model {
 	m := schema.Model{
-		ID: e.ID, Aliases: slices.Clone(e.Aliases), Package: e.Package, Type: e.Name,
+		Endpoint: e.ID, Aliases: slices.Clone(e.Aliases), Package: e.Package, Name: e.Name,
 		Title: e.Title, Family: e.Family, Task: e.Task, For: e.For, PriceClass: e.Price,
 		Licence: e.Licence, OpenWeights: e.OpenWeights, PossiblyRetired: e.Retired != "",
 		Result: e.Output, Fields: fields(e, e.Fields), AsOf: e.AsOf,
@@ -43,7 +43,7 @@ func fields(e *catalog.Endpoint, in []catalog.Field) []schema.Field {
 	out := make([]schema.Field, len(in))
 	for i, f := range in {
 		out[i] = schema.Field{
-			Name: f.Name, Go: f.Go, Type: schema.Type(f.Type), Doc: f.Sentence(e),
+			Name: f.Name, GoName: f.Go, Type: schema.Type(f.Type), Doc: f.Sentence(e),
 			Required: f.Required, Nullable: f.Nullable, Default: f.Default,
 			Min: clone(f.Min), Max: clone(f.Max), Above: clone(f.Above), MultipleOf: f.MultipleOf,
 			MinLength: f.MinLength, MaxLength: f.MaxLength, MinItems: f.MinItems, MaxItems: f.MaxItems,

@@ -31,10 +31,10 @@ func subjects(tb testing.TB) []subject {
 		all = append(all, subject{e, empty, decode})
 	}
 	for _, m := range flux.Models() {
-		add(m.ID, m.New, flux.Decode)
+		add(m.Endpoint, m.New, flux.Decode)
 	}
 	for _, m := range qwen.Models() {
-		add(m.ID, m.New, qwen.Decode)
+		add(m.Endpoint, m.New, qwen.Decode)
 	}
 	if len(all) != len(catalog.All()) {
 		tb.Fatalf("%d models, %d endpoints in the catalogue", len(all), len(catalog.All()))
