@@ -186,11 +186,11 @@ func missing(out any) (found bool, err error) {
 		return false, nil
 	}
 	wanted := false
-	for i := range v.NumField() {
-		if !v.Field(i).CanInterface() {
+	for _, field := range v.Fields() {
+		if !field.CanInterface() {
 			continue
 		}
-		switch field := v.Field(i).Addr().Interface().(type) { // an address is not copied
+		switch field := field.Addr().Interface().(type) { // an address is not copied
 		case *Image:
 			wanted, found = true, found || field.URL != ""
 		case *OutputFile:

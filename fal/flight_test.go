@@ -42,7 +42,7 @@ func TestServeFlights(t *testing.T) {
 // another process.
 func BenchmarkThousandJobs(b *testing.B) {
 	const jobs = 1000
-	cmd := exec.Command(os.Args[0], "-test.run=^TestServeFlights$")
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestServeFlights$")
 	cmd.Env = append(os.Environ(), serveFlights+"=1")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

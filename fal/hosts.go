@@ -54,12 +54,14 @@ func (h Hosts) resolve() (full Hosts, origins []string, err error) {
 // parseEndpoint checks an endpoint id and returns it in the form used in URLs,
 // and the part of it, owner and alias, that the URLs of queued jobs have.
 func parseEndpoint(id string) (path, app string, err error) {
+	path = id
 	parts := strings.Split(id, "/")
 	if len(parts) == 1 {
 		// The oldest ids join owner and alias with a hyphen after a number.
 		owner, alias, ok := strings.Cut(id, "-")
 		if ok && owner != "" && strings.Trim(owner, "0123456789") == "" {
 			parts = []string{owner, alias}
+			path = owner + "/" + alias
 		}
 	}
 	least := 2
@@ -73,7 +75,11 @@ func parseEndpoint(id string) (path, app string, err error) {
 	if !ok {
 		return "", "", fmt.Errorf("fal: endpoint: %q is not an id such as fal-ai/flux-2-pro", shorten(id))
 	}
-	return strings.Join(parts, "/"), strings.Join(parts[:least], "/"), nil
+	end := least - 1 // the slashes
+	for _, p := range parts[:least] {
+		end += len(p)
+	}
+	return path, path[:end], nil
 }
 
 func notIDRune(r rune) bool {
