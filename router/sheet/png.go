@@ -181,21 +181,31 @@ func (b *board) picture(r image.Rectangle, s *section, number int, e *entry) {
 			b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, left, e.URL)
 		}
 	}
-	if e.Picked {
-		const gap, wide = 6, 5
-		o := r.Inset(-gap - wide)
-		b.box(image.Rect(o.Min.X, o.Min.Y, o.Max.X, o.Min.Y+wide), accentColor)
-		b.box(image.Rect(o.Min.X, o.Max.Y-wide, o.Max.X, o.Max.Y), accentColor)
-		b.box(image.Rect(o.Min.X, o.Min.Y+wide, o.Min.X+wide, o.Max.Y-wide), accentColor)
-		b.box(image.Rect(o.Max.X-wide, o.Min.Y+wide, o.Max.X, o.Max.Y-wide), accentColor)
+	if e.Flagged {
+		b.frame(r, errorColor)
+	} else if e.Picked {
+		b.frame(r, accentColor)
 	}
+}
+
+// frame places a frame around a picture.
+func (b *board) frame(r image.Rectangle, c color.RGBA) {
+	const gap, wide = 6, 5
+	o := r.Inset(-gap - wide)
+	b.box(image.Rect(o.Min.X, o.Min.Y, o.Max.X, o.Min.Y+wide), c)
+	b.box(image.Rect(o.Min.X, o.Max.Y-wide, o.Max.X, o.Max.Y), c)
+	b.box(image.Rect(o.Min.X, o.Min.Y+wide, o.Min.X+wide, o.Max.Y-wide), c)
+	b.box(image.Rect(o.Max.X-wide, o.Min.Y+wide, o.Max.X, o.Max.Y-wide), c)
 }
 
 // caption places what is below a picture and returns where that ends.
 func (b *board) caption(x, y int, e *entry) int {
 	room := cellWidth
 	if e.Picked {
-		room -= b.badge(x+cellWidth, y) + 12
+		room -= b.badge(x+room, y, "Picked", accentColor) + 12
+	}
+	if e.Flagged {
+		room -= b.badge(x+room, y, "Flagged", errorColor) + 12
 	}
 	y = b.write(x, y, room, b.f.bold, inkColor, 3, e.Title)
 	y = b.write(x, y, cellWidth, b.f.small, softColor, 2, e.Endpoint)
@@ -232,19 +242,22 @@ func size(e *entry) string {
 	return fmt.Sprintf("%d × %d", e.Width, e.Height)
 }
 
-// badge places the mark of the picked entry so that it ends at x, and returns
-// how wide it is.
-func (b *board) badge(x, y int) int {
+// badge places a mark so that it ends at x, a tick and a word or, on another
+// ground, an exclamation mark and a word, and returns how wide it is.
+func (b *board) badge(x, y int, text string, ground color.RGBA) int {
 	const height, tick = 30, 34
-	const text = "Picked"
 	width := tick + b.f.badge.Width(text) + 14
 	x -= width
 	r := image.Rect(x, y, x+width, y+height)
 	b.ops = append(b.ops, func(dst *image.RGBA) error {
-		pill(dst, r, accentColor)
-		stroke(dst, whiteColor, 1.6, [][2]float32{
-			{float32(x + 13), float32(y) + 15.5}, {float32(x + 18), float32(y) + 20.5}, {float32(x + 27), float32(y) + 9.5},
-		})
+		pill(dst, r, ground)
+		left, top := float32(x), float32(y)
+		if ground == accentColor {
+			stroke(dst, whiteColor, 1.6, [][2]float32{{left + 13, top + 15.5}, {left + 18, top + 20.5}, {left + 27, top + 9.5}})
+			return nil
+		}
+		stroke(dst, whiteColor, 1.6, [][2]float32{{left + 20, top + 7}, {left + 20, top + 17}})
+		stroke(dst, whiteColor, 1.6, [][2]float32{{left + 20, top + 20}, {left + 20, top + 23}})
 		return nil
 	})
 	b.write(x+tick, y+(height-b.f.badge.Line)/2+1, width, b.f.badge, whiteColor, 1, text)

@@ -54,6 +54,7 @@ type Entry struct {
 	RequestID string        // fal's name for the request
 	Reasons   []string      // why this model was taken, or why it was not
 	Picked    bool          // marks the chosen one, by a word and a frame
+	Flagged   bool          // marks one that a safety checker flagged, by a word and in Alt
 	Error     string        // why there is no picture, or what went wrong although there is one
 }
 
@@ -100,6 +101,7 @@ type entry struct {
 	RequestID  string
 	Reasons    []string
 	Picked     bool
+	Flagged    bool
 	Error      string
 	URL        string
 	Linked     bool // the picture is shown from URL
@@ -193,6 +195,7 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 		Elapsed:   elapsed(e.Elapsed),
 		RequestID: clean(e.RequestID),
 		Picked:    e.Picked,
+		Flagged:   e.Flagged,
 		Error:     clean(e.Error),
 	}
 	if out.Prompt == prompt {
@@ -218,6 +221,9 @@ func (e *Entry) check(prompt string, number int) (*entry, error) {
 		if about := cmp.Or(out.Prompt, prompt); about != "" {
 			out.Alt += ": " + short(strings.Join(strings.Fields(about), " "), 240)
 		}
+	}
+	if e.Flagged {
+		out.Alt = "Flagged by the safety checker, it may be black. " + out.Alt
 	}
 	if e.URL != "" {
 		u, err := url.Parse(e.URL)

@@ -1,8 +1,10 @@
 package studio
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -15,11 +17,15 @@ type Attempt struct {
 	Model router.Model
 	// Request is what was sent.
 	Request fal.Request[fal.Images]
+	// Asked is how many pictures the request is for. Layers of one picture count
+	// as one.
+	Asked int
 	// Seed is that of the request, if it has one.
 	Seed *uint64
 	// Quote is what the request was to cost.
 	Quote pricing.Quote
-	// Result is nil if the request failed.
+	// Result is what came, its warnings included. It is nil if the request
+	// failed, and may be there beside Err where that is about the pictures.
 	Result *fal.Images
 	// RequestID is the id at fal, "" if the request was not accepted or that is
 	// unknown.
@@ -45,9 +51,30 @@ type Outcome struct {
 	Billed, Spent pricing.USD
 	// Unpriced is the number of attempts that may have cost what is in neither.
 	Unpriced int
+	// Missing is how many pictures are missing of those that were asked for.
+	Missing int
 }
 
-// Images returns the pictures that were made.
+// Flagged reports whether the safety checker flagged picture i of the result, or
+// [fal.RefuseFlagged] found that it is all black.
+func (a *Attempt) Flagged(i int) bool {
+	if a.Result == nil {
+		return false
+	}
+	return a.Result.Flagged(i) || slices.ContainsFunc(a.Result.Warnings, func(w fal.Warning) bool {
+		return w.Picture == i && (w.Kind == fal.FlaggedByFal || w.Kind == fal.AllBlack)
+	})
+}
+
+// made is how many of the pictures that were asked for came.
+func (a *Attempt) made() int {
+	if a.Result == nil {
+		return 0
+	}
+	return min(len(a.Result.Images), a.Asked)
+}
+
+// Images returns the pictures that were made, flagged ones included.
 func (o *Outcome) Images() []fal.Image {
 	var out []fal.Image
 	for _, a := range o.Attempts {
@@ -71,27 +98,29 @@ func (o *Outcome) add(attempts []Attempt) error {
 		if a.Unpriced {
 			o.Unpriced++
 		}
+		o.Missing = max(o.Missing-a.made(), 0)
 	}
 	return nil
 }
 
-// tally returns how many pictures were made, and the errors.
-func tally(attempts []Attempt) (made int, err error) {
-	for _, a := range attempts {
-		if a.Result != nil {
-			made += len(a.Result.Images)
-		}
-		err = errors.Join(err, a.Err)
+// failures joins the errors of attempts.
+func failures(attempts []Attempt) error {
+	var errs []error
+	for i := range attempts {
+		errs = append(errs, attempts[i].Err)
 	}
-	return made, err
+	return errors.Join(errs...)
 }
 
-// planned returns the attempts of a candidate before they are made. The task's
-// seed is that of the first.
-func planned(c *router.Candidate, seed *uint64) []Attempt {
+// planned returns the attempts of a candidate for count pictures before they
+// are made. The task's seed is that of the first.
+func planned(c *router.Candidate, count int, seed *uint64) []Attempt {
 	out := make([]Attempt, 0, c.Calls)
 	for request, quote := range c.Requests() {
-		a := Attempt{Model: c.Model, Request: request, Quote: quote, Unpriced: c.Unpriced}
+		a := Attempt{Model: c.Model, Request: request, Asked: 1, Quote: quote, Unpriced: c.Unpriced}
+		if user, ok := request.(interface{ Usage() fal.Usage }); ok && c.Calls < count {
+			a.Asked = user.Usage().Outputs
+		}
 		if seed != nil {
 			a.Seed = new(*seed + uint64(len(out)))
 		}
@@ -122,38 +151,33 @@ func (a *Attempt) make(ctx context.Context, c *fal.Client, opts []fal.Option) {
 func (a *Attempt) settle() {
 	a.RequestID = fal.RequestID(a.Err)
 	a.Spent = a.Quote.Max
-	if a.Err == nil {
-		a.RequestID = a.Result.RequestID
-		if bill, err := pricing.Settle(a.Quote, a.Result.Meta); err == nil {
-			a.Billed, a.Spent, a.Unpriced = bill.Billed, bill.Max, false
-		}
-		return
-	}
-	if _, unreadable := errors.AsType[*fal.DecodeError](a.Err); !unreadable {
-		a.Result = nil
-	}
-	if !charged(a.Err) {
+	var meta fal.Meta
+	switch failed := refusal(a.Err); {
+	case a.Result != nil:
+		meta = a.Result.Meta
+		a.RequestID = cmp.Or(meta.RequestID, a.RequestID)
+	case fal.Charged(a.Err) == fal.NotBilled:
 		a.Spent, a.Unpriced = 0, false
+		return
+	case failed != nil:
+		meta = fal.Meta{Endpoint: failed.Endpoint, RequestID: failed.RequestID, BillableUnits: failed.BillableUnits}
+	}
+	if bill, err := pricing.Settle(a.Quote, meta); err == nil {
+		a.Billed, a.Spent, a.Unpriced = bill.Billed, bill.Max, false
 	}
 }
 
-// charged reports whether a request that failed may have been charged.
-func charged(err error) bool {
-	if job, ok := errors.AsType[*fal.JobError](err); ok && job.Cancel == fal.Cancelled {
-		return false
+// refusal returns what fal itself reported of a request: that it refused it, or
+// that its job failed. An error that leaves open what became of the request may
+// wrap one, which says nothing then.
+func refusal(err error) *fal.Error {
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) { //nolint:errorlint // what wraps it matters
+		case *fal.Error:
+			return e
+		case interface{ Charged() fal.Billing }:
+			return nil
+		}
 	}
-	if maybeRunning(err) {
-		return true
-	}
-	e, ok := errors.AsType[*fal.Error](err)
-	return ok && e.Billing != fal.NotBilled
-}
-
-// maybeRunning reports whether an error leaves open what became of the
-// request. Such errors may wrap a [fal.Error], and so are looked for first.
-func maybeRunning(err error) bool {
-	_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
-	_, unfinished := errors.AsType[*fal.JobError](err)
-	_, unreadable := errors.AsType[*fal.DecodeError](err)
-	return unknown || unfinished || unreadable
+	return nil
 }

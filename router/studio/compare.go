@@ -63,24 +63,31 @@ func (s Studio) PlanComparison(t router.Task, models []string) ([]router.Candida
 
 // Compare does a task with several models at once; see PlanComparison for how
 // they are named. A model that fails is an entry with an error; the others go
-// on. Only and Not of the task are not used, and MaxPrice bounds all models
-// together.
+// on. One that makes fewer pictures than it was asked for is asked for the
+// missing ones. Only and Not of the task are not used, and MaxPrice bounds all
+// models together.
 func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, models []string, opts ...fal.Option) (*Comparison, error) {
 	candidates, err := s.PlanComparison(t, models)
 	if err != nil {
-		return nil, err
+		return nil, unsent(err)
 	}
+	left := newPurse(t.MaxPrice, candidates)
 	out := &Comparison{Task: t, Models: make([]Compared, len(candidates))}
 	start := time.Now()
 	var wait sync.WaitGroup
 	for i := range candidates {
 		wait.Go(func() {
 			m := &out.Models[i]
-			m.Candidate = candidates[i]
-			err := m.add(run(ctx, c, planned(&m.Candidate, t.Seed), opts, func(err error) bool { return err != nil }))
+			m.Candidate, m.Missing = candidates[i], max(t.Count, 1)
+			err := m.add(run(ctx, c, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
+			if err == nil && m.Missing > 0 && failures(m.Attempts) == nil {
+				err = m.add(run(ctx, c, left.singles(s, t, m), opts, failed))
+			}
 			m.Elapsed = time.Since(start)
-			_, m.Err = tally(m.Attempts)
-			m.Err = errors.Join(m.Err, err)
+			m.Err = errors.Join(failures(m.Attempts), err)
+			if m.Err == nil && m.Missing > 0 {
+				m.Err = fmt.Errorf("studio: %s made %d pictures fewer than it was asked for", m.Candidate.Model.Endpoint, m.Missing)
+			}
 		})
 	}
 	wait.Wait()
@@ -91,4 +98,36 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 	}
 	out.Billed, out.Spent = all.Billed, all.Spent
 	return out, err
+}
+
+// purse is what MaxPrice leaves for the pictures that models did not make.
+type purse struct {
+	limited bool
+	mu      sync.Mutex
+	left    pricing.USD
+}
+
+func newPurse(limit pricing.USD, candidates []router.Candidate) *purse {
+	p := &purse{limited: limit > 0, left: limit}
+	for i := range candidates {
+		p.left -= candidates[i].Max
+	}
+	return p
+}
+
+// singles takes what the missing pictures of a model cost out of the purse.
+func (p *purse) singles(s Studio, t router.Task, m *Compared) []Attempt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.MaxPrice = 0; p.limited {
+		if t.MaxPrice = p.left; p.left <= 0 {
+			return nil
+		}
+	}
+	t.Not = nil
+	attempts := s.singles(t, m.Candidate.Model.Endpoint, m.Missing)
+	for i := range attempts {
+		p.left -= attempts[i].Quote.Max
+	}
+	return attempts
 }

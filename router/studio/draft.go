@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
@@ -45,7 +46,7 @@ type DraftPlan struct {
 // Drafted is what came of drafts and finals.
 type Drafted struct {
 	Plan     *DraftPlan
-	Variants []Variant  // those that succeeded, in order
+	Variants []Variant  // those that succeeded, in order, flagged ones included
 	Picked   []Variant  // those that were made again
 	Finals   []*Outcome // what came of them, in the order of Picked
 	// Outcome has all attempts and what they cost.
@@ -56,16 +57,15 @@ type Drafted struct {
 // own, lets pick choose, and makes the chosen ones again with the best model,
 // with the same prompt, pictures and seed. MaxPrice bounds all of it; the whole
 // is priced before anything is sent. The error comes with what was made until
-// then. Count is not used: Drafts has the numbers.
+// then. Count is not used: Drafts has the numbers. Drafts that the safety
+// checker flagged are not among those that pick chooses from.
 func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	plan, err := s.PlanDrafts(t, d)
-	if err != nil {
-		return nil, err
+	if err == nil && d.Approve != nil {
+		err = d.Approve(plan)
 	}
-	if d.Approve != nil {
-		if err := d.Approve(plan); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, unsent(err)
 	}
 	return plan.Run(ctx, c, pick, opts...)
 }
@@ -139,35 +139,47 @@ const seedRange = 1 << 31
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	out := &Drafted{Plan: p}
 	if pick == nil {
-		return out, errors.New("studio: drafts: pick is nil: see ByScore")
+		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
 	attempts := p.makeDrafts(ctx, c, opts)
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
 	var failure error
+	var good []Variant
 	for i, a := range attempts {
-		if a.Result != nil && len(a.Result.Images) > 0 && a.Err == nil {
-			out.Variants = append(out.Variants, Variant{Index: i, Attempt: a, Image: a.Result.Images[0]})
+		flagged := errors.Is(a.Err, fal.ErrFlagged)
+		if a.made() > 0 && (a.Err == nil || flagged) {
+			v := Variant{Index: i, Attempt: a, Image: a.Result.Images[0]}
+			out.Variants = append(out.Variants, v)
+			if !flagged && !a.Flagged(0) {
+				good = append(good, v)
+			}
 		}
 		failure = errors.Join(failure, a.Err)
-		if ends(a.Err) {
-			return out, failure
-		}
 	}
-	if len(out.Variants) == 0 {
+	switch {
+	case slices.ContainsFunc(attempts, func(a Attempt) bool { return endsDrafts(a.Err) }):
+		return out, failure
+	case len(out.Variants) == 0:
 		return out, errors.Join(failure, errors.New("studio: no draft succeeded"))
+	case len(good) == 0:
+		return out, errors.Join(failure, fmt.Errorf("studio: the safety checker flagged all %d drafts", len(out.Variants)))
 	}
-	picked, err := pick(ctx, out.Variants)
+	picked, err := pick(ctx, slices.Clone(good))
 	if err != nil {
 		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
-	if err := p.checkPick(picked, out.Variants); err != nil {
+	if err := p.checkPick(picked, good); err != nil {
 		return out, err
 	}
 	out.Picked = picked
 	return out, p.makeFinals(ctx, c, out, opts)
 }
+
+// endsDrafts reports whether no more drafts may be made after an error. One that
+// was flagged is left out alone: another seed may well pass.
+func endsDrafts(err error) bool { return ends(err) && !errors.Is(err, fal.ErrFlagged) }
 
 // makeFinals makes the picked variants again, some at a time.
 func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted, opts []fal.Option) error {
@@ -204,7 +216,7 @@ func (p *DraftPlan) makeDrafts(ctx context.Context, c *fal.Client, opts []fal.Op
 	attempts := make([]Attempt, p.drafts.Count)
 	for i := range attempts {
 		seed := first + uint64(i)
-		attempts[i] = Attempt{Model: p.Draft.Model, Request: p.Draft.WithSeed(seed), Seed: &seed, Quote: p.Draft.Quote, Unpriced: p.Draft.Unpriced}
+		attempts[i] = Attempt{Model: p.Draft.Model, Request: p.Draft.WithSeed(seed), Asked: 1, Seed: &seed, Quote: p.Draft.Quote, Unpriced: p.Draft.Unpriced}
 	}
-	return run(ctx, c, attempts, opts, ends)
+	return run(ctx, c, attempts, opts, endsDrafts)
 }

@@ -19,7 +19,8 @@ type Variant struct {
 }
 
 // Pick returns those of the variants that are to be made again, the best
-// first. It is given only variants that succeeded. See [ByScore].
+// first. It is given only variants that succeeded and were not flagged. See
+// [ByScore].
 type Pick func(ctx context.Context, variants []Variant) ([]Variant, error)
 
 // ByScore returns a Pick that takes the n variants with the highest score. Of

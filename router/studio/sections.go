@@ -80,6 +80,9 @@ func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []str
 	case a.Spent > 0:
 		e.Price = "at most " + a.Spent.String()
 	}
+	for _, w := range a.warnings() {
+		e.Reasons = append([]string{w.Message}, e.Reasons...)
+	}
 	if a.Result == nil || len(a.Result.Images) == 0 {
 		e.Error = "the result has no picture"
 		if a.Err != nil {
@@ -96,7 +99,7 @@ func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []str
 		if i > 0 {
 			one.Price = "" // it is that of the request
 		}
-		one.URL = address(image)
+		one.URL, one.Flagged = address(image), a.Flagged(i)
 		var err error
 		if one.Picture, err = content(ctx, client, image); err != nil {
 			one.Error = err.Error()
@@ -104,6 +107,14 @@ func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []str
 		out = append(out, one)
 	}
 	return out
+}
+
+// warnings are those that are not about a single picture.
+func (a *Attempt) warnings() []fal.Warning {
+	if a.Result == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(a.Result.Warnings), func(w fal.Warning) bool { return w.Picture >= 0 })
 }
 
 // address returns the URL of a picture unless it holds the picture itself.
