@@ -61,9 +61,14 @@ type Retry struct {
 	MaxAttempts int
 	// MinWait and MaxWait bound the time between two attempts, which doubles
 	// each time and is then drawn at random. Default: 250 ms and 8 s.
+	//
+	// What is known to fal by its id, a job and its result, is asked for again
+	// and again for 15 times MaxWait, by default two minutes, while what comes
+	// back says nothing.
 	MinWait, MaxWait time.Duration
-	// MaxRetryAfter is how long a wait that the server asks for may be.
-	// Default: 30 s.
+	// MaxRetryAfter is how long a wait that the server asks for may be. One
+	// that asks for more is not waited for: the answer ends the exchange, and
+	// Error.RetryAfter has the time. Default: 30 s.
 	MaxRetryAfter time.Duration
 }
 

@@ -247,3 +247,15 @@ func (p *prepared) meta(resp *http.Response, start time.Time) Meta {
 		BillableUnits: resp.Header.Get("X-Fal-Billable-Units"), Elapsed: time.Since(start),
 	}
 }
+
+// toldInResult returns the error that an answer without an error status and
+// without a picture tells of, or nil.
+func (c *Client) toldInResult(body []byte, err error) *Error {
+	if !errors.Is(err, errNoPicture) {
+		return nil
+	}
+	if e, ofForm := parseErrorBody(body, c.clean); ofForm {
+		return &e
+	}
+	return nil
+}

@@ -48,7 +48,8 @@ func TestRun(t *testing.T) {
 			want:   &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"}, Seed: 12},
 			err:    "no picture",
 		},
-		{name: "not JSON", answer: units(http.StatusOK, "1", `<html>`), want: &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"}}, err: "does not fit"},
+		{name: "not JSON", answer: units(http.StatusOK, "1", `<html>`), want: &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "1"}}, unknown: true, err: "not JSON"},
+		{name: "an error with 200", answer: units(http.StatusOK, "0", `{"detail":"no","error_type":"internal_error"}`), want: &fal.Images{Meta: fal.Meta{Endpoint: "fal-ai/flux-2-pro", BillableUnits: "0"}}, err: "internal_error"},
 		{name: "too many at once", answer: httpmock.NewStringResponder(http.StatusTooManyRequests, `{"detail":"x","error_type":"concurrent_requests_limit"}`), err: "concurrent_requests_limit"},
 		{name: "lost", answer: httpmock.NewErrorResponder(io.ErrUnexpectedEOF), unknown: true, err: "unknown whether"},
 		{name: "cut off", answer: func(*http.Request) (*http.Response, error) {
@@ -103,7 +104,7 @@ func TestStream(t *testing.T) {
 		{name: "error event", body: event("1") + "event: error\ndata: {\"detail\":\"boom\"}\n\n", seeds: []uint64{1}, err: "boom"},
 		{name: "x-fal-error", body: `data: {"type":"x-fal-error","error":"CODE","reason":"why"}` + "\n\n", err: "why"},
 		{name: "detail", body: `data: {"detail":[{"loc":["body","prompt"],"msg":"bad"}]}` + "\n\n", err: "prompt: bad"},
-		{name: "unreadable", body: "data: {\n\n", err: "does not fit"},
+		{name: "unreadable", body: "data: {\n\n", err: "middle of an event"},
 		{name: "no stream", contentType: "application/json", body: `{}`, err: "not a stream"},
 	} {
 		m := newMock()

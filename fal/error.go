@@ -34,6 +34,12 @@ type Error struct {
 	Billing Billing
 	// BillableUnits is the number of units that were billed, as fal sent it.
 	BillableUnits string
+
+	// falsWord says that the error carries fal's own error type, beside the
+	// body's detail or in a header. Only that proves of a 5xx that it is fal's.
+	falsWord bool
+	// ofForm says that the body has anything of the forms of fal's errors.
+	ofForm bool
 }
 
 // Billing says whether a request that failed was charged.

@@ -27,10 +27,10 @@ const (
 	maxProblems = 100
 )
 
-// parseErrorBody reads a body, and reports whether it is of one of fal's own
-// forms rather than something put there by a machine in between. Each field is
-// read by itself, whatever the others are.
-func parseErrorBody(body []byte, clean func(string) string) (e Error, falsOwn bool) {
+// parseErrorBody reads a body, and reports whether it has anything of the forms
+// in which fal tells of errors. So do machines in between: the form proves
+// nothing. Each field is read by itself, whatever the others are.
+func parseErrorBody(body []byte, clean func(string) string) (e Error, ofForm bool) {
 	root, _ := readLoose(body, clean)
 	object, ok := root.(map[string]any)
 	if !ok {
@@ -51,9 +51,10 @@ func parseErrorBody(body []byte, clean func(string) string) (e Error, falsOwn bo
 		e.Message = strings.ToLower(strings.ReplaceAll(status, "_", " ")) // the queue's word
 	}
 	e.Message = cmp.Or(e.Message, looseText(object["message"]))
-	falsOwn = e.Message != "" || e.Type != ""
+	ofForm = e.Message != "" || e.Type != ""
+	e.falsWord = looseText(object["error_type"]) != ""
 	e.Message = shortenTo(e.Message, maxMessage)
-	return e, falsOwn
+	return e, ofForm
 }
 
 // readDetail takes up a text, an object or a list of both, and returns the
@@ -130,10 +131,12 @@ func fieldPath(loc any) (field string) {
 
 // newError makes the error for an answer with a status of 400 or above.
 func newError(endpoint, requestID string, status int, header http.Header, body []byte, clean func(string) string) *Error {
-	e, falsOwn := parseErrorBody(body, clean)
+	e, ofForm := parseErrorBody(body, clean)
+	e.ofForm = ofForm
 	e.Endpoint, e.Status = endpoint, status
 	e.RequestID = cmp.Or(requestID, clean(header.Get("X-Fal-Request-Id")))
-	if fromHeader := clean(header.Get("X-Fal-Error-Type")); e.Type == "" || isNumber(e.Type) {
+	fromHeader := clean(header.Get("X-Fal-Error-Type"))
+	if e.falsWord = e.falsWord || fromHeader != ""; e.Type == "" || isNumber(e.Type) {
 		e.Type = cmp.Or(fromHeader, e.Type)
 	}
 	if e.Message == "" {
@@ -149,10 +152,10 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 		e.Type = typeLocked
 		e.Message += ": top up or unlock the account; jobs that are already running are not lost, take them up with Resume"
 	case status == http.StatusGatewayTimeout && header.Get("X-Fal-Request-Timeout-Type") == "user":
-		e.Type = typeUserTimeout
+		e.Type, e.falsWord = typeUserTimeout, true
 	}
 	e.BillableUnits = clean(header.Get("X-Fal-Billable-Units"))
-	e.Billing = billing(status, falsOwn, e.BillableUnits)
+	e.Billing = billing(status, e.falsWord, e.BillableUnits)
 	e.Retryable = retryable(&e, header)
 	e.RetryAfter, _ = transport.RetryAfter(header)
 	return &e
@@ -160,13 +163,13 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 
 // billing follows fal's documentation: its own failures are not charged, and
 // the header with the units, where there is one, decides.
-func billing(status int, falsOwn bool, units string) Billing {
+func billing(status int, falsWord bool, units string) Billing {
 	switch {
 	case units != "" && strings.Trim(units, "0.") == "":
 		return NotBilled
 	case units != "":
 		return Billed
-	case status >= 500 && falsOwn:
+	case status >= 500 && falsWord:
 		return NotBilled
 	}
 	return BillingUnknown

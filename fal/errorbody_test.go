@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/falimage/falimage-go/fal"
 )
@@ -107,7 +108,7 @@ func TestErrorForms(t *testing.T) {
 			}
 			tt.want.Endpoint, tt.want.Status = "fal-ai/x", tt.status
 			got := fal.NewError("fal-ai/x", "", tt.status, header, []byte(tt.body))
-			if diff := cmp.Diff(&tt.want, got); diff != "" {
+			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreUnexported(fal.Error{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 			for _, sentinel := range []error{

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tmaxmax/go-sse"
@@ -21,12 +22,16 @@ const (
 	// streamBegin is how long the beginning of a stream is waited for, and
 	// streamEnd how long its end after the last status.
 	streamBegin = 10 * time.Second
+	// streamQuiet is how long a stream may tell no status before it is asked
+	// beside it.
+	streamQuiet = 3 * time.Second
 	streamEnd   = 5 * time.Millisecond
 	// minPoll and maxPoll bound the time between two polls.
 	minPoll = 100 * time.Millisecond
 	maxPoll = 5 * time.Second
-	// maxOutage is how long a job is followed without an answer.
-	maxOutage = 2 * time.Minute
+	// outageWaits is how long a job is followed without an answer, in units of
+	// the longest wait between two attempts.
+	outageWaits = 15
 	// maxEvent limits one event of a stream; pictures as data URLs are large.
 	maxEvent = 256 << 20
 )
@@ -49,8 +54,8 @@ func (j *Job[Out]) Updates(ctx context.Context) iter.Seq2[Status, error] {
 // errStopped says that whoever followed the job has seen enough.
 var errStopped = errors.New("stopped")
 
-// wait follows the job to its end and returns the body of its result.
-func (j *job) wait(ctx context.Context) ([]byte, http.Header, error) {
+// wait follows the job to its end and hands its result to take.
+func (j *job) wait(ctx context.Context, take func(http.Header, []byte) error) error {
 	for {
 		j.mu.Lock()
 		done := j.done
@@ -63,19 +68,18 @@ func (j *job) wait(ctx context.Context) ([]byte, http.Header, error) {
 				return true
 			})
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
 		}
-		body, header, ok, err := j.result(ctx)
-		if err != nil || ok {
-			return body, header, err
+		if done, err := j.fetch(ctx, take); done || err != nil {
+			return err
 		}
 		// Completed, and yet in progress: fal is running it once more.
 		j.mu.Lock()
 		j.done = false
 		j.mu.Unlock()
 		if err := sleep(ctx, minPoll); err != nil {
-			return nil, nil, j.failure(err)
+			return j.unfinished(err)
 		}
 	}
 }
@@ -88,6 +92,9 @@ func (j *job) follow(ctx context.Context, f func(Status) bool) error {
 	for {
 		if streams {
 			began, err := w.stream(ctx)
+			if found := w.takeBeside(); found != nil && !w.done && err == nil {
+				began, err = false, w.next(*found) // a stream that is behind is not listened to again
+			}
 			if w.done || errors.Is(err, errStopped) {
 				return err
 			}
@@ -99,7 +106,7 @@ func (j *job) follow(ctx context.Context, f func(Status) bool) error {
 			return err
 		}
 		if err := sleep(ctx, w.pollInterval()); err != nil {
-			return j.failure(err)
+			return j.unfinished(err)
 		}
 	}
 }
@@ -115,6 +122,10 @@ type watcher struct {
 	logs     []Log // passed on so far
 	replayed int   // of these, those that the stream has told again
 	done     bool
+	before   string // the error of the poll before
+
+	mu     sync.Mutex // for what a look beside the stream shares with it
+	beside *Status    // what such a look has found
 }
 
 // pollInterval grows with the time already waited.
@@ -125,14 +136,46 @@ func (w *watcher) pollInterval() time.Duration {
 // next passes a status on if it tells anything new.
 func (w *watcher) next(s Status) error {
 	w.answered = time.Now()
-	w.done = s.State == Completed
+	w.done, w.before = s.State.ended(), ""
 	s.Logs = w.unseen(s.Logs)
-	changed := !w.any || s.State != w.last.State || s.QueuePosition != w.last.QueuePosition || len(s.Logs) > 0
+	w.mu.Lock()
+	changed := !w.any || len(s.Logs) > 0 || w.differs(s)
 	w.last, w.any = s, true
+	w.mu.Unlock()
 	if changed && !w.f(s) {
 		return errStopped
 	}
 	return nil
+}
+
+func (w *watcher) differs(s Status) bool {
+	return s.State != w.last.State || s.QueuePosition != w.last.QueuePosition
+}
+
+// look asks beside a stream that tells no status. If that finds anything new,
+// the stream is ended, for it to be passed on.
+func (w *watcher) look(ctx context.Context, end func()) (again bool) {
+	s, err := w.job.askStatus(ctx)
+	if err != nil {
+		return ctx.Err() == nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.any && !w.differs(s) {
+		return true
+	}
+	w.beside = &s
+	end()
+	return false
+}
+
+// takeBeside returns what a look beside the stream has found, if anything.
+func (w *watcher) takeBeside() *Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := w.beside
+	w.beside = nil
+	return found
 }
 
 // unseen returns the log lines that were not passed on yet. A poll returns all
@@ -162,26 +205,27 @@ func common(a, b []Log) int {
 	return n
 }
 
-// poll asks once. Failures that may pass are not reported before maxOutage.
+// poll asks once. What says nothing of the job is not reported before the
+// outage has lasted too long, and what fal says of the question only if it says so twice.
 func (w *watcher) poll(ctx context.Context) error {
-	s, err := w.job.status(ctx)
-	if err != nil {
-		if ctx.Err() == nil && passing(err) && time.Since(w.answered) < maxOutage {
-			return nil
-		}
+	s, err := w.job.askStatus(ctx)
+	if err == nil {
+		w.replayed = 0
+		return w.next(s)
+	}
+	repeated := err.Error() == w.before
+	w.before = err.Error()
+	if ctx.Err() != nil || hopeless(err) || time.Since(w.answered) >= w.job.c.outage() || repeated && certain(err) {
 		return err
 	}
-	w.replayed = 0
-	return w.next(s)
+	return nil
 }
 
-// passing reports whether asking again later may go well.
-func passing(err error) bool {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Status >= 500 || e.Status == http.StatusTooManyRequests
-	}
-	_, ok := errors.AsType[*transport.Error](err)
-	return ok
+// certain reports whether an error is fal's own about the question: the same
+// would be answered again.
+func certain(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.ofForm && e.Status < 500 && e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
 }
 
 // stream listens to the status stream until it ends. Began says that it gave
@@ -196,6 +240,13 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	defer cancel()
 	silence := time.AfterFunc(streamBegin, cancel)
 	defer silence.Stop()
+	var quiet *time.Timer
+	quiet = time.AfterFunc(streamQuiet, func() {
+		if w.look(ctx, cancel) {
+			quiet.Reset(maxPoll)
+		}
+	})
+	defer quiet.Stop()
 	resp, err := w.job.c.transport.Send(ctx, &transport.Request{
 		Class: transport.Once, Method: http.MethodGet, URL: target, Header: eventStream,
 		Auth: true, Endpoint: w.job.endpoint, Stream: true,
@@ -208,8 +259,9 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 		return false, nil
 	}
 	silence.Reset(streamIdle)
+	w.takeBeside() // of a stream before, too late
 	w.replayed = 0
-	body := &noisyReader{resp.Body, silence}
+	body := &endedReader{Reader: &noisyReader{resp.Body, silence}}
 	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {
 			return began, nil
@@ -219,6 +271,7 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 			continue
 		}
 		began = true
+		quiet.Reset(streamQuiet)
 		if err := w.next(w.job.note(&b)); err != nil {
 			return began, err
 		}

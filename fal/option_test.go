@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -274,19 +275,21 @@ func TestGuard(t *testing.T) {
 			m.RegisterResponder(http.MethodGet, jobURL, units(http.StatusOK, "1", `{"images":"none"}`))
 		}, []string{reserve, accepted, "settled 1"}},
 	} {
-		m, l := newMock(), new(ledger)
-		m.client.Retry.MaxAttempts = 1
-		m.answer(http.MethodGet, jobURL+"/status", http.StatusOK, `{"status":"COMPLETED"}`)
-		m.RegisterResponder(http.MethodGet, jobURL, units(http.StatusOK, "1.5", `{"images":[]}`))
-		tt.change(m, l)
-		m.client.Guard = l
-		_, err := fal.Subscribe(t.Context(), m.client, request, fal.WithTags(map[string]string{"team": "shop"}))
-		if diff := cmp.Diff(tt.want, l.log); diff != "" {
-			t.Errorf("%s (%v): -want +got\n%s", tt.name, err, diff)
-		}
-		if l.refuse != nil && (!errors.Is(err, errOver) || m.GetTotalCallCount() != 0) {
-			t.Errorf("%s: error = %v after %d calls", tt.name, err, m.GetTotalCallCount())
-		}
+		synctest.Test(t, func(t *testing.T) {
+			m, l := newMock(), new(ledger)
+			m.client.Retry.MaxAttempts = 1
+			m.answer(http.MethodGet, jobURL+"/status", http.StatusOK, `{"status":"COMPLETED"}`)
+			m.RegisterResponder(http.MethodGet, jobURL, units(http.StatusOK, "1.5", `{"images":[]}`))
+			tt.change(m, l)
+			m.client.Guard = l
+			_, err := fal.Subscribe(t.Context(), m.client, request, fal.WithTags(map[string]string{"team": "shop"}))
+			if diff := cmp.Diff(tt.want, l.log); diff != "" {
+				t.Errorf("%s (%v): -want +got\n%s", tt.name, err, diff)
+			}
+			if l.refuse != nil && (!errors.Is(err, errOver) || m.GetTotalCallCount() != 0) {
+				t.Errorf("%s: error = %v after %d calls", tt.name, err, m.GetTotalCallCount())
+			}
+		})
 	}
 }
 

@@ -29,12 +29,10 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	body, readErr := readAll(resp, maxBody) // it may repeat the whole input
+	body, readErr := readAll(resp, maxErrorBody)
 	e := p.c.newError(p.endpoint, "", resp, body)
-	_, falsOwn := parseErrorBody(body, p.c.clean)
-	if turnedAway := e.Status == http.StatusServiceUnavailable && e.RequestID == ""; e.Status >= 500 && !falsOwn && !turnedAway {
-		// The answer is not fal's: a machine in between may have passed the
-		// request on before it failed. Only with 503 it says that it did not.
+	if e.Status >= 500 && !e.falsWord {
+		// A machine in between may have passed the request on before it failed.
 		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
 	}
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {

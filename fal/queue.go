@@ -1,7 +1,6 @@
 package fal
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -87,17 +86,18 @@ func (j *Job[Out]) Wait(ctx context.Context) (*Out, error) {
 
 // wait follows the job to its end.
 func wait[Out any](ctx context.Context, j *job) (*Out, error) {
-	body, header, err := j.wait(ctx)
+	var out *Out
+	err := j.wait(ctx, func(header http.Header, body []byte) (err error) {
+		out, err = decode[Out](j.meta(header), body)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		if _, there := errors.AsType[*DecodeError](err); !there {
+			out = nil
+		}
+		return out, err
 	}
-	meta := j.meta(header)
-	out, err := decode[Out](meta, body)
-	j.finish(meta, err)
-	if err == nil {
-		err = check(ctx, j.c, out, j.usage, j.refuseFlagged)
-	}
-	return out, err
+	return out, check(ctx, j.c, out, j.usage, j.refuseFlagged)
 }
 
 // CancelOutcome is what became of an attempt to cancel a job.
@@ -130,14 +130,17 @@ type job struct {
 
 	mu          sync.Mutex
 	reservation Reservation
-	done        bool          // it was seen completed
-	inference   time.Duration // as the status told
-	failed      bool          // likewise
+	done        bool   // it was seen at its end
+	said        Status // the status at the end
+	got         Meta   // of the result that came last
 }
 
 // maxBody limits what is read of one answer. Results with data URLs in them
 // are large.
 const maxBody = 512 << 20
+
+// maxStatus limits what is read of a status: it may have log lines.
+const maxStatus = 8 << 20
 
 // maxErrorBody limits what is read of an answer with an error.
 const maxErrorBody = 1 << 20
@@ -156,54 +159,55 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 		return nil, err
 	}
 	body, err := readAll(resp, maxErrorBody)
-	headerID := resp.Header.Get("X-Fal-Request-Id")
-	answer, ok := decodeSubmit(body)
-	if err != nil || !ok {
+	answer := p.c.decodeSubmit(body)
+	if err != nil || !answer.whole || answer.RequestID == "" {
 		if err == nil {
 			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText(body, p.c.clean)))
 		}
-		id := cmp.Or(headerID, p.c.redact(answer.RequestID), requestIDIn(body))
+		id := cmp.Or(p.c.requestID(resp.Header.Get("X-Fal-Request-Id")), answer.RequestID)
 		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
 	}
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{
-		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + url.PathEscape(answer.RequestID),
+		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + answer.RequestID,
 		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
 	}
 	if j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
 	}
 	if err := ctx.Err(); err != nil {
-		return j, j.failure(err)
+		return j, j.unfinished(err)
 	}
 	return j, nil
 }
 
-// decodeSubmit reads the answer to a submit. Only the id is indispensable.
-func decodeSubmit(data []byte) (b statusBody, ok bool) {
-	return b, tolerant(json.Unmarshal(data, &b)) && b.RequestID != ""
+// submitted is the answer to a submit. Only the id is indispensable.
+type submitted struct {
+	RequestID, ResponseURL string
+	whole                  bool
 }
 
-// requestIDIn finds the id in an answer that was cut off.
-func requestIDIn(body []byte) string {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	for depth := 0; ; {
-		token, err := dec.Token()
-		if err != nil {
-			return ""
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		case "request_id":
-			if value, err := dec.Token(); err == nil && depth == 1 {
-				id, _ := value.(string)
-				return id
-			}
-		}
+// decodeSubmit reads the answer to a submit as far as it goes: it may be cut
+// off.
+func (c *Client) decodeSubmit(body []byte) submitted {
+	value, _ := readLoose(body, func(s string) string { return s })
+	object, _ := value.(map[string]any)
+	return submitted{c.requestID(looseText(object["request_id"])), looseText(object["response_url"]), json.Valid(body)}
+}
+
+// maxID is how long a request id may be.
+const maxID = 200
+
+// requestID returns an id that a server has sent, or "" if it cannot be one.
+func (c *Client) requestID(id string) string {
+	if len(id) > maxID || c.redact(id) != id || !isRequestID(id) {
+		return ""
 	}
+	return id
+}
+
+func isRequestID(id string) bool {
+	return strings.Trim(id, ".") != "" && !strings.ContainsFunc(id, notIDRune)
 }
 
 // resume finds the URLs of a job of which only the id is known.
@@ -212,7 +216,7 @@ func (j *job) resume() error {
 	if err != nil {
 		return err
 	}
-	if strings.Trim(j.id, ".") == "" || strings.ContainsFunc(j.id, notIDRune) {
+	if !isRequestID(j.id) {
 		return fmt.Errorf("fal: %s: %s is not a request id", j.endpoint, quoteShort(j.id))
 	}
 	j.base = app + "/requests/" + j.id // the host is known once the client is ready
@@ -242,43 +246,63 @@ func (j *job) trusted(u string) bool {
 		strings.HasSuffix(strings.TrimSuffix(parsed.Path, "/response"), "/requests/"+j.id)
 }
 
-// failure wraps an error that came after the job was accepted.
-func (j *job) failure(err error) error {
-	if RequestID(err) != "" {
-		return err
+// status asks where the job stands. An answer that says nothing is looked at
+// again once.
+func (j *job) status(ctx context.Context) (Status, error) {
+	s, err := j.askStatus(ctx)
+	if err == nil || hopeless(err) || ctx.Err() != nil {
+		return s, err
 	}
-	return &JobError{Endpoint: j.endpoint, RequestID: j.id, Err: err}
+	if sleep(ctx, minPoll) != nil {
+		return s, err
+	}
+	return j.askStatus(ctx)
 }
 
-func (j *job) status(ctx context.Context) (Status, error) {
+// askStatus asks once.
+func (j *job) askStatus(ctx context.Context) (Status, error) {
 	target := j.base + "/status"
 	if j.logs {
 		target += "?logs=1"
 	}
 	resp, err := j.c.get(ctx, j.endpoint, target)
 	if err != nil {
-		return Status{}, j.failure(err)
+		return Status{}, j.unfinished(err)
 	}
-	body, err := readAll(resp, maxBody)
+	body, err := readAll(resp, maxStatus)
 	if err != nil {
-		return Status{}, j.failure(err)
+		return Status{}, j.unfinished(err)
 	}
 	if resp.StatusCode >= 300 {
-		return Status{}, j.c.newError(j.endpoint, j.id, resp, body)
+		return Status{}, j.unfinished(advised(j.c.newError(j.endpoint, j.id, resp, body)))
 	}
 	b, ok := decodeStatus(body)
 	if !ok {
-		return Status{}, j.failure(errors.New("the answer is not a status: " + quoteShort(plainText(body, j.c.clean))))
+		return Status{}, j.unfinished(errors.New("the answer is not a status: " + quoteShort(plainText(body, j.c.clean))))
 	}
 	return j.note(&b), nil
+}
+
+// ended reports whether a state is the last of a job. Fal itself has only
+// COMPLETED; the others are those of gateways that speak its protocol.
+func (s State) ended() bool {
+	switch State(strings.ToUpper(string(s))) {
+	case Completed, "FAILED", "ERROR", "CANCELLED", "CANCELED":
+		return true
+	}
+	return false
 }
 
 // note keeps what a status tells about the job.
 func (j *job) note(b *statusBody) Status {
 	s := b.status()
-	if s.State == Completed {
+	s.State, s.Error, s.ErrorType = State(j.c.clean(string(s.State))), j.c.clean(s.Error), j.c.clean(s.ErrorType)
+	for i := range s.Logs {
+		s.Logs[i].Message = j.c.redact(s.Logs[i].Message)
+	}
+	if s.State.ended() {
 		j.mu.Lock()
-		j.done, j.inference, j.failed = true, s.InferenceTime, s.Error != "" || s.ErrorType != ""
+		j.done, j.said = true, s
 		j.mu.Unlock()
 	}
 	return s
@@ -290,7 +314,7 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout,
 	})
 	if err != nil {
-		return "", j.failure(err)
+		return "", j.unfinished(err)
 	}
 	body, _ := readAll(resp, maxErrorBody)
 	b, _ := decodeStatus(body)
@@ -307,50 +331,11 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 	return "", j.c.newError(j.endpoint, j.id, resp, body)
 }
 
-// result fetches the result. Ok is false while the job is not completed.
-func (j *job) result(ctx context.Context) (body []byte, header http.Header, ok bool, err error) {
-	resp, err := j.c.transport.Send(ctx, &transport.Request{
-		Class: transport.Read, Method: http.MethodGet, URL: j.base,
-		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout, Result: true,
-	})
-	if err != nil {
-		return nil, nil, false, j.failure(err)
-	}
-	body, err = readAll(resp, maxBody)
-	if err != nil {
-		return nil, nil, false, j.failure(err)
-	}
-	switch {
-	case resp.StatusCode < 300 && !j.failedWith(body):
-		return body, resp.Header, true, nil
-	case resp.StatusCode == http.StatusBadRequest && strings.Contains(string(body), "still in progress"):
-		return nil, nil, false, nil
-	}
-	e := j.c.newError(j.endpoint, j.id, resp, body)
-	if e.Status >= 500 && e.Type == "" && !transport.OfJob(resp) && !j.saidFailed() {
-		// Not the job has failed, but what should have brought its result.
-		return nil, nil, false, &JobError{Endpoint: j.endpoint, RequestID: j.id, Err: e}
-	}
-	j.c.forgetIfGone(j.uploaded, e)
-	j.finish(Meta{}, e)
-	return nil, nil, false, e
-}
-
-// failedWith reports whether a result that came without an error status is one
-// all the same: the status said that the job failed, and it reads like that.
-func (j *job) failedWith(body []byte) bool {
-	if !j.saidFailed() {
-		return false
-	}
-	_, falsOwn := parseErrorBody(body, j.c.clean)
-	return falsOwn
-}
-
-// saidFailed reports whether the status of the job said that it failed.
-func (j *job) saidFailed() bool {
+// saidFailed returns the last status, and whether it said that the job failed.
+func (j *job) saidFailed() (Status, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.failed
+	return j.said, j.done && (j.said.State != Completed || j.said.Error != "" || j.said.ErrorType != "")
 }
 
 // release tells the guard that the job was not charged.
@@ -362,10 +347,16 @@ func (j *job) release(err error) {
 	reservation.Released(err)
 }
 
-// finish tells the guard once how the job ended.
-func (j *job) finish(meta Meta, err error) {
+// finish tells the guard once how the job ended, if that is known.
+func (j *job) finish(err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		j.c.forgetIfGone(j.uploaded, e)
+	}
+	if _, unfinished := errors.AsType[*JobError](err); unfinished {
+		return
+	}
 	j.mu.Lock()
-	reservation := j.reservation
+	reservation, meta := j.reservation, j.got
 	if e, ok := errors.AsType[*Error](err); !ok || e.Billing != BillingUnknown {
 		j.reservation = noReservation{}
 	}
@@ -377,17 +368,21 @@ func (j *job) finish(meta Meta, err error) {
 func (j *job) meta(header http.Header) Meta {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return Meta{
-		Endpoint: j.endpoint, RequestID: j.id, BillableUnits: header.Get("X-Fal-Billable-Units"),
-		Elapsed: time.Since(j.start), InferenceTime: j.inference,
+	j.got = Meta{
+		Endpoint: j.endpoint, RequestID: j.id, BillableUnits: j.c.clean(header.Get("X-Fal-Billable-Units")),
+		Elapsed: time.Since(j.start), InferenceTime: j.said.InferenceTime,
 	}
+	return j.got
 }
+
+// errTooLong says that an answer is longer than is read.
+var errTooLong = errors.New("the answer is too long")
 
 // readAll reads an answer to its end and closes it.
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	defer resp.Body.Close()
 	if resp.ContentLength > limit {
-		return nil, fmt.Errorf("the answer has %d bytes; at most %d are read", resp.ContentLength, limit)
+		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are read", errTooLong, resp.ContentLength, limit)
 	}
 	if resp.ContentLength > 0 && resp.ContentLength <= 1<<20 {
 		body := make([]byte, resp.ContentLength)
@@ -396,7 +391,7 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err == nil && int64(len(body)) > limit {
-		err = fmt.Errorf("the answer has more than the %d bytes that are read", limit)
+		err = fmt.Errorf("%w: it has more than the %d bytes that are read", errTooLong, limit)
 	}
 	return body, err
 }

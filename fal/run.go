@@ -2,6 +2,7 @@ package fal
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -26,6 +27,14 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 	}
 	meta.Elapsed = time.Since(start)
 	out, err := decode[Out](meta, body)
+	if errors.Is(err, errNotJSON) { // a page that something in between has put there
+		err = &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+	}
+	if e := p.c.toldInResult(body, err); e != nil {
+		e.Endpoint, e.RequestID, e.Status, e.BillableUnits = p.endpoint, meta.RequestID, resp.StatusCode, meta.BillableUnits
+		e.Billing = billing(e.Status, true, e.BillableUnits)
+		err = e
+	}
 	finish(p.reservation, meta, err)
 	if err == nil {
 		err = check(ctx, c, out, p.usage, p.opts.refuseFlagged)

@@ -1,7 +1,6 @@
 package fal
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -59,7 +58,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	if !isEventStream(resp) {
 		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))
 	}
-	body := &eventReader{Reader: resp.Body}
+	body := &endedReader{Reader: resp.Body}
 	results := 0
 	var last *Out // that was yielded
 	var odd *Out  // a result that does not fit its type, if it is the last
@@ -96,7 +95,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		}
 	}
 	switch {
-	case body.cut():
+	case errors.Is(oddErr, errNotJSON):
 		return nil, unknown(fmt.Errorf("the stream ended in the middle of an event: %w", io.ErrUnexpectedEOF))
 	case results == 0:
 		return nil, unknown(errors.New("the stream ended without a result"))
@@ -108,47 +107,31 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	return last, check(ctx, p.c, last, p.usage, p.opts.refuseFlagged)
 }
 
-// eventReader notes whether a stream of events ends with a whole event. What
-// reads the events cannot tell: it passes over a last one without its end.
-type eventReader struct {
+// endedReader adds the end of an event to the end of a stream, where it is
+// missing: the event counts if its data are whole.
+type endedReader struct {
 	io.Reader
-	begin [5]byte // of the line that is being read
-	n     int     // its length so far
-	open  bool    // an event with data has not ended yet
+	err  error
+	rest string
 }
 
-func (r *eventReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	for rest := p[:n]; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n')
-		line := rest
-		if i >= 0 {
-			line = rest[:i]
+func (r *endedReader) Read(p []byte) (int, error) {
+	if r.err == nil {
+		n, err := r.Reader.Read(p)
+		if err == nil || n > 0 && len(p) > 0 {
+			if err != nil {
+				r.err, r.rest = err, "\n\n"
+			}
+			return n, nil
 		}
-		if r.n < len(r.begin) {
-			copy(r.begin[r.n:], line)
-		}
-		r.n += len(line)
-		if i < 0 {
-			break
-		}
-		switch {
-		case r.n == 0 || r.n == 1 && r.begin[0] == '\r':
-			r.open = false
-		case r.data():
-			r.open = true
-		}
-		r.n = 0
-		rest = rest[i+1:]
+		r.err, r.rest = err, "\n\n"
 	}
-	return n, err
+	n := copy(p, r.rest)
+	if r.rest = r.rest[n:]; n > 0 {
+		return n, nil
+	}
+	return 0, r.err
 }
-
-// data reports whether the line is one with data.
-func (r *eventReader) data() bool { return r.n >= len(r.begin) && string(r.begin[:]) == "data:" }
-
-// cut reports whether the stream has ended in the middle of an event.
-func (r *eventReader) cut() bool { return r.open || r.data() }
 
 // streamError recognises an error in the middle of a stream. Fal documents no
 // form for it, so all that are plausible are taken.

@@ -85,7 +85,7 @@ func TestDo(t *testing.T) {
 		"no model":       {op: faltest.OpSubmit, fault: faltest.Answer(404, `{"detail":"Application not found"}`), models: []string{"flux.Pro2!", "flux.Max2"}, posts: 2, billed: 7 * cent, spent: 7 * cent},
 		"locked":         {op: faltest.OpSubmit, fault: faltest.LockedAccount(), models: []string{"flux.Pro2!"}, posts: 1},
 		"too many":       {op: faltest.OpSubmit, fault: faltest.TooManyRequests(time.Second), models: []string{"flux.Pro2!"}, posts: 1},
-		"result lost":    {op: faltest.OpResult, fault: faltest.TruncatedBody(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent},
+		"result cut off": {op: faltest.OpResult, fault: faltest.TruncatedBody(), models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

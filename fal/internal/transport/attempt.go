@@ -47,6 +47,9 @@ func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 			defer e.timer.Stop() // a stream may take longer than its header
 		}
 	}
+	if e.r.Class == Submit && !e.t.direct {
+		e.attempt, e.stopRepeating = context.WithCancelCause(e.attempt)
+	}
 	out := req
 	if e.attempt != req.Context() {
 		out = req.WithContext(e.attempt)
@@ -60,6 +63,7 @@ func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 		e.traced.Store(false)
 		e.writing.Store(false)
 		e.framed.Store(false)
+		e.read.Store(false)
 		e.maybeSent.Store(true) // until a hook says otherwise
 	}
 	resp, err := e.transmit(out)
@@ -115,7 +119,7 @@ func (e *exchange) unsent(err error) bool {
 	if e.traced.Load() {
 		return !e.maybeSent.Load()
 	}
-	return provesUnsent(err)
+	return !e.read.Load() && provesUnsent(err)
 }
 
 // backups are the hosts that answer when fal's own cannot be reached.
@@ -178,6 +182,9 @@ func (e *exchange) endAttempt() {
 	if e.cancelAttempt != nil {
 		e.cancelAttempt(nil)
 	}
+	if e.stopRepeating != nil {
+		e.stopRepeating(nil)
+	}
 }
 
 // timeoutError is what a Timeout ends an attempt with.
@@ -195,8 +202,12 @@ func (e *exchange) explain(err error) error {
 	if e.attempt.Err() == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	if timeout, ok := errors.AsType[*timeoutError](context.Cause(e.attempt)); ok {
+	cause := context.Cause(e.attempt)
+	if timeout, ok := errors.AsType[*timeoutError](cause); ok {
 		return timeout
+	}
+	if errors.Is(cause, errRepeats) {
+		return errRepeats
 	}
 	if ended := e.caller.Err(); ended != nil {
 		return ended

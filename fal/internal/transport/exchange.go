@@ -39,6 +39,11 @@ type exchange struct {
 	// request, if only into a buffer, and framed that it did so over HTTP/2 or
 	// later. All are written by net/http's goroutines too.
 	maybeSent, traced, writing, framed atomic.Bool
+	// read says that a RoundTripper of the user's has read of the body.
+	read atomic.Bool
+	// stopRepeating ends an attempt that such a RoundTripper makes a second
+	// time by itself.
+	stopRepeating context.CancelCauseFunc
 
 	// cancel ends the exchange, stopGrace its Grace; nil without one.
 	cancel    context.CancelCauseFunc
@@ -161,8 +166,26 @@ func (e *exchange) rewind() (io.ReadCloser, error) {
 	if e.r.Open != nil {
 		return e.r.Open()
 	}
-	return io.NopCloser(bytes.NewReader(e.r.Body)), nil
+	body := bytes.NewReader(e.r.Body)
+	if e.r.Class == Submit && !e.t.direct {
+		return io.NopCloser(&notingReader{body, &e.read}), nil
+	}
+	return io.NopCloser(body), nil
 }
+
+// notingReader notes that it was read.
+type notingReader struct {
+	io.Reader
+	read *atomic.Bool
+}
+
+func (n *notingReader) Read(p []byte) (int, error) {
+	n.read.Store(true)
+	return n.Reader.Read(p)
+}
+
+// errRepeats says that a second request of one attempt was stopped.
+var errRepeats = errors.New("the HTTPClient sends requests again by itself, which could pay twice: use one that does not")
 
 // trace notes when an attempt of a Submit may have reached the server: from
 // the moment it has a connection. (A hook that is called after the first write
@@ -172,7 +195,11 @@ func (e *exchange) rewind() (io.ReadCloser, error) {
 func (e *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			e.maybeSent.Store(e.writing.Load()) // a RoundTripper may try several times
+			writing := e.writing.Load()
+			e.maybeSent.Store(writing) // a RoundTripper may try several times
+			if writing && e.stopRepeating != nil {
+				e.stopRepeating(errRepeats)
+			}
 			e.traced.Store(true)
 		},
 		GotConn: func(httptrace.GotConnInfo) { e.maybeSent.Store(true) },

@@ -51,7 +51,7 @@ func (e *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRefused):
 		again = false
 	case err != nil:
-		again = !untrusted(err) && (e.r.Class != Submit || !e.maybeSent.Load())
+		again = !Untrusted(err) && (e.r.Class != Submit || !e.maybeSent.Load())
 	case e.r.Class == Submit:
 		again = notAccepted(resp)
 		e.maybeSent.Store(!again)
@@ -61,11 +61,21 @@ func (e *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	// The caller's context is looked at last, when what maybeSent says is
 	// settled: if it ends from here on, the exchange ends with it even if it
 	// has a grace. What the library would not repeat costs no budget.
-	again = again && e.attempts <= e.client.RetryMax && e.caller.Err() == nil && e.t.budget.take()
+	again = again && !e.tooLong(resp) && e.attempts <= e.client.RetryMax && e.caller.Err() == nil && e.t.budget.take()
 	if err == nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
 		e.t.budget.give()
 	}
 	return again, nil
+}
+
+// tooLong reports whether an answer asks to wait for longer than is waited: the
+// exchange then ends with it, and whoever began it learns how long.
+func (e *exchange) tooLong(resp *http.Response) bool {
+	if resp == nil {
+		return false
+	}
+	asked, ok := RetryAfter(resp.Header)
+	return ok && asked > e.t.config.Retry.MaxRetryAfter
 }
 
 // backoff waits as long as the server asks, within limits, or else a random
@@ -75,7 +85,7 @@ func (e *exchange) backoff(least, most time.Duration, repetition int, resp *http
 	if resp != nil {
 		if asked, ok := RetryAfter(resp.Header); ok {
 			// The random part keeps those who were refused together apart.
-			return min(asked, e.t.config.Retry.MaxRetryAfter) + rand.N(least)
+			return asked + rand.N(least)
 		}
 	}
 	bound := min(least, most)
@@ -93,6 +103,13 @@ func RetryAfter(header http.Header) (time.Duration, bool) {
 		return 0, false
 	}
 	if seconds, err := strconv.ParseFloat(value, 64); !math.IsNaN(seconds) && (err == nil || math.IsInf(seconds, 0)) {
+		const moment, milliseconds = 1e8, 1e11 // nobody asks to wait for three years
+		switch {
+		case seconds >= moment && seconds < milliseconds:
+			return max(time.Until(time.Unix(int64(seconds), 0)), 0), true
+		case seconds >= milliseconds && seconds < 1e15:
+			return max(time.Until(time.UnixMilli(int64(seconds))), 0), true
+		}
 		const most = 1 << 31 // keeps it from overflowing
 		return time.Duration(min(max(seconds, 0), most) * float64(time.Second)), true
 	}

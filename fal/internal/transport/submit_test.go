@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-retryablehttp"
 	"github.com/jarcoal/httpmock"
 
 	"github.com/falimage/falimage-go/fal/internal/transport"
@@ -149,59 +151,57 @@ func TestNothingIsBegunLate(t *testing.T) {
 	}
 }
 
-// What a 503 says is looked at without losing any of it. In doubt it is fal's.
-func TestServiceUnavailable(t *testing.T) {
+// A client that sends a request again by itself is stopped before it does, on a
+// real connection.
+func TestRepeatingClients(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 100<<10)
-	for _, tt := range []struct {
-		name  string
-		body  string
-		fails bool // reading the body fails at its end
-		posts int
-	}{
-		{"long page", "<html>" + long, false, 2},
-		{"long JSON of fal, named late", `{"x":"` + long + `","detail":"y"}`, false, 1},
-		{"long JSON of fal, named early", `{"detail":"` + long + `"}`, false, 1},
-		{"cut off", `{"det`, true, 1},
-		{"cut off after a value", `{"message":"x"`, false, 1},
-		{"unreadable", "", true, 1},
-		{"not JSON", "{{{", false, 2},
-		{"list", `["detail"]`, false, 2},
-		{"value, not key", `{"message":"detail"}`, false, 2},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { serviceUnavailable(t, tt.body, tt.fails, tt.posts) })
-		})
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		posts.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer srv.Close()
+	repeating := retryablehttp.NewClient()
+	repeating.Logger, repeating.RetryWaitMin, repeating.RetryWaitMax = nil, time.Millisecond, time.Millisecond
+	tr := transport.New(transport.Config{
+		HTTPClient: repeating.StandardClient(), Key: func() (string, error) { return key, nil }, Trusted: []string{srv.URL},
+	})
+	_, err := tr.Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: srv.URL, Body: []byte("{}"), Auth: true})
+	sent, ok := errors.AsType[*transport.Error](err)
+	if !ok || !sent.MaybeSent || !strings.Contains(err.Error(), "again by itself") || posts.Load() != 1 {
+		t.Errorf("%d requests: %v", posts.Load(), err)
 	}
 }
 
-func serviceUnavailable(t *testing.T, body string, fails bool, want int) {
-	mock := httpmock.NewMockTransport()
-	var posts atomic.Int32
-	mock.RegisterNoResponder(func(*http.Request) (*http.Response, error) {
-		if posts.Add(1) > 1 {
-			return httpmock.NewStringResponse(200, ""), nil
-		}
-		r := io.Reader(strings.NewReader(body))
-		if fails {
-			r = io.MultiReader(r, readerFunc(func([]byte) (int, error) { return 0, errReset }))
-		}
-		return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: io.NopCloser(r)}, nil
-	})
-	resp, err := newTransport(mock).Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: target})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int(posts.Load()) != want {
-		t.Errorf("%d requests, want %d", posts.Load(), want)
-	}
-	if want > 1 {
-		return
-	}
-	got, err := io.ReadAll(resp.Body)
-	if string(got) != body || (err != nil) != fails {
-		t.Errorf("read %d bytes, %v, want %d", len(got), err, len(body))
+// roundTripper is a RoundTripper that tells nothing of what it does.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// An error that looks as if there had been no connection proves nothing when it
+// comes from something that has read the request.
+func TestErrorAfterReading(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		reads bool
+		posts int
+	}{{"read", true, 1}, {"not read", false, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			posts := 0
+			tr := newTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+				if posts++; tt.reads {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+				return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
+			}), func(c *transport.Config) { c.Backup, c.Retry.MaxAttempts = false, 2 })
+			_, err := tr.Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: target, Body: []byte("{}"), Auth: true})
+			sent, ok := errors.AsType[*transport.Error](err)
+			if !ok || sent.MaybeSent != tt.reads || posts != tt.posts {
+				t.Errorf("%s: %d requests: %v", tt.name, posts, err)
+			}
+		})
 	}
 }
 
