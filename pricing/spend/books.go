@@ -12,28 +12,42 @@ import (
 type books struct {
 	open     map[string]*Entry // by entry
 	accepted map[string]string // open entries by request id
-	// settled are the requests that are, by their ids; nil in books that are
-	// not kept, which need not know them. Presumed are those of them of which
-	// fal did not tell what it billed.
-	settled  map[string]bool
+	// settled are the requests of recent days that are, and when; nil in books
+	// that are not kept, which need not know them. Presumed are those of them
+	// of which fal did not tell what it billed.
+	settled  map[key]day
 	presumed map[string]presumed
 	totals   Totals
-	damaged  int
+	// named are the sums of the requests with a tag of some value, by its name.
+	named map[string]Total
 }
 
 // presumed is a request that is settled by the most that it may have cost.
 type presumed struct {
 	entry  *Entry
 	billed pricing.USD
+	time   time.Time // when it was settled
 }
 
-func newBooks() books {
-	return books{
+func newBooks() *books {
+	return &books{
 		open: make(map[string]*Entry), accepted: make(map[string]string),
-		settled: make(map[string]bool), presumed: make(map[string]presumed),
+		settled: make(map[key]day), presumed: make(map[string]presumed), named: make(map[string]Total),
 		totals: Totals{Endpoints: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
 	}
 }
+
+// isSettled reports whether a request is known to be settled.
+func (b *books) isSettled(requestID string) bool {
+	if requestID == "" || len(b.settled) == 0 {
+		return false
+	}
+	_, ok := b.settled[keyOf(requestID)]
+	return ok
+}
+
+// used is what was billed and what is set aside.
+func (b *books) used() pricing.USD { return b.totals.All.Billed + b.totals.All.Reserved }
 
 // news reports whether an event changes anything: a second result for a
 // request, for one, does not, unless the first was presumed.
@@ -43,7 +57,9 @@ func (b *books) news(e event) bool {
 		return b.open[e.ID] == nil
 	case e.first():
 		_, again := b.presumed[e.RequestID]
-		return !b.settled[e.RequestID] || again && !e.Presumed
+		return !b.isSettled(e.RequestID) || again && !e.Presumed
+	case e.Event == eventLedger, e.Event == eventTotal, e.Event == eventKeys:
+		return true
 	}
 	return b.open[e.ID] != nil
 }
@@ -52,6 +68,17 @@ func (b *books) news(e event) bool {
 // be held is an error.
 func (b *books) apply(e event) error {
 	if !b.news(e) {
+		return nil
+	}
+	switch e.Event {
+	case eventLedger:
+		return nil
+	case eventTotal:
+		return b.keep(e)
+	case eventKeys:
+		for _, k := range e.Keys {
+			b.settled[k] = dayOf(e.Time)
+		}
 		return nil
 	}
 	if b.replace(e, e.RequestID) && e.first() {
@@ -106,17 +133,17 @@ func (b *books) end(entry *Entry, e event) {
 	delete(b.open, e.ID)
 	delete(b.accepted, entry.RequestID)
 	change := Total{Open: -1, Reserved: -entry.Reserved}
-	if e.Event == eventSettled && !b.settled[requestID] {
+	if e.Event == eventSettled && !b.isSettled(requestID) {
 		change.Billed = e.Billed
 	} else {
 		// Released, or another entry for a request that is settled already.
 		change.Requests, change.Quoted = -1, -entry.Expected
 	}
 	if e.Event == eventSettled && requestID != "" && b.settled != nil {
-		if e.Presumed && !b.settled[requestID] {
-			b.presumed[requestID] = presumed{entry, e.Billed}
+		if e.Presumed && !b.isSettled(requestID) {
+			b.presumed[requestID] = presumed{entry, e.Billed, e.Time}
 		}
-		b.settled[requestID] = true
+		b.settled[keyOf(requestID)] = dayOf(e.Time)
 	}
 	b.change(entry, change)
 }
@@ -131,11 +158,38 @@ func (b *books) change(e *Entry, change Total) {
 	}
 	b.totals.All = all
 	// The others are parts of it and cannot overflow.
-	b.totals.Endpoints[e.Endpoint], _ = b.totals.Endpoints[e.Endpoint].plus(change)
-	day := e.Time.UTC().Format(time.DateOnly)
-	b.totals.Days[day], _ = b.totals.Days[day].plus(change)
+	add(b.totals.Endpoints, e.Endpoint, change)
+	add(b.totals.Days, e.Time.UTC().Format(time.DateOnly), change)
 	for name, value := range e.Tags {
-		tag := Tag{name, value}
-		b.totals.Tags[tag], _ = b.totals.Tags[tag].plus(change)
+		add(b.totals.Tags, Tag{name, value}, change)
+		if value != "" {
+			add(b.named, name, change)
+		}
+	}
+}
+
+// add changes one of several totals, and forgets it when nothing is left of it.
+func add[K comparable](totals map[K]Total, of K, change Total) {
+	if sum, _ := totals[of].plus(change); sum != (Total{}) {
+		totals[of] = sum
+	} else {
+		delete(totals, of)
+	}
+}
+
+// account returns the sums of the requests that an account is for. The zero Tag
+// stands for all requests, and a tag without value for those that lack it or
+// have it without one.
+func (b *books) account(a Tag) Total {
+	switch {
+	case a.Name == "":
+		return b.totals.All
+	case a.Value != "":
+		return b.totals.Tags[a]
+	}
+	rest, with := b.totals.All, b.named[a.Name]
+	return Total{
+		Requests: rest.Requests - with.Requests, Open: rest.Open - with.Open,
+		Reserved: rest.Reserved - with.Reserved, Quoted: rest.Quoted - with.Quoted, Billed: rest.Billed - with.Billed,
 	}
 }

@@ -40,7 +40,7 @@ type Limit struct {
 // the price, what was billed by the dearest. A budget may be used by many
 // goroutines at once; its fields must not be changed after its first use. It
 // knows only what passes through it and its ledger: two programs with a budget
-// each can spend both.
+// each can spend both. They cannot share a ledger: the second is refused.
 type Budget struct {
 	// Limits are all kept. Without any, nothing is refused for its amount.
 	Limits []Limit
@@ -110,7 +110,10 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	if b.Ledger == nil {
 		tags = limited(accounts) // the others would only take up memory
 	}
-	id, err := ledger.reserve(quote, amount, tags, func(t *Totals) error { return b.allow(t, accounts, quote.Endpoint, amount) })
+	if amount <= 0 { // else it would pass a budget of which nothing is left
+		return nil, fmt.Errorf("spend: %.60s: the request would cost %v, which cannot be", quote.Endpoint, amount)
+	}
+	id, err := ledger.reserve(quote, amount, tags, func(held *books) error { return b.allow(held, accounts, quote.Endpoint, amount) })
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +122,13 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 
 // allow returns an error if an amount is more than what is left in one of the
 // accounts.
-func (b *Budget) allow(t *Totals, accounts []Tag, endpoint string, amount pricing.USD) error {
+func (b *Budget) allow(held *books, accounts []Tag, endpoint string, amount pricing.USD) error {
 	for _, a := range accounts {
 		limit, ok := b.limitOf(a)
 		if !ok {
 			continue
 		}
-		used := t.account(a)
+		used := held.account(a)
 		left, err := limit.Sub(used.Billed + used.Reserved) // which can be held
 		if err != nil {
 			left = math.MinInt64
@@ -218,5 +221,5 @@ func (b *Budget) account(tag Tag) Total {
 	l := b.ledger()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.books.totals.account(tag)
+	return l.books.account(tag)
 }

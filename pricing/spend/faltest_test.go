@@ -32,6 +32,9 @@ func TestBudgetGuardsClient(t *testing.T) {
 	if e, ok := errors.AsType[*spend.BudgetError](err); !ok || e.Left != pricing.Cent || e.Asked != 45*pricing.Cent/10 {
 		t.Errorf("got %v, want a BudgetError", err)
 	}
+	if !fal.NotSent(err) || fal.Charged(err) != fal.NotBilled {
+		t.Errorf("%v: not sent %t, charged %v", err, fal.NotSent(err), fal.Charged(err))
+	}
 	if after := srv.Ledger().Submissions; after != before {
 		t.Errorf("%d submissions, want %d: the refused request was sent", after, before)
 	}

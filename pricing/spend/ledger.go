@@ -1,16 +1,11 @@
 package spend
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -19,20 +14,30 @@ import (
 	"github.com/falimage/falimage-go/pricing"
 )
 
-// Ledger is a record of what requests were quoted and billed, in a file to
-// which lines are only ever added, each a JSON object written at once. A
-// program that is killed between any two writes loses nothing that was noted,
-// and counts nothing twice when the ledger is opened again. (What survives a
-// power cut is up to the system; Sync forces the file to the disk.)
+// Ledger is a record of what requests were quoted and billed. It is a file to
+// which a line is added, a JSON object, before a request is sent and when
+// something is known of it. A program that is killed between any two writes, or
+// in one, loses nothing that was noted, and counts nothing twice when the ledger
+// is opened again. (What survives a power cut is up to the system; Sync forces
+// the file to the disk.)
+//
+// When the file has grown to twice its size, and by some megabytes, it is
+// written anew: of requests that are settled the sums stay, those of Totals, and
+// for 35 days by which ids they went, so that none is counted twice; open ones
+// stay as they are. The new file is complete on the disk before it takes the
+// place of the old one.
 //
 // Set it as the Ledger of a [Budget], which needs no limits. A ledger may be
-// used by many goroutines at once, by one program at a time.
+// used by many goroutines at once, and its file by one ledger at a time: beside
+// it is a file of the same name and ".lock" as long as it is open. The zero
+// Ledger is kept in memory only.
 type Ledger struct {
 	mu    sync.Mutex
-	file  *os.File // nil for that of a budget without a ledger
-	torn  bool     // the file does not end with a line break
-	err   error
-	books books
+	books *books
+	err   error // of the first write that failed
+	// damaged is how many lines were passed over when the file was opened.
+	damaged int
+	file    *file // nil for one in memory
 }
 
 // Entry is a request in a ledger.
@@ -53,72 +58,54 @@ type Entry struct {
 	UnitPrice pricing.USD
 }
 
-// OpenLedger opens the ledger at a path, or makes it. A line that a crash cut
-// off is passed over. Close it when done.
-func OpenLedger(path string) (*Ledger, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("spend: ledger: %w", err)
-	}
-	l := &Ledger{file: f, books: newBooks()}
-	if err := l.read(bufio.NewReader(f)); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("spend: ledger %s: %w", path, err)
-	}
-	return l, nil
-}
-
-// read takes the lines of the file into the books.
-func (l *Ledger) read(r *bufio.Reader) error {
-	for number := 1; ; number++ {
-		line, err := r.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return err
-		}
-		l.torn = len(line) > 0 && err == io.EOF
-		if len(bytes.TrimSpace(line)) > 0 {
-			var e event
-			if json.Unmarshal(line, &e) != nil || !e.valid() {
-				l.books.damaged++ // cut off by a crash, or not ours
-			} else if err := l.books.apply(e); err != nil {
-				return fmt.Errorf("line %d: %w", number, err)
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-	}
-}
-
 // Close closes the file. The error is that of the first write that failed, if
-// any did.
+// any did. A closed ledger refuses new requests.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return errors.Join(l.err, l.file.Close())
+	if l.file == nil {
+		return nil
+	}
+	return errors.Join(l.err, l.file.close())
 }
 
 // Sync forces what was written to the disk.
-func (l *Ledger) Sync() error { return l.file.Sync() }
+func (l *Ledger) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Sync()
+}
 
 // Err returns the error of the first write that failed. What it was to note is
-// in the totals of this ledger but not in the file.
+// in the totals of this ledger but not in the file; it is written before the
+// next request is let pass, or none is.
 func (l *Ledger) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
 }
 
-// Damaged returns the number of lines that could not be read when the ledger
-// was opened: those that crashes cut off, and those that no ledger of this
-// version writes.
-func (l *Ledger) Damaged() int { return l.books.damaged }
+// Damaged returns the number of lines that were passed over when the ledger was
+// opened: those that crashes cut off, of requests that were not sent, and the
+// damaged ones where it was opened by [RecoverLedger].
+func (l *Ledger) Damaged() int { return l.damaged }
 
 // Totals returns the sums of all requests in the ledger.
 func (l *Ledger) Totals() Totals {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.books.totals.clone()
+	return l.held().totals.clone()
+}
+
+// held returns the books. The caller holds the lock.
+func (l *Ledger) held() *books {
+	if l.books == nil {
+		l.books = newBooks()
+	}
+	return l.books
 }
 
 // Open returns the requests that are neither settled nor released, the oldest
@@ -128,7 +115,7 @@ func (l *Ledger) Totals() Totals {
 func (l *Ledger) Open() []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entries := make([]Entry, 0, len(l.books.open))
+	entries := make([]Entry, 0, len(l.held().open))
 	for _, e := range l.books.open {
 		c := *e
 		c.Tags = maps.Clone(e.Tags)
@@ -149,7 +136,7 @@ func (l *Ledger) Record(meta fal.Meta) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entry := l.books.open[l.books.accepted[meta.RequestID]]
+	entry := l.held().open[l.books.accepted[meta.RequestID]]
 	isOpen := entry != nil
 	if p, ok := l.books.presumed[meta.RequestID]; ok && !isOpen {
 		entry = p.entry
@@ -198,7 +185,7 @@ func (l *Ledger) Release(id string) error {
 
 // reserve notes a new request and returns its id in the ledger, unless the
 // totals do not allow it. If it cannot be written it is not noted.
-func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*Totals) error) (id string, err error) {
+func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books) error) (id string, err error) {
 	id = rand.Text()
 	return id, l.add(event{
 		Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
@@ -219,52 +206,65 @@ func (l *Ledger) settled(id string, meta fal.Meta, billed pricing.USD, known boo
 // add writes an event and takes it into the books, unless the totals do not
 // allow it. A new request must be in the file before it is sent; what happened
 // to it afterwards counts even if it cannot be written.
-func (l *Ledger) add(e event, allow func(*Totals) error) error {
+func (l *Ledger) add(e event, allow func(*books) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.addLocked(e, allow)
 }
 
 // addLocked is add for those who hold the lock.
-func (l *Ledger) addLocked(e event, allow func(*Totals) error) error {
-	if !l.books.news(e) {
+func (l *Ledger) addLocked(e event, allow func(*books) error) error {
+	books := l.held()
+	if !books.news(e) {
 		return nil
 	}
 	e.Time = time.Now().UTC()
 	if allow != nil {
-		if err := allow(&l.books.totals); err != nil {
+		if err := allow(books); err != nil {
 			return err
 		}
 	}
 	if e.Event == eventReserved { // refused before it is written
-		if _, err := l.books.totals.All.plus(Total{Reserved: e.Reserved, Quoted: e.Expected}); err != nil {
+		if _, err := books.totals.All.plus(Total{Reserved: e.Reserved, Quoted: e.Expected}); err != nil {
 			return err
 		}
 	}
+	e.Used = books.used()
 	err := l.write(e)
 	if err != nil && e.Event == eventReserved {
 		return err
 	}
-	return errors.Join(err, l.books.apply(e))
+	err = errors.Join(err, books.apply(e))
+	if err == nil && l.file != nil && l.file.grown() {
+		l.compact()
+	}
+	return err
 }
 
-// write adds a line to the file.
+// write adds a line to the file. What cannot be written is written before the
+// next line, except a new request, which is refused.
 func (l *Ledger) write(e event) error {
 	if l.file == nil {
 		return nil
 	}
-	line, err := json.Marshal(e)
-	if err == nil {
-		line = append(line, '\n')
-		if l.torn {
-			line = append([]byte{'\n'}, line...)
-		}
-		_, err = l.file.Write(line)
-		l.torn = err != nil
-	}
+	err := l.file.add(e)
 	if err != nil {
 		err = fmt.Errorf("spend: ledger: %w", err)
-		l.err = cmp.Or(l.err, err)
+		if e.Event != eventReserved { // which is refused, so that nothing is lost
+			l.err = cmp.Or(l.err, err)
+			l.file.unwritten = append(l.file.unwritten, e)
+		}
 	}
 	return err
+}
+
+// compact writes the file anew. If that fails the old file goes on, unless it
+// cannot be opened again: then the next write fails.
+func (l *Ledger) compact() {
+	books, err := l.file.rewrite(l.books, time.Now())
+	if err != nil {
+		l.file.kept = l.file.size // not at once again
+		return
+	}
+	l.books = books
 }

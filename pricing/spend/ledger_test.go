@@ -33,6 +33,15 @@ func openLedger(t *testing.T, path string) *spend.Ledger {
 	return l
 }
 
+// reopen closes a ledger and opens it again, as after a restart.
+func reopen(t *testing.T, l *spend.Ledger, path string) *spend.Ledger {
+	t.Helper()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return openLedger(t, path)
+}
+
 // book takes a request through a budget as a client does.
 func book(t *testing.T, b *spend.Budget, id string, tags map[string]string, end func(fal.Reservation)) {
 	t.Helper()
@@ -90,7 +99,7 @@ func TestLedger(t *testing.T) {
 		Tags: map[spend.Tag]spend.Total{tag("x"): x, tag("y"): y},
 		Days: map[string]spend.Total{time.Now().UTC().Format(time.DateOnly): all},
 	}
-	again := openLedger(t, path)
+	again := reopen(t, l, path)
 	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": again} {
 		if diff := cmp.Diff(want, l.Totals()); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
@@ -132,12 +141,13 @@ func TestLedgerLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := regexp.MustCompile(`"(time|id)":"[^"]+"`).ReplaceAllString(string(text), `"$1":"*"`)
-	const want = `{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","tags":{"tenant":"x"},"min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03"}
-{"time":"*","event":"accepted","id":"*","request_id":"a"}
-{"time":"*","event":"settled","id":"*","request_id":"a","units":"1.5","billed":"0.045"}
-{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03"}
-{"time":"*","event":"released","id":"*"}
+	got := regexp.MustCompile(`"(time|id|sum)":"[^"]+"`).ReplaceAllString(string(text), `"$1":"*"`)
+	const want = `{"time":"*","event":"ledger","version":2,"n":1,"sum":"*"}
+{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","tags":{"tenant":"x"},"min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03","n":2,"sum":"*"}
+{"time":"*","event":"accepted","id":"*","request_id":"a","used":"0.03","n":3,"sum":"*"}
+{"time":"*","event":"settled","id":"*","request_id":"a","units":"1.5","billed":"0.045","used":"0.03","n":4,"sum":"*"}
+{"time":"*","event":"reserved","id":"*","endpoint":"fal-ai/flux-2-pro","min":"0.03","expected":"0.03","max":"0.03","reserved":"0.03","unit_price":"0.03","used":"0.045","n":5,"sum":"*"}
+{"time":"*","event":"released","id":"*","used":"0.075","n":6,"sum":"*"}
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -35,26 +35,6 @@ func (t Totals) clone() Totals {
 	return t
 }
 
-// account returns the sums of the requests that an account is for. The zero Tag
-// stands for all requests, and a tag without value for those that lack it or
-// have it without one.
-func (t *Totals) account(a Tag) Total {
-	if a.Name == "" {
-		return t.All
-	}
-	if a.Value != "" {
-		return t.Tags[a]
-	}
-	rest := t.All
-	for tag, of := range t.Tags {
-		if tag.Name == a.Name && tag.Value != "" {
-			rest.Billed -= of.Billed
-			rest.Reserved -= of.Reserved
-		}
-	}
-	return rest
-}
-
 func (t Total) plus(u Total) (sum Total, err error) {
 	sum = Total{Requests: t.Requests + u.Requests, Open: t.Open + u.Open}
 	if sum.Reserved, err = t.Reserved.Add(u.Reserved); err != nil {

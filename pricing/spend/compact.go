@@ -1,0 +1,161 @@
+package spend
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// rewrite writes the file anew with what the books hold, and returns the books
+// as they are read from it. It does nothing if these would not be the same.
+func (f *file) rewrite(b *books, now time.Time) (*books, error) {
+	if len(f.unwritten) > 0 {
+		return nil, errors.New("not all of it is written yet")
+	}
+	events := b.events(now)
+	again := newBooks()
+	for i := range events {
+		e := &events[i]
+		e.N, e.Used = int64(i+1), again.used()
+		if err := again.apply(*e); err != nil {
+			return nil, err
+		}
+	}
+	if !b.totals.equal(again.totals) || !maps.Equal(b.named, again.named) || len(b.open) != len(again.open) {
+		return nil, errors.New("the sums would not be the same")
+	}
+	return again, f.replace(events)
+}
+
+// events returns the lines that books are made of: sums of what is settled, what
+// is open or presumed, and the keys of recent days.
+func (b *books) events(now time.Time) []event {
+	oldest := dayOf(now) - keepDays
+	settled := newBooks()
+	settled.totals = b.totals.clone()
+	var single []event
+	for _, e := range b.open {
+		settled.change(e, Total{Requests: -1, Open: -1, Reserved: -e.Reserved, Quoted: -e.Expected})
+		single = append(single, e.event())
+		if e.RequestID != "" {
+			single = append(single, event{Time: e.Time, Event: eventAccepted, ID: e.ID, RequestID: e.RequestID})
+		}
+	}
+	byDay := make(map[day]keys)
+	recent := maps.Clone(b.settled)
+	for id, p := range b.presumed {
+		delete(recent, keyOf(id))
+		if dayOf(p.time) < oldest {
+			continue
+		}
+		settled.change(p.entry, Total{Requests: -1, Quoted: -p.entry.Expected, Billed: -p.billed})
+		reserved := p.entry.event()
+		reserved.ID, reserved.Reserved = rand.Text(), max(reserved.Reserved, 1)
+		single = append(single, reserved,
+			event{Time: p.time, Event: eventSettled, ID: reserved.ID, RequestID: id, Billed: p.billed, Presumed: true})
+	}
+	for k, d := range recent {
+		if d >= oldest {
+			byDay[d] = append(byDay[d], k)
+		}
+	}
+	events := settled.totals.events(now)
+	// What belongs together is in one piece, and the pieces in a fixed order.
+	slices.SortStableFunc(single, func(a, b event) int { return strings.Compare(a.ID, b.ID) })
+	events = append(events, single...)
+	const perLine = 4096
+	for _, d := range slices.Sorted(maps.Keys(byDay)) {
+		all := byDay[d]
+		slices.SortFunc(all, func(a, b key) int { return bytes.Compare(a[:], b[:]) })
+		for some := range slices.Chunk(all, perLine) {
+			events = append(events, event{Time: d.time(), Event: eventKeys, Keys: some})
+		}
+	}
+	first := event{Time: now.UTC(), Event: eventLedger, Version: version, Kept: int64(len(events))}
+	return append([]event{first}, events...)
+}
+
+// event returns the line that reserved an entry.
+func (e *Entry) event() event {
+	return event{
+		Time: e.Time, Event: eventReserved, ID: e.ID, Endpoint: e.Endpoint, Tags: e.Tags,
+		Amounts: e.Amounts, Reserved: e.Reserved, UnitPrice: e.UnitPrice,
+	}
+}
+
+// What totals that are kept are of.
+const (
+	ofAll      = "all"
+	ofEndpoint = "endpoint"
+	ofTag      = "tag"
+	ofDay      = "day"
+)
+
+// events returns the lines that totals of settled requests are made of.
+func (t Totals) events(now time.Time) []event {
+	var events []event
+	add := func(of, name, value string, sum Total) {
+		events = append(events, event{
+			Time: now.UTC(), Event: eventTotal, Of: of, Name: name, Value: value,
+			Requests: sum.Requests, Quoted: sum.Quoted, Billed: sum.Billed,
+		})
+	}
+	if t.All == (Total{}) {
+		return nil
+	}
+	add(ofAll, "", "", t.All)
+	for _, name := range slices.Sorted(maps.Keys(t.Endpoints)) {
+		add(ofEndpoint, name, "", t.Endpoints[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Days)) {
+		add(ofDay, name, "", t.Days[name])
+	}
+	tags := slices.SortedFunc(maps.Keys(t.Tags), func(a, b Tag) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+	})
+	for _, tag := range tags {
+		add(ofTag, tag.Name, tag.Value, t.Tags[tag])
+	}
+	return events
+}
+
+// keep takes a total that was kept into the books.
+func (b *books) keep(e event) error {
+	sum := Total{Requests: e.Requests, Quoted: e.Quoted, Billed: e.Billed}
+	all := b.totals.All
+	if e.Of == ofAll {
+		var err error
+		b.totals.All, err = all.plus(sum)
+		return err
+	}
+	// A part is not more than the whole, so that no sum of parts overflows.
+	if sum.Requests > all.Requests || sum.Quoted > all.Quoted || sum.Billed > all.Billed {
+		return pricing.ErrOverflow
+	}
+	switch e.Of {
+	case ofEndpoint:
+		add(b.totals.Endpoints, e.Name, sum)
+	case ofDay:
+		add(b.totals.Days, e.Name, sum)
+	case ofTag:
+		add(b.totals.Tags, Tag{e.Name, e.Value}, sum)
+		if e.Value != "" {
+			add(b.named, e.Name, sum)
+		}
+	default:
+		return errors.New("a total of " + e.Of)
+	}
+	return nil
+}
+
+// equal reports whether t and u are the same.
+func (t Totals) equal(u Totals) bool {
+	return t.All == u.All && maps.Equal(t.Endpoints, u.Endpoints) && maps.Equal(t.Tags, u.Tags) && maps.Equal(t.Days, u.Days)
+}
