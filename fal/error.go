@@ -197,7 +197,11 @@ func (e *JobError) Error() string {
 	if e.Cancel != "" {
 		note = ", cancel: " + strings.ToLower(strings.ReplaceAll(string(e.Cancel), "_", " "))
 	}
-	return fmt.Sprintf("fal: %s: %v (request %s%s)", e.Endpoint, within(e.Endpoint, e.Err), e.RequestID, note)
+	text := within(e.Endpoint, e.Err).Error()
+	if note == "" && strings.Contains(text, "request "+e.RequestID) {
+		return fmt.Sprintf("fal: %s: %s", e.Endpoint, text)
+	}
+	return fmt.Sprintf("fal: %s: %s (request %s%s)", e.Endpoint, text, e.RequestID, note)
 }
 
 func (e *JobError) Unwrap() error { return e.Err }

@@ -18,7 +18,7 @@ import (
 // something in between ends nothing. What ends a job is a status that said that
 // it failed, or fal's own error about it, seen twice.
 
-// minLooks is how often a result is asked for at least.
+// minLooks is how often a status or result is asked for at least.
 const minLooks = 3
 
 // outage is how long answers that say nothing are sat out.

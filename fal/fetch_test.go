@@ -191,6 +191,24 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
+// However short the waits are that are allowed, one odd answer ends nothing.
+func TestShortOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMock()
+		m.client.Retry = fal.Retry{MaxAttempts: 1, MinWait: time.Millisecond, MaxWait: time.Millisecond}
+		m.RegisterResponder(http.MethodGet, jobURL+"/status", inTurn(reply{202, `{"status":"IN_PROGRESS"}`, "", false}, reply{200, page, "", false}, reply{200, `{"status":"COMPLETED"}`, "", false}))
+		m.RegisterResponder(http.MethodGet, jobURL, inTurn(reply{503, page, "", false}, reply{200, goodResult, "", false}, reply{503, page, "", false}))
+		if _, err := fal.Subscribe(t.Context(), m.client, request); err != nil {
+			t.Error(err)
+		}
+		start := time.Now()
+		if _, err := fal.Subscribe(t.Context(), m.client, request); err == nil || time.Since(start) > time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // A status stream that tells nothing, be it silent or kept alive, is asked
 // about beside it.
 func TestSilentStreams(t *testing.T) {

@@ -123,6 +123,7 @@ type watcher struct {
 	replayed int   // of these, those that the stream has told again
 	done     bool
 	before   string // the error of the poll before
+	failed   int    // polls in a row that did
 
 	mu     sync.Mutex // for what a look beside the stream shares with it
 	beside *Status    // what such a look has found
@@ -136,7 +137,7 @@ func (w *watcher) pollInterval() time.Duration {
 // next passes a status on if it tells anything new.
 func (w *watcher) next(s Status) error {
 	w.answered = time.Now()
-	w.done, w.before = s.State.ended(), ""
+	w.done, w.before, w.failed = s.State.ended(), "", 0
 	s.Logs = w.unseen(s.Logs)
 	w.mu.Lock()
 	changed := !w.any || len(s.Logs) > 0 || w.differs(s)
@@ -215,7 +216,9 @@ func (w *watcher) poll(ctx context.Context) error {
 	}
 	repeated := err.Error() == w.before
 	w.before = err.Error()
-	if ctx.Err() != nil || hopeless(err) || time.Since(w.answered) >= w.job.c.outage() || repeated && certain(err) {
+	w.failed++
+	outage := w.failed >= minLooks && time.Since(w.answered) >= w.job.c.outage()
+	if ctx.Err() != nil || hopeless(err) || outage || repeated && certain(err) {
 		return err
 	}
 	return nil
