@@ -24,6 +24,35 @@
 // this side first: a [*ValidationError] lists every problem and has cost
 // nothing.
 //
+// # Answers
+//
+// A POST is sent again on proof alone that it was not accepted. Reading is free,
+// so it is repeated until an answer says something: for 15 times Retry.MaxWait,
+// two minutes if that is not set. "Twice" means twice in a row.
+//
+//	answer                        POST: Submit, Run, Stream      job's status           job's result
+//	what was asked for            done, charged                  done                   done, charged
+//	2xx cut off, empty, HTML      OutcomeUnknownError            asked again            asked again
+//	2xx without a picture         DecodeError; charged if        -                      twice: DecodeError, likewise
+//	                              units are told (Run, Stream)
+//	2xx with {"detail": ...}      Error, charged by its units    asked again            twice: Error, likewise
+//	429                           sent again, up to 4 times      asked again            asked again
+//	429 with a long Retry-After   Error at once, not charged     asked again            asked again
+//	401 403 404 405 410           Error, not charged             twice: JobError        twice: JobError
+//	400 422 499 of fal            Error; not charged by          twice: JobError        twice: Error, charged by
+//	                              Submit, by its units by Run                           its units, or unknown
+//	4xx that is HTML              like 404                       asked again            asked again
+//	5xx with fal's error_type     Error, not charged             asked again            twice: Error, not charged
+//	5xx of any other form         OutcomeUnknownError            asked again            asked again
+//	no answer, nothing written    sent again, then NotSent       asked again            asked again
+//	no answer                     OutcomeUnknownError            asked again            asked again
+//	certificate not trusted       NotSent at once                JobError at once       JobError at once
+//
+// If the status said that the job failed, the first error about it ends it, and
+// fal's own failures (5xx) are not charged. When asking again has taken too
+// long, the error is a [*JobError]: the picture may be ready, nothing is given
+// back to a budget, and [Resume] takes the job up again.
+//
 // # Errors
 //
 // [NotSent], [Charged] and [RequestID] answer for the errors of every package of
