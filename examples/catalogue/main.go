@@ -20,7 +20,6 @@ import (
 	"iter"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
@@ -28,6 +27,7 @@ import (
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
+	"github.com/falimage/falimage-go/router"
 )
 
 func main() {
@@ -41,17 +41,44 @@ func main() {
 	flag.IntVar(&o.parallel, "parallel", 40, "number of products under way at a time")
 	flag.StringVar(&o.out, "out", "out", "folder for the catalogue")
 	flag.BoolVar(&o.planOnly, "plan", false, "print what is left to do and what it costs, and send nothing")
-	flag.Parse()
+	demo.Program{
+		Name: "catalogue",
+		Plan: func() (string, error) {
+			o.models = [2][]string{demo.List(*draftModels), demo.List(*finalModels)}
+			return cost(o)
+		},
+		Run: func(ctx context.Context) error {
+			info, err := os.Stdout.Stat()
+			o.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+			return run(ctx, os.Stdout, o)
+		},
+	}.Main()
+}
 
-	info, err := os.Stdout.Stat()
-	o.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	o.models = [2][]string{demo.List(*draftModels), demo.List(*finalModels)}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, o); err != nil {
-		fmt.Fprintln(os.Stderr, "catalogue:", err)
-		os.Exit(1)
+// cost checks the flags, and tells what is left to be paid at most.
+func cost(o options) (string, error) {
+	switch {
+	case o.n < 0:
+		return "", fmt.Errorf("-n %d: must not be negative; 0 is all", o.n)
+	case o.finals < -1:
+		return "", fmt.Errorf("-finals %d: must not be negative; without it all products get one", o.finals)
+	case o.parallel < 1:
+		return "", fmt.Errorf("-parallel %d: must be at least 1", o.parallel)
+	case o.budget < 0:
+		return "", fmt.Errorf("-budget %v: must not be negative", o.budget)
+	case o.planOnly || !demo.HasKey():
+		return "", nil
 	}
+	c := &catalogue{models: o.models, finals: o.finals, folder: filepath.Join(o.out, "catalogue")}
+	csv, err := c.csv(o)
+	if err != nil {
+		return "", err
+	}
+	p, err := c.plan(rows(csv, o.n))
+	if err != nil || p.lacking == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%vand in all, earlier runs included, no more than the budget of %v\n", p, o.budget), nil
 }
 
 // options are what the flags say.
@@ -73,25 +100,34 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		c.folder = filepath.Join(o.out, "catalogue-simulated")
 		fmt.Fprintln(w, demo.Note)
 		// What an earlier simulation left under way ended with it.
-		if err := os.Remove(c.ledger()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := errors.Join(demo.Forget(c.ledger()), os.RemoveAll(filepath.Dir(c.note("", "")))); err != nil {
 			return err
 		}
 	}
 	return work(ctx, w, c, o)
 }
 
+// csv returns the path of the products, which without a flag is an example.
+func (c *catalogue) csv(o options) (string, error) {
+	if o.csv != "" {
+		return o.csv, nil
+	}
+	if err := os.MkdirAll(c.folder, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.folder, "products.csv")
+	return path, writeExample(path)
+}
+
 // work makes the catalogue and reports.
 func work(ctx context.Context, w io.Writer, c *catalogue, o options) (err error) {
-	for _, stage := range stages {
-		if err := os.MkdirAll(c.dir(stage), 0o755); err != nil {
+	for _, folder := range []string{c.dir(router.StageDraft), c.dir(router.StageFinal), filepath.Dir(c.note("", ""))} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
 		}
 	}
-	if o.csv == "" {
-		o.csv = filepath.Join(c.folder, "products.csv")
-		if err := writeExample(o.csv); err != nil {
-			return err
-		}
+	if o.csv, err = c.csv(o); err != nil {
+		return err
 	}
 	ledger, err := spend.OpenLedger(c.ledger())
 	if err != nil {

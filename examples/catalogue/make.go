@@ -9,8 +9,10 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
+	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing/spend"
@@ -51,6 +53,11 @@ func (c *catalogue) todo(i int, p product) []router.Stage {
 		wanted = stages[:1]
 	}
 	last := len(wanted) - 1
+	for _, stage := range wanted {
+		if _, err := os.Stat(c.flagged(stage, p.sku)); err == nil {
+			return nil
+		}
+	}
 	switch {
 	case c.exists(wanted[last], p.sku):
 		return nil
@@ -196,6 +203,12 @@ func (c *catalogue) do(ctx context.Context, j job) error {
 	return nil
 }
 
+// note returns the file that tells of the request for a picture until that is
+// saved.
+func (c *catalogue) note(stage router.Stage, sku string) string {
+	return filepath.Join(c.folder, "under-way", string(stage)+" "+sku+".json")
+}
+
 // picture makes one picture and saves it. The tags say in the ledger which it
 // is.
 func (c *catalogue) picture(ctx context.Context, stage router.Stage, p product) error {
@@ -204,46 +217,103 @@ func (c *catalogue) picture(ctx context.Context, stage router.Stage, p product) 
 		return err
 	}
 	tags := map[string]string{"sku": p.sku, "stage": string(stage)}
-	out, err := fal.Subscribe(ctx, c.client, routing.Best().Request, fal.WithTags(tags))
+	out, err := demo.Once(ctx, c.client, c.note(stage, p.sku), routing.Best().Request, fal.WithTags(tags))
 	if err != nil {
 		return err
 	}
 	return c.save(ctx, stage, p.sku, out)
 }
 
+// save saves a picture that is paid, though the program is told to stop, and
+// then forgets its request. One that was flagged is saved under another name: it
+// would come out the same again, and be charged again.
 func (c *catalogue) save(ctx context.Context, stage router.Stage, sku string, out *fal.Images) error {
 	if len(out.Images) == 0 {
 		return fmt.Errorf("request %s has no picture", out.RequestID)
 	}
-	if out.Flagged(0) {
-		return fmt.Errorf("request %s: the safety checker flagged the picture", out.RequestID)
+	ctx, stop := demo.Unstopped(ctx)
+	defer stop()
+	path, flagged := c.path(stage, sku), out.Flagged(0)
+	if flagged {
+		path = c.flagged(stage, sku)
 	}
-	return c.client.Save(ctx, out.Images[0], c.path(stage, sku))
+	if err := c.client.Save(ctx, out.Images[0], path); err != nil {
+		return err
+	}
+	if err := demo.Forget(c.note(stage, sku)); err != nil || !flagged {
+		return err
+	}
+	return fmt.Errorf("request %s: the safety checker flagged the picture, which is in %s: the product is left out until that is removed", out.RequestID, path)
+}
+
+// flagged returns the path of a picture that the safety checker flagged.
+func (c *catalogue) flagged(stage router.Stage, sku string) string {
+	return filepath.Join(c.dir(stage), sku+".flagged.jpg")
 }
 
 // takeUp finishes what an earlier run sent and did not see through, so that it
 // is not paid for twice.
 func (c *catalogue) takeUp(ctx context.Context, w io.Writer, ledger *spend.Ledger) error {
-	for _, e := range ledger.Open() {
-		what := fmt.Sprintf("the %s of %s, sent in an earlier run as request %q", e.Tags["stage"], e.Tags["sku"], e.RequestID)
-		if e.RequestID == "" {
-			fmt.Fprintf(w, "%s: nobody knows whether fal accepted it; %v stays set aside\n", what, e.Reserved)
-			continue
-		}
-		out, err := fal.Resume(c.client, fal.Endpoint[fal.Images](e.Endpoint), e.RequestID).Wait(ctx)
-		if failed, ok := errors.AsType[*fal.Error](err); ok && failed.Billing == fal.NotBilled {
-			if err := ledger.Release(e.ID); err != nil {
-				return err
-			}
-		}
-		if err == nil {
-			err = errors.Join(ledger.Record(out.Meta), c.save(ctx, router.Stage(e.Tags["stage"]), e.Tags["sku"], out))
-		}
-		if err != nil {
-			fmt.Fprintf(w, "%s: %v\n", what, err)
-			continue
-		}
-		fmt.Fprintf(w, "%s: taken up and saved\n", what)
+	if err := c.sweep(); err != nil {
+		return err
 	}
-	return ctx.Err()
+	open := make(map[string]spend.Entry)
+	for _, e := range ledger.Open() {
+		path := c.note(router.Stage(e.Tags["stage"]), e.Tags["sku"])
+		open[path] = e
+		if e.RequestID == "" {
+			continue
+		}
+		// The ledger is told of the id first, and then the program may end.
+		if err := demo.Accepted(path, e.Endpoint, e.RequestID, e.Time); err != nil {
+			return err
+		}
+	}
+	for _, stage := range stages {
+		notes, err := filepath.Glob(c.note(stage, "*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range notes {
+			sku := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), string(stage)+" "), ".json")
+			if c.exists(stage, sku) { // it was saved, and then the program ended
+				if err := demo.Forget(path); err != nil {
+					return err
+				}
+				continue
+			}
+			what := fmt.Sprintf("the %s of %s, sent in an earlier run", stage, sku)
+			out, err := demo.TakeUp[fal.Images](ctx, c.client, path)
+			if e, ok := open[path]; ok && err != nil && fal.Charged(err) == fal.NotBilled {
+				err = errors.Join(err, ledger.Release(e.ID))
+			}
+			if err == nil {
+				_ = ledger.Record(out.Meta) // what fal did not tell stays set aside
+				err = c.save(ctx, stage, sku, out)
+			}
+			if err != nil {
+				fmt.Fprintf(w, "%s: %v\n", what, err)
+				continue
+			}
+			fmt.Fprintf(w, "%s: taken up and saved\n", what)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// sweep removes the halves of files that a program left that was killed. There is
+// one program at a time: the ledger sees to that.
+func (c *catalogue) sweep() error {
+	var errs []error
+	for _, pattern := range []string{filepath.Join(c.dir(router.StageDraft), ".falimage-*"), filepath.Join(c.dir(router.StageFinal), ".falimage-*"), filepath.Join(filepath.Dir(c.note("", "")), ".note-*")} {
+		found, err := filepath.Glob(pattern)
+		errs = append(errs, err)
+		for _, path := range found {
+			errs = append(errs, os.Remove(path))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,43 +47,43 @@ func main() {
 	size := flag.String("size", "", "size of the pictures, such as 1920x1080; default: 1024x1024")
 	out := flag.String("out", "out", "folder for compare.html and compare.png")
 	planOnly := flag.Bool("plan", false, "print what it costs and send nothing")
-	flag.Parse()
-
-	tests := article
-	if *prompt != "" {
-		tests = []test{{"", *prompt}}
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, tests, demo.List(*models), fal.ImageSize(*size), *out, *planOnly); err != nil {
-		fmt.Fprintln(os.Stderr, "compare:", err)
-		os.Exit(1)
-	}
-}
-
-// run quotes the comparison and, unless that is all, makes it.
-func run(ctx context.Context, w io.Writer, tests []test, models []string, size fal.ImageSize, out string, planOnly bool) error {
-	if size == "" {
-		size = fal.SquareHD // the models' own sizes differ
-	}
-	tasks := make([]router.Task, len(tests))
-	for i, t := range tests {
-		tasks[i] = router.Task{Prompt: t.prompt, Size: size}
-	}
-	plan, err := quote(tasks, models)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "What it will cost:\n%v\n", plan)
-	if planOnly {
-		return nil
-	}
-	client, simulated, stop := demo.Client()
-	defer stop()
-	if simulated {
-		fmt.Fprintln(w, demo.Note)
-	}
-	return paint(ctx, w, client, simulated, tests, tasks, models, out)
+	var tests []test
+	var tasks []router.Task
+	demo.Program{
+		Name: "compare",
+		Plan: func() (string, error) {
+			if tests = article; *prompt != "" {
+				tests = []test{{"", *prompt}}
+			}
+			tasks = nil
+			for _, t := range tests {
+				// Without a size those of the models differ.
+				tasks = append(tasks, router.Task{Prompt: t.prompt, Size: cmp.Or(fal.ImageSize(*size), fal.SquareHD)})
+			}
+			plan, err := quote(tasks, demo.List(*models))
+			if err != nil {
+				return "", err
+			}
+			if *planOnly || !demo.HasKey() {
+				fmt.Printf("What it will cost:\n%v\n", plan)
+			}
+			if *planOnly {
+				return "", nil
+			}
+			return plan.String(), nil
+		},
+		Run: func(ctx context.Context) error {
+			if *planOnly {
+				return nil
+			}
+			client, simulated, stop := demo.Client()
+			defer stop()
+			if simulated {
+				fmt.Println(demo.Note)
+			}
+			return paint(ctx, os.Stdout, client, simulated, tests, tasks, demo.List(*models), *out)
+		},
+	}.Main()
 }
 
 // paint makes the pictures, reports what they cost and writes the sheet.
@@ -96,6 +95,8 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 	if err != nil {
 		return err
 	}
+	ctx, stop := demo.Unstopped(ctx) // what is made is paid, so it is saved
+	defer stop()
 	spent, failure := report(w, tests, comparisons)
 	note := fmt.Sprintf("%d prompts, %s: %v in all, %s", len(tests), strings.Join(titles(comparisons), " and "), spent, time.Now().Format(time.DateOnly))
 	if simulated {

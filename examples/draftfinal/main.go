@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
@@ -40,25 +39,45 @@ func main() {
 	by := flag.String("pick", "sharpness", "which drafts are made again: sharpness, contrast, first, random, or their numbers such as 0,3,5")
 	planOnly := flag.Bool("plan", false, "print what it costs and send nothing")
 	out := flag.String("out", "out", "folder for the finals, drafts.html and drafts.png")
-	flag.Parse()
+	demo.Program{
+		Name: "draftfinal",
+		Plan: func() (string, error) {
+			task.Size = fal.ImageSize(*size)
+			task.Only, drafts.Models = demo.List(*finalModels), demo.List(*draftModels)
+			flag.Visit(func(f *flag.Flag) {
+				if f.Name == "seed" {
+					task.Seed = seed
+				}
+			})
+			return check(os.Stdout, task, drafts, *by, *planOnly)
+		},
+		Run: func(ctx context.Context) error {
+			if *planOnly {
+				return nil
+			}
+			return run(ctx, os.Stdout, task, drafts, *by, *out)
+		},
+	}.Main()
+}
 
-	task.Size = fal.ImageSize(*size)
-	task.Only, drafts.Models = demo.List(*finalModels), demo.List(*draftModels)
-	if *seed != 0 {
-		task.Seed = seed
+// check checks the flags and tells what it costs, or only shows it.
+func check(w io.Writer, t router.Task, d studio.Drafts, by string, planOnly bool) (string, error) {
+	switch {
+	case d.Count < 1 || d.Finals < 1:
+		return "", fmt.Errorf("-drafts %d -finals %d: both must be at least 1", d.Count, d.Finals)
+	case t.MaxPrice < 0:
+		return "", fmt.Errorf("-max %v: must not be negative", t.MaxPrice)
+	case planOnly:
+		return "", showPlan(w, t, d)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	var err error
-	if *planOnly {
-		err = showPlan(os.Stdout, task, drafts)
-	} else {
-		err = run(ctx, os.Stdout, task, drafts, *by, *out)
+	if _, err := picker(nil, w, by, d); err != nil {
+		return "", err
 	}
+	p, err := studio.PlanDrafts(t, d)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "draftfinal:", err)
-		os.Exit(1)
+		return "", err
 	}
+	return p.Cost.String(), nil
 }
 
 // showPlan prints what drafts and finals cost.
@@ -106,6 +125,8 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 	if made == nil {
 		return failure // nothing was sent
 	}
+	ctx, stop := demo.Unstopped(ctx) // what is made is paid, so it is saved
+	defer stop()
 	for i, o := range made.Finals {
 		for _, image := range o.Images() {
 			path := filepath.Join(out, fmt.Sprintf("final-%d%s", made.Picked[i].Index, image.Extension()))

@@ -49,6 +49,9 @@ func numbers(list string) ([]int, error) {
 		if err != nil || n < 0 {
 			return nil, fmt.Errorf("-pick %q: must be sharpness, contrast, first, random, or numbers such as 0,3,5", list)
 		}
+		if slices.Contains(out, n) {
+			return nil, fmt.Errorf("-pick %s: draft %d is there twice", list, n)
+		}
 		out = append(out, n)
 	}
 	if len(out) == 0 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/qwen"
 )
 
@@ -24,36 +25,68 @@ func main() {
 	path := flag.String("image", "", "picture to take apart; by default one is made first")
 	layers := flag.Int("layers", 4, "number of layers, 1 to 10")
 	out := flag.String("out", "out", "folder for the layers")
-	flag.Parse()
-	demo.Main(func(ctx context.Context, client *fal.Client) error {
-		return takeApart(ctx, client, *path, *layers, *out)
-	})
+	demo.Program{
+		Name: "layers",
+		Plan: func() (string, error) { return cost(*path, *layers) },
+		Run: func(ctx context.Context) error {
+			s, stop, err := demo.Begin("layers", *out)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			return takeApart(ctx, s, *path, *layers, *out)
+		},
+	}.Main()
 }
 
-func takeApart(ctx context.Context, client *fal.Client, path string, n int, out string) error {
+var poster = qwen.Image{Prompt: "a poster of a lighthouse, text 'NORTH SEA'", ImageSize: fal.Portrait4x3}
+
+// cost checks the flags and tells what they cost.
+func cost(path string, n int) (string, error) {
+	if n < 1 || n > 10 {
+		return "", fmt.Errorf("-layers %d: must be 1 to 10", n)
+	}
+	var quotes []pricing.Quote
 	picture := fal.Path(path)
 	if path == "" {
-		images, err := demo.Images(ctx, client, qwen.Image{Prompt: "a poster of a lighthouse, text 'NORTH SEA'", ImageSize: fal.Portrait4x3})
+		q, err := pricing.Estimate(poster)
+		if err != nil {
+			return "", err
+		}
+		quotes = append(quotes, q)
+		picture = fal.URL("https://example.com/poster.png").Sized(768, 1024)
+	} else if err := demo.Readable(path); err != nil {
+		return "", err
+	}
+	q, err := pricing.Estimate(qwen.Layered{ImageURL: picture, NumLayers: n})
+	if err != nil {
+		return "", err
+	}
+	return demo.Cost(append(quotes, q)...)
+}
+
+func takeApart(ctx context.Context, s *demo.Session, path string, n int, out string) error {
+	picture := fal.Path(path)
+	if path == "" {
+		images, err := demo.Images(ctx, s, poster)
 		if err != nil {
 			return err
 		}
 		picture = images[0].File()
 	}
-	layers, err := demo.Images(ctx, client, qwen.Layered{ImageURL: picture, NumLayers: n})
+	layers, err := demo.Images(ctx, s, qwen.Layered{ImageURL: picture, NumLayers: n})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return err
-	}
+	ctx, stop := demo.Unstopped(ctx) // from here on everything is paid
+	defer stop()
 	var preview *image.NRGBA
 	for i, layer := range layers {
 		path := filepath.Join(out, fmt.Sprintf("layer-%02d%s", i+1, layer.Extension()))
-		if err := client.Save(ctx, layer, path); err != nil {
+		if err := s.Save(ctx, layer, path); err != nil {
 			return err
 		}
-		fmt.Println("saved", path)
-		m, err := client.Decode(ctx, layer)
+		m, err := s.Client.Decode(ctx, layer)
 		if err != nil {
 			return err
 		}
@@ -67,5 +100,8 @@ func takeApart(ctx context.Context, client *fal.Client, path string, n int, out 
 		return err
 	}
 	fmt.Println("saved", f.Name())
-	return errors.Join(png.Encode(f, preview), f.Close())
+	if err := errors.Join(png.Encode(f, preview), f.Close()); err != nil {
+		return err
+	}
+	return s.End()
 }

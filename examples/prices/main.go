@@ -37,21 +37,29 @@ func main() {
 	chart := flag.String("chart", filepath.Join("out", "prices.svg"), "file for the chart")
 	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,qwen.Image,qwen.Image2,qwen.Image2Pro", "models in the chart")
 	today := flag.Bool("live", false, "compare with the prices that fal has today")
-	flag.Parse()
-	if *today {
-		demo.Main(showLive)
-		return
-	}
-	var err error
-	if *model != "" {
-		err = quote(os.Stdout, *model, fal.ImageSize(*size), demo.List(*inputs), *n)
-	} else {
-		err = overview(os.Stdout, *chart, demo.List(*models))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	demo.Program{
+		Name: "prices",
+		Plan: func() (string, error) {
+			if *n < 1 {
+				return "", fmt.Errorf("-n %d: must be at least 1", *n)
+			}
+			return "", nil
+		},
+		Run: func(ctx context.Context) error {
+			switch {
+			case *today:
+				client, simulated, stop := demo.Client()
+				defer stop()
+				if simulated {
+					fmt.Println(demo.Note)
+				}
+				return showLive(ctx, client)
+			case *model != "":
+				return quote(os.Stdout, *model, fal.ImageSize(*size), demo.List(*inputs), *n)
+			}
+			return overview(os.Stdout, *chart, demo.List(*models))
+		},
+	}.Main()
 }
 
 // overview prints the lists and draws the chart.

@@ -12,7 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
 
@@ -27,26 +26,40 @@ func main() {
 	prompt := flag.String("prompt", "a ceramic coffee mug on a marble countertop, morning light, a sign reading 'OPEN'", "what the pictures show")
 	out := flag.String("out", "out", "folder for the pictures")
 	asJSON := flag.Bool("json", false, "print one JSON object a line instead")
-	flag.Parse()
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *prompt, *out, *asJSON); err != nil {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		os.Exit(1)
-	}
+	var jobs []*job
+	demo.Program{
+		Name: "quickstart",
+		Plan: func() (cost string, err error) {
+			jobs, cost, err = prepare(*prompt)
+			return cost, err
+		},
+		Run: func(ctx context.Context) error { return run(ctx, jobs, *out, *asJSON) },
+	}.Main()
 }
 
-func run(ctx context.Context, prompt, out string, asJSON bool) error {
+// prepare returns the requests and tells what they cost.
+func prepare(prompt string) ([]*job, string, error) {
+	jobs := []*job{
+		{Model: "flux.Pro2", request: flux.Pro2{Prompt: prompt, ImageSize: fal.Size(1920, 1080)}},
+		{Model: "qwen.Image", request: qwen.Image{Prompt: prompt, ImageSize: fal.SquareHD, Acceleration: qwen.AccelerationRegular}},
+	}
+	var quotes []pricing.Quote
+	for _, j := range jobs {
+		q, err := pricing.Estimate(j.request)
+		if err != nil {
+			return nil, "", err
+		}
+		quotes = append(quotes, q)
+	}
+	cost, err := demo.Cost(quotes...)
+	return jobs, cost, err
+}
+
+func run(ctx context.Context, jobs []*job, out string, asJSON bool) error {
 	client, simulated, stop := demo.Client()
 	defer stop()
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
-	}
-
-	jobs := []*job{
-		{Model: "flux.Pro2", request: flux.Pro2{Prompt: prompt, ImageSize: fal.Size(1920, 1080)}},
-		{Model: "qwen.Image", request: qwen.Image{Prompt: prompt, ImageSize: fal.SquareHD, Acceleration: qwen.AccelerationRegular}},
 	}
 	show := newDisplay(os.Stdout, jobs, asJSON)
 	if simulated {
@@ -56,12 +69,19 @@ func run(ctx context.Context, prompt, out string, asJSON bool) error {
 	for _, j := range jobs {
 		wait.Go(func() {
 			j.Simulated = simulated
+			if notes := demo.Notes("quickstart", out, simulated); notes != "" {
+				j.note = notes + "-" + j.Model + ".json"
+			}
 			j.err = j.do(ctx, client, out, show)
 			show.update(j, "")
 		})
 	}
 	wait.Wait()
-	return errors.Join(show.finish(), jobs[0].err, jobs[1].err)
+	failure := errors.Join(jobs[0].err, jobs[1].err)
+	if failure == nil { // until then the next run takes up what is paid
+		failure = errors.Join(demo.Forget(jobs[0].note), demo.Forget(jobs[1].note))
+	}
+	return errors.Join(show.finish(), failure)
 }
 
 // job is one picture on its way, and what -json prints of it.
@@ -77,6 +97,7 @@ type job struct {
 	Simulated bool        `json:"simulated"`
 
 	request fal.Request[fal.Images]
+	note    string             // file that tells of the request
 	notes   []pricing.Mismatch // pictures of another size than quoted
 	err     error
 }
@@ -91,19 +112,19 @@ func (j *job) do(ctx context.Context, client *fal.Client, out string, show *disp
 	j.Quote = quote.Expected
 	show.update(j, "quoted "+quote.Expected.String())
 
-	result, err := fal.Subscribe(ctx, client, j.request, fal.WithUpdates(func(s fal.Status) {
+	result, err := demo.Once(ctx, client, j.note, j.request, fal.WithUpdates(func(s fal.Status) {
 		show.update(j, describe(s))
 	}))
 	if err != nil {
 		return err
 	}
 	j.RequestID = result.RequestID
-	bill, err := pricing.Settle(quote, result.Meta)
-	if err != nil {
-		return err
+	// Where it is not known what was billed, the most is told: no reason to lose
+	// the picture.
+	j.Billed = quote.Max
+	if bill, err := pricing.Settle(quote, result.Meta); err == nil {
+		j.Billed = bill.Billed
 	}
-	j.Billed = bill.Billed
-
 	if len(result.Images) == 0 {
 		return fmt.Errorf("%s: the result has no picture", j.Endpoint)
 	}
@@ -111,6 +132,8 @@ func (j *job) do(ctx context.Context, client *fal.Client, out string, show *disp
 	image := result.Images[0]
 	j.Width, j.Height = image.Width, image.Height
 	j.Path = filepath.Join(out, filepath.Base(j.Model)+"-"+cmp.Or(j.RequestID, "picture")+image.Extension())
+	ctx, stop := demo.Unstopped(ctx) // it is paid
+	defer stop()
 	return client.Save(ctx, image, j.Path)
 }
 

@@ -26,20 +26,29 @@ import (
 
 func main() {
 	err := run(os.Args[1:], os.Stdin, os.Stdout)
+	_, wrong := errors.AsType[usageError](err)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return
+	case wrong:
+		complain(os.Stderr, err)
+		os.Exit(2)
 	case err != nil:
 		complain(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
+// usageError is about the arguments.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
 // run explains the task that the arguments describe.
 func run(args []string, in io.Reader, out io.Writer) error {
 	o, err := parse(args, in, os.Stderr)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	routing, err := router.Route(o.task)
 	switch {

@@ -21,46 +21,84 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
 )
 
 func main() {
-	folder := flag.String("folder", "", "folder with pictures and captions")
-	caption := flag.String("caption", "a picture of TOK", "caption of pictures without one")
-	prompt := flag.String("prompt", "TOK on a beach", "what to make with the LoRA")
-	steps := flag.Int("steps", 1000, "training steps")
-	out := flag.String("out", "out", "folder for the picture and the LoRA")
-	flag.Parse()
-	set := dataset.Images(swatches()...)
-	if *folder != "" {
-		set = dataset.ReadImages(os.DirFS(*folder))
+	var o options
+	flag.StringVar(&o.folder, "folder", "", "folder with pictures and captions")
+	flag.StringVar(&o.caption, "caption", "a picture of TOK", "caption of pictures without one")
+	flag.StringVar(&o.prompt, "prompt", "TOK on a beach", "what to make with the LoRA")
+	flag.IntVar(&o.steps, "steps", 1000, "training steps")
+	flag.StringVar(&o.out, "out", "out", "folder for the picture and the LoRA")
+	var trainer flux.Dev2Trainer
+	demo.Program{
+		Name: "train",
+		Plan: func() (cost string, err error) {
+			trainer, cost, err = prepare(o)
+			return cost, err
+		},
+		Run: func(ctx context.Context) error {
+			s, stop, err := demo.Begin("train", o.out)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			return train(ctx, s, trainer, o)
+		},
+	}.Main()
+}
+
+// options are what the flags say.
+type options struct {
+	folder, caption, prompt, out string
+	steps                        int
+}
+
+// prepare checks the flags, packs the training set, and tells what it costs.
+func prepare(o options) (trainer flux.Dev2Trainer, cost string, err error) {
+	if o.steps < 1 {
+		return trainer, "", fmt.Errorf("-steps %d: must be at least 1", o.steps)
 	}
-	demo.Main(func(ctx context.Context, client *fal.Client) error {
-		archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: *caption})
-		if err != nil {
-			return err
-		}
-		trainer := flux.Dev2Trainer{ImageDataURL: archive, Steps: *steps, DefaultCaption: *caption}
-		trained, err := demo.Run(ctx, client, trainer, func(t *fal.Training) fal.Meta { return t.Meta })
-		if err != nil {
-			return err
-		}
-		images, err := demo.Images(ctx, client, flux.Dev2LoRA{
-			Prompt: *prompt,
-			LoRAs:  []flux.LoRA{{Path: trained.LoRA.URL}},
-		})
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(*out, 0o755); err != nil {
-			return err
-		}
-		if err := client.Save(ctx, trained.LoRA, filepath.Join(*out, "lora.safetensors")); err != nil {
-			return err
-		}
-		path := filepath.Join(*out, "trained"+images[0].Extension())
-		fmt.Println("saved", path)
-		return client.Save(ctx, images[0], path)
-	})
+	set := dataset.Images(swatches()...)
+	if o.folder != "" {
+		set = dataset.ReadImages(os.DirFS(o.folder))
+	}
+	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: o.caption})
+	if err != nil {
+		return trainer, "", err
+	}
+	trainer = flux.Dev2Trainer{ImageDataURL: archive, Steps: o.steps, DefaultCaption: o.caption}
+	training, err := pricing.Estimate(trainer)
+	if err != nil {
+		return trainer, "", err
+	}
+	picture, err := pricing.Estimate(flux.Dev2LoRA{Prompt: o.prompt, LoRAs: []flux.LoRA{{Path: "https://example.com/lora.safetensors"}}})
+	if err != nil {
+		return trainer, "", err
+	}
+	cost, err = demo.Cost(training, picture)
+	return trainer, cost, err
+}
+
+// train trains a LoRA, saves it, and makes a picture with it.
+func train(ctx context.Context, s *demo.Session, trainer flux.Dev2Trainer, o options) error {
+	trained, err := demo.Run(ctx, s, trainer, func(t *fal.Training) fal.Meta { return t.Meta })
+	if err != nil {
+		return err
+	}
+	// The LoRA is the dear part: it is saved before anything else.
+	if err := s.Save(ctx, trained.LoRA, filepath.Join(o.out, "lora.safetensors")); err != nil {
+		return err
+	}
+	images, err := demo.Images(ctx, s, flux.Dev2LoRA{Prompt: o.prompt, LoRAs: []flux.LoRA{{Path: trained.LoRA.URL}}})
+	if err != nil {
+		return err
+	}
+	if err := s.Save(ctx, images[0], filepath.Join(o.out, "trained"+images[0].Extension())); err != nil {
+		return err
+	}
+	return s.End()
 }
 
 // swatches draws pictures to train on.
