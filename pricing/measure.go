@@ -3,6 +3,7 @@ package pricing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/falimage/falimage-go/fal"
@@ -11,7 +12,7 @@ import (
 // Measure is like [Estimate] but looks up the sizes of the remote input
 // pictures that count, so that the quote gets narrower. It reads the first
 // bytes of each, all at once, by [fal.Client.Dimensions]. Where that fails the
-// error comes with the quote of Estimate.
+// error comes with a quote in which that picture may have any size.
 func Measure[Out any, T fal.Request[Out]](ctx context.Context, c *fal.Client, r T) (Quote, error) {
 	u, err := usageOf[Out](r)
 	if err != nil {
@@ -41,16 +42,25 @@ func (t *Table) Measure(ctx context.Context, c *fal.Client, u fal.Usage) (Quote,
 	}
 	wait.Wait()
 	var better Quote
+	var failed error
 	err = t.estimate(&better, &u, func(f fal.File) (int, int, error) {
-		if m := remote[f]; m != nil {
-			return m.width, m.height, m.err
+		m := remote[f]
+		switch {
+		case m == nil:
+			return f.Dimensions()
+		case m.err != nil:
+			failed = m.err
+			return 0, 0, fal.ErrRemote
 		}
-		return f.Dimensions()
+		return m.width, m.height, nil
 	})
 	if err != nil {
 		return q, err
 	}
-	return better, nil
+	if failed != nil {
+		failed = fmt.Errorf("pricing: %s: measuring an input: %w", u.Endpoint, failed)
+	}
+	return better, failed
 }
 
 // measured is the size of a remote picture.

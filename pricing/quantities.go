@@ -61,6 +61,7 @@ type quantities struct {
 	loraGB     span // of all LoRAs, as far as they are charged
 	references span // of each picture of a training set
 	open       bool // the three cases are not the same
+	unknowns   unknowns
 }
 
 // measurer tells the size of a picture.
@@ -99,8 +100,10 @@ func (n *quantities) set(u *fal.Usage, rule Rule, size measurer) (err error) {
 				return &UnknownError{Endpoint: u.Endpoint, Reason: "the request does not tell its number of steps"}
 			}
 			n.size = span{1, min(likelySteps, r.MaxSteps), r.MaxSteps}
+			n.unknowns |= unknownSteps
 		}
 		if r.MinStepsUnknown {
+			n.unknowns |= unknownMinSteps
 			n.size[most] = max(n.size[most], largestMinSteps)
 		}
 		if r.References != [4]Units{} {
@@ -120,6 +123,9 @@ func (n *quantities) setLoRAs(u *fal.Usage, r LoRASurcharge) error {
 		return err
 	}
 	n.loraGB = span{0, 0, limit} // most are small
+	if u.LoRABytes == 0 && n.loras > 0 {
+		n.unknowns |= unknownLoRAs
+	}
 	if u.LoRABytes > 0 {
 		n.loraGB = span{(u.LoRABytes-1)>>30 + 1, (u.LoRABytes-1)/1e9 + 1, (u.LoRABytes-1)/1e9 + 1}
 		for i, gb := range n.loraGB {
@@ -140,6 +146,7 @@ func (n *quantities) setReferences(u *fal.Usage, limit int64) error {
 	default:
 		n.references = span{1, 1, limit}
 		n.open = true
+		n.unknowns |= unknownReferences
 	}
 	return nil
 }
@@ -157,15 +164,19 @@ func (n *quantities) setSize(u *fal.Usage, size measurer) error {
 	area := span{1, likelyOutput, maxSide * maxSide}
 	if u.MatchInput >= 1 && u.MatchInput <= len(u.Inputs) {
 		var err error
-		if area, err = areaOfFile(u.Inputs[u.MatchInput-1], size); err != nil {
+		if area, err = n.areaOfFile(u.Inputs[u.MatchInput-1], size); err != nil {
 			return fmt.Errorf("input %d: %w", u.MatchInput, err)
 		}
 		if area, err = upscale(area, int64(u.Upscale)); err != nil {
 			return err
 		}
 		if u.MatchAssumed {
+			n.unknowns |= unknownOutput
 			area[least] = min(area[least], likelyOutput)
 		}
+	}
+	if u.MatchInput < 1 || u.MatchInput > len(u.Inputs) {
+		n.unknowns |= unknownOutput
 	}
 	area = area.clamp(int64(max(u.MinPixels, 1)), int64(u.MaxPixels))
 	for i, a := range area {
@@ -195,7 +206,7 @@ func (n *quantities) setInputs(files []fal.File, size measurer) error {
 	}
 	n.inputs = make([]span, len(files))
 	for i, f := range files {
-		area, err := areaOfFile(f, size)
+		area, err := n.areaOfFile(f, size)
 		if err != nil {
 			return fmt.Errorf("input %d: %w", i+1, err)
 		}
@@ -209,9 +220,10 @@ func (n *quantities) setInputs(files []fal.File, size measurer) error {
 
 // areaOfFile returns the number of pixels of a picture. Pictures behind URLs
 // and in formats that are not known here may have any size.
-func areaOfFile(f fal.File, size measurer) (span, error) {
+func (n *quantities) areaOfFile(f fal.File, size measurer) (span, error) {
 	width, height, err := size(f)
 	if errors.Is(err, fal.ErrRemote) || errors.Is(err, image.ErrFormat) {
+		n.unknowns |= unknownInput
 		return span{1, likelyInput, maxSide * maxSide}, nil
 	}
 	if err != nil {

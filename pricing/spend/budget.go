@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 
 	"github.com/falimage/falimage-go/fal"
@@ -49,6 +50,10 @@ type Budget struct {
 	Unpriced pricing.USD
 	// Table has the prices; nil means the default table.
 	Table *pricing.Table
+	// Measure, if set, looks up the sizes of pictures behind URLs where these
+	// change the price, so that no more is set aside than needed. What it
+	// cannot read is taken for as large as it can be. Nil looks up nothing.
+	Measure *fal.Client
 	// Ledger, if any, gets a record of every request; see [Ledger]. What it
 	// holds already counts as spent. A request that it cannot note is refused.
 	Ledger *Ledger
@@ -69,6 +74,11 @@ type BudgetError struct {
 	// Limit is the limit, Left what is neither spent nor set aside of it, and
 	// Asked what the request may cost at most.
 	Limit, Left, Asked pricing.USD
+	// Unknowns say why Asked is no exact amount, and what makes it one; see
+	// [pricing.Quote.Unknowns]. Where there are any, Expected is what the
+	// request is likely to cost.
+	Expected pricing.USD
+	Unknowns []string
 }
 
 func (e *BudgetError) Error() string {
@@ -76,7 +86,11 @@ func (e *BudgetError) Error() string {
 	if e.Tag.Name != "" {
 		what = fmt.Sprintf("the budget of %s %.60q", e.Tag.Name, e.Tag.Value)
 	}
-	return fmt.Sprintf("spend: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
+	text := fmt.Sprintf("spend: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
+	if len(e.Unknowns) > 0 {
+		text += fmt.Sprintf("; it is likely to cost %v, but it is not known: %s", e.Expected, strings.Join(e.Unknowns, "; "))
+	}
+	return text
 }
 
 // NotSent returns true: a budget is asked first.
@@ -98,7 +112,7 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	if table == nil {
 		table = pricing.Default()
 	}
-	quote, err := table.Estimate(u) // reads files, so not under the lock
+	quote, err := b.quote(ctx, table, u) // reads files, so not under the lock
 	amount := quote.Max
 	if err != nil {
 		if b.Unpriced <= 0 || !errors.Is(err, pricing.ErrUnknown) {
@@ -113,16 +127,31 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	if amount <= 0 { // else it would pass a budget of which nothing is left
 		return nil, fmt.Errorf("spend: %.60s: the request would cost %v, which cannot be", quote.Endpoint, amount)
 	}
-	id, err := ledger.reserve(quote, amount, tags, func(held *books) error { return b.allow(held, accounts, quote.Endpoint, amount) })
+	id, err := ledger.reserve(quote, amount, tags, func(held *books) error { return b.allow(held, accounts, &quote, amount) })
 	if err != nil {
 		return nil, err
 	}
 	return &reservation{ledger: ledger, entry: id, quote: quote, amount: amount}, nil
 }
 
+// quote prices a request, with the sizes of remote pictures where it may look.
+func (b *Budget) quote(ctx context.Context, table *pricing.Table, u fal.Usage) (pricing.Quote, error) {
+	if b.Measure == nil {
+		return table.Estimate(u)
+	}
+	quote, err := table.Measure(ctx, b.Measure, u)
+	switch {
+	case ctx.Err() != nil:
+		return quote, ctx.Err()
+	case quote.Max > 0: // with an error, some picture may have any size
+		return quote, nil
+	}
+	return quote, err
+}
+
 // allow returns an error if an amount is more than what is left in one of the
 // accounts.
-func (b *Budget) allow(held *books, accounts []Tag, endpoint string, amount pricing.USD) error {
+func (b *Budget) allow(held *books, accounts []Tag, quote *pricing.Quote, amount pricing.USD) error {
 	for _, a := range accounts {
 		limit, ok := b.limitOf(a)
 		if !ok {
@@ -134,7 +163,11 @@ func (b *Budget) allow(held *books, accounts []Tag, endpoint string, amount pric
 			left = math.MinInt64
 		}
 		if amount > left {
-			return &BudgetError{Endpoint: endpoint, Tag: a, Limit: limit, Left: left, Asked: amount}
+			e := &BudgetError{Endpoint: quote.Endpoint, Tag: a, Limit: limit, Left: left, Asked: amount}
+			if e.Unknowns = quote.Unknowns(); e.Unknowns != nil {
+				e.Expected = quote.Expected
+			}
+			return e
 		}
 	}
 	return nil
