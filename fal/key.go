@@ -80,6 +80,9 @@ func keyMistake(text string) string {
 // redact takes the key out of a text that somebody else has written: whole or
 // the secret part alone, as it is or escaped for a URL.
 func (k Key) redact(s string) string {
+	if len(s) < minSecret {
+		return s
+	}
 	key, err := k.text()
 	if err != nil {
 		return s

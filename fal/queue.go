@@ -183,16 +183,22 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 
 // submitted is the answer to a submit. Only the id is indispensable.
 type submitted struct {
-	RequestID, ResponseURL string
-	whole                  bool
+	RequestID   string `json:"request_id"`
+	ResponseURL string `json:"response_url"`
+
+	whole bool
 }
 
 // decodeSubmit reads the answer to a submit as far as it goes: it may be cut
 // off.
-func (c *Client) decodeSubmit(body []byte) submitted {
-	value, _ := readLoose(body, func(s string) string { return s })
-	object, _ := value.(map[string]any)
-	return submitted{c.requestID(looseText(object["request_id"])), looseText(object["response_url"]), json.Valid(body)}
+func (c *Client) decodeSubmit(body []byte) (b submitted) {
+	if b.whole = tolerant(json.Unmarshal(body, &b)); !b.whole {
+		value, _ := readLoose(body, func(s string) string { return s })
+		object, _ := value.(map[string]any)
+		b.RequestID = looseText(object["request_id"])
+	}
+	b.RequestID = c.requestID(b.RequestID)
+	return b
 }
 
 // maxID is how long a request id may be.
