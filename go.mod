@@ -7,7 +7,6 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/jarcoal/httpmock v1.4.2
-	github.com/tmaxmax/go-sse v0.12.0
 	golang.org/x/image v0.47.0
 	golang.org/x/text v0.43.0
 )

@@ -41,6 +41,9 @@ func (f *OutputFile) UnmarshalJSON(data []byte) error {
 // "image". Pictures without a URL are left out, and fields of another type than
 // documented are read as far as they go.
 func (r *Images) UnmarshalJSON(data []byte) error {
+	if n := values(data); n > maxResultValues {
+		return fmt.Errorf("%w: it has %d values, at most %d are read", errTooLong, n, maxResultValues)
+	}
 	v := struct {
 		Meta            Meta         `json:"meta"`
 		Images          []looseImage `json:"images"`
@@ -231,7 +234,7 @@ func decode[Out any](meta Meta, body []byte) (*Out, error) {
 	if err == nil {
 		return out, nil
 	}
-	if meta.BillableUnits == "" && (errors.Is(err, errNotJSON) || errors.Is(err, errNoPicture)) {
+	if meta.BillableUnits == "" && (errors.Is(err, errNotJSON) || errors.Is(err, errNoPicture) || errors.Is(err, errTooLong)) {
 		charged = BillingUnknown // it may not be fal's answer
 	}
 	return out, &DecodeError{Endpoint: meta.Endpoint, RequestID: meta.RequestID, Body: body, Err: err, billing: charged}
@@ -243,8 +246,8 @@ var errNotJSON = errors.New("the answer is not JSON")
 // meta describes a direct call whose answer came.
 func (p *prepared) meta(resp *http.Response, start time.Time) Meta {
 	return Meta{
-		Endpoint: p.endpoint, RequestID: resp.Header.Get("X-Fal-Request-Id"),
-		BillableUnits: resp.Header.Get("X-Fal-Billable-Units"), Elapsed: time.Since(start),
+		Endpoint: p.endpoint, RequestID: p.c.requestID(resp.Header.Get("X-Fal-Request-Id")),
+		BillableUnits: shorten(p.c.clean(resp.Header.Get("X-Fal-Billable-Units"))), Elapsed: time.Since(start),
 	}
 }
 

@@ -55,7 +55,7 @@ func (c *Client) download(ctx context.Context, address string, header http.Heade
 		return nil, fmt.Errorf("fal: download: %w", err)
 	}
 	if part := resp.StatusCode == http.StatusPartialContent && header.Get("Range") != ""; resp.StatusCode != http.StatusOK && !part {
-		body, _ := readAll(resp, maxErrorBody)
+		body, _ := readHead(resp)
 		e := c.newError("download", "", resp, body)
 		e.Message = bareURL(address) + ": " + e.Message
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {

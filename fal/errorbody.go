@@ -134,8 +134,8 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 	e, ofForm := parseErrorBody(body, clean)
 	e.ofForm = ofForm
 	e.Endpoint, e.Status = endpoint, status
-	e.RequestID = cmp.Or(requestID, clean(header.Get("X-Fal-Request-Id")))
-	fromHeader := clean(header.Get("X-Fal-Error-Type"))
+	e.RequestID = cmp.Or(requestID, shorten(clean(header.Get("X-Fal-Request-Id"))))
+	fromHeader := shorten(clean(header.Get("X-Fal-Error-Type")))
 	if e.falsWord = e.falsWord || fromHeader != ""; e.Type == "" || isNumber(e.Type) {
 		e.Type = cmp.Or(fromHeader, e.Type)
 	}
@@ -154,7 +154,7 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 	case status == http.StatusGatewayTimeout && header.Get("X-Fal-Request-Timeout-Type") == "user":
 		e.Type, e.falsWord = typeUserTimeout, true
 	}
-	e.BillableUnits = clean(header.Get("X-Fal-Billable-Units"))
+	e.BillableUnits = shorten(clean(header.Get("X-Fal-Billable-Units")))
 	e.Billing = billing(status, e.falsWord, e.BillableUnits)
 	e.Retryable = retryable(&e, header)
 	e.RetryAfter, _ = transport.RetryAfter(header)

@@ -1,6 +1,10 @@
 package fal
 
-import "net/http"
+import (
+	"context"
+	"io"
+	"net/http"
+)
 
 // What tests of this package need to see of its inside.
 var (
@@ -20,4 +24,13 @@ const (
 // NewError makes the error for an answer.
 func NewError(endpoint, requestID string, status int, header http.Header, body []byte) *Error {
 	return newError(endpoint, requestID, status, header, body, visible)
+}
+
+// ReadEvents reads a stream of events.
+func ReadEvents(ctx context.Context, r io.Reader, most, total int64, yield func(name string, data []byte, err error) bool) {
+	for e, err := range readEvents(ctx, r, most, total) {
+		if !yield(e.name, e.data, err) {
+			return
+		}
+	}
 }

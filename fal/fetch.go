@@ -84,7 +84,7 @@ func (j *job) readResult(ctx context.Context, take func(http.Header, []byte) err
 		}
 		return again, err
 	}
-	body, err := readAll(resp, maxBody)
+	body, err := readHeadOrAll(resp, j.maxResult)
 	switch {
 	case errors.Is(err, errTooLong):
 		return taken, j.unfinished(err)
@@ -107,7 +107,7 @@ func (j *job) readSuccess(resp *http.Response, body []byte, take func(http.Heade
 	switch {
 	case told != nil:
 		told.Endpoint, told.RequestID, told.Status = j.endpoint, j.id, resp.StatusCode
-		told.BillableUnits = j.c.clean(resp.Header.Get("X-Fal-Billable-Units"))
+		told.BillableUnits = shorten(j.c.clean(resp.Header.Get("X-Fal-Billable-Units")))
 		told.Billing = billing(resp.StatusCode, true, told.BillableUnits)
 		if failed {
 			return taken, told

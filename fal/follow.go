@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tmaxmax/go-sse"
-
 	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
@@ -32,8 +30,11 @@ const (
 	// outageWaits is how long a job is followed without an answer, in units of
 	// the longest wait between two attempts.
 	outageWaits = 15
-	// maxEvent limits one event of a stream; pictures as data URLs are large.
-	maxEvent = 256 << 20
+	// maxStatusStream limits one status stream: then another is begun.
+	maxStatusStream = 16 << 20
+	// maxLogs limits the log lines of one job that are passed on, and maxLogText
+	// their length together.
+	maxLogs, maxLogText = 50_000, 16 << 20
 )
 
 // Updates follows the job and yields its status at each change, the last time
@@ -121,6 +122,7 @@ type watcher struct {
 	any      bool  // last is set
 	logs     []Log // passed on so far
 	replayed int   // of these, those that the stream has told again
+	logText  int   // their length
 	done     bool
 	before   string // the error of the poll before
 	failed   int    // polls in a row that did
@@ -189,6 +191,12 @@ func (w *watcher) unseen(lines []Log) []Log {
 	} else if n := common(lines, w.logs[w.replayed:]); n == len(lines) || w.replayed+n == len(w.logs) {
 		fresh = lines[n:] // told again
 		w.replayed += n
+	}
+	for i, line := range fresh {
+		if w.logText += len(line.Message); w.logText > maxLogText || len(w.logs)+i >= maxLogs {
+			fresh = fresh[:i]
+			break
+		}
 	}
 	if len(fresh) > 0 {
 		w.logs = append(w.logs, fresh...)
@@ -264,12 +272,11 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	silence.Reset(streamIdle)
 	w.takeBeside() // of a stream before, too late
 	w.replayed = 0
-	body := &endedReader{Reader: &noisyReader{resp.Body, silence}}
-	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+	for event, err := range readEvents(ctx, &noisyReader{resp.Body, silence}, maxStatus, maxStatusStream) {
 		if err != nil {
 			return began, nil
 		}
-		b, ok := decodeStatus([]byte(event.Data))
+		b, ok := decodeStatus(event.data)
 		if !ok {
 			continue
 		}

@@ -31,7 +31,7 @@ func (c *Client) GetPlatform(ctx context.Context, path string, query url.Values,
 	if err != nil {
 		return fmt.Errorf("fal: platform: %w", err)
 	}
-	body, err := readAll(resp, maxBody)
+	body, err := readAll(resp, anyResult)
 	if err != nil {
 		return fmt.Errorf("fal: platform: %s: %w", path, err)
 	}

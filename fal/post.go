@@ -29,7 +29,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	body, readErr := readAll(resp, maxErrorBody)
+	body, readErr := readHead(resp)
 	e := p.c.newError(p.endpoint, "", resp, body)
 	if e.Status >= 500 && !e.falsWord {
 		// A machine in between may have passed the request on before it failed.

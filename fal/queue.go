@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,7 +37,7 @@ func Submit[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Opt
 // Resume returns the job with the given request id, to be followed, waited for
 // or cancelled as if this program had submitted it. Nothing is sent until then.
 func Resume[Out any](c *Client, e Endpoint[Out], requestID string) *Job[Out] {
-	j := &job{c: c, endpoint: string(e), id: requestID, reservation: noReservation{}, start: time.Now()}
+	j := &job{c: c, endpoint: string(e), id: requestID, maxResult: anyResult, reservation: noReservation{}, start: time.Now()}
 	if err := j.resume(); err != nil {
 		j.err = notSent(err)
 	}
@@ -121,8 +120,9 @@ type job struct {
 	start    time.Time
 	err      error // what is wrong with a resumed job
 
-	onUpdate func(Status)
-	usage    Usage // what was asked for; zero if that is not known
+	onUpdate  func(Status)
+	usage     Usage // what was asked for; zero if that is not known
+	maxResult int64 // how long its result may be
 
 	uploaded []string // URLs of files that we uploaded
 
@@ -134,16 +134,6 @@ type job struct {
 	said        Status // the status at the end
 	got         Meta   // of the result that came last
 }
-
-// maxBody limits what is read of one answer. Results with data URLs in them
-// are large.
-const maxBody = 512 << 20
-
-// maxStatus limits what is read of a status: it may have log lines.
-const maxStatus = 8 << 20
-
-// maxErrorBody limits what is read of an answer with an error.
-const maxErrorBody = 1 << 20
 
 // submit returns a job whenever one was accepted, even with an error.
 func submit(ctx context.Context, p *prepared) (*job, error) {
@@ -158,7 +148,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := readAll(resp, maxErrorBody)
+	body, err := readHead(resp)
 	answer := p.c.decodeSubmit(body)
 	if err != nil || !answer.whole || answer.RequestID == "" {
 		if err == nil {
@@ -170,7 +160,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{
 		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + answer.RequestID,
-		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
+		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, maxResult: maxResult(p.body, p.usage), uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
 	}
 	if j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
@@ -275,7 +265,7 @@ func (j *job) askStatus(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, j.unfinished(err)
 	}
-	body, err := readAll(resp, maxStatus)
+	body, err := readHead(resp)
 	if err != nil {
 		return Status{}, j.unfinished(err)
 	}
@@ -302,7 +292,7 @@ func (s State) ended() bool {
 // note keeps what a status tells about the job.
 func (j *job) note(b *statusBody) Status {
 	s := b.status()
-	s.State, s.Error, s.ErrorType = State(j.c.clean(string(s.State))), j.c.clean(s.Error), j.c.clean(s.ErrorType)
+	s.State, s.Error, s.ErrorType = State(shorten(j.c.clean(string(s.State)))), shortenTo(j.c.clean(s.Error), maxMessage), shorten(j.c.clean(s.ErrorType))
 	for i := range s.Logs {
 		s.Logs[i].Message = j.c.redact(s.Logs[i].Message)
 	}
@@ -322,7 +312,7 @@ func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
 	if err != nil {
 		return "", j.unfinished(err)
 	}
-	body, _ := readAll(resp, maxErrorBody)
+	body, _ := readHead(resp)
 	b, _ := decodeStatus(body)
 	outcome := CancelOutcome(b.Status)
 	switch {
@@ -375,29 +365,8 @@ func (j *job) meta(header http.Header) Meta {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.got = Meta{
-		Endpoint: j.endpoint, RequestID: j.id, BillableUnits: j.c.clean(header.Get("X-Fal-Billable-Units")),
+		Endpoint: j.endpoint, RequestID: j.id, BillableUnits: shorten(j.c.clean(header.Get("X-Fal-Billable-Units"))),
 		Elapsed: time.Since(j.start), InferenceTime: j.said.InferenceTime,
 	}
 	return j.got
-}
-
-// errTooLong says that an answer is longer than is read.
-var errTooLong = errors.New("the answer is too long")
-
-// readAll reads an answer to its end and closes it.
-func readAll(resp *http.Response, limit int64) ([]byte, error) {
-	defer resp.Body.Close()
-	if resp.ContentLength > limit {
-		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are read", errTooLong, resp.ContentLength, limit)
-	}
-	if resp.ContentLength > 0 && resp.ContentLength <= 1<<20 {
-		body := make([]byte, resp.ContentLength)
-		_, err := io.ReadFull(resp.Body, body)
-		return body, err
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err == nil && int64(len(body)) > limit {
-		err = fmt.Errorf("%w: it has more than the %d bytes that are read", errTooLong, limit)
-	}
-	return body, err
 }

@@ -21,7 +21,7 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 		return nil, err
 	}
 	meta := p.meta(resp, start)
-	body, err := readAll(resp, maxBody)
+	body, err := readAll(resp, maxResult(p.body, p.usage))
 	if err != nil {
 		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
 	}

@@ -64,7 +64,16 @@ type statusBody struct {
 // decodeStatus reads what it can: a field of an unexpected type is left out.
 func decodeStatus(data []byte) (statusBody, bool) {
 	var b statusBody
-	return b, tolerant(json.Unmarshal(data, &b)) && b.Status != ""
+	if err := json.Unmarshal(data, &b); !tolerant(err) {
+		if len(data) < maxStatus {
+			return b, false
+		}
+		// It was cut off on this side, in its log.
+		value, _ := readLoose(data, func(s string) string { return s })
+		object, _ := value.(map[string]any)
+		b = statusBody{Status: State(looseText(object["status"])), ErrorType: looseText(object["error_type"])}
+	}
+	return b, b.Status != ""
 }
 
 // tolerant reports whether what was unmarshalled can be used: fields of an

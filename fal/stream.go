@@ -1,6 +1,7 @@
 package fal
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,8 +11,6 @@ import (
 	"iter"
 	"strings"
 	"time"
-
-	"github.com/tmaxmax/go-sse"
 )
 
 // Stream calls the model directly and yields its result as it gets better;
@@ -58,20 +57,20 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	if !isEventStream(resp) {
 		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))
 	}
-	body := &endedReader{Reader: resp.Body}
 	results := 0
 	var last *Out // that was yielded
 	var odd *Out  // a result that does not fit its type, if it is the last
 	var oddErr error
-	for event, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+	most := maxResult(p.body, p.usage)
+	for event, err := range readEvents(ctx, resp.Body, most, streamResults*most) {
 		if err != nil {
 			return nil, unknown(err)
 		}
-		if strings.TrimSpace(event.Data) == "" {
+		if len(bytes.TrimSpace(event.data)) == 0 {
 			continue // a sign of life
 		}
-		data := []byte(event.Data)
-		if e := p.c.streamError(event.Type, data); e != nil {
+		data := event.data
+		if e := p.c.streamError(event.name, data); e != nil {
 			e.Endpoint, e.RequestID, e.Status = p.endpoint, meta.RequestID, resp.StatusCode
 			e.BillableUnits = meta.BillableUnits
 			e.Billing = billing(e.Status, true, e.BillableUnits)
@@ -105,32 +104,6 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		return odd, oddErr
 	}
 	return last, check(ctx, p.c, last, p.usage, p.opts.refuseFlagged)
-}
-
-// endedReader adds the end of an event to the end of a stream, where it is
-// missing: the event counts if its data are whole.
-type endedReader struct {
-	io.Reader
-	err  error
-	rest string
-}
-
-func (r *endedReader) Read(p []byte) (int, error) {
-	if r.err == nil {
-		n, err := r.Reader.Read(p)
-		if err == nil || n > 0 && len(p) > 0 {
-			if err != nil {
-				r.err, r.rest = err, "\n\n"
-			}
-			return n, nil
-		}
-		r.err, r.rest = err, "\n\n"
-	}
-	n := copy(p, r.rest)
-	if r.rest = r.rest[n:]; n > 0 {
-		return n, nil
-	}
-	return 0, r.err
 }
 
 // streamError recognises an error in the middle of a stream. Fal documents no

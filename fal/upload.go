@@ -280,7 +280,7 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 	if err != nil {
 		return "", err
 	}
-	body, err := readAll(resp, maxErrorBody)
+	body, err := readHead(resp)
 	if err != nil {
 		return "", err
 	}
@@ -305,7 +305,7 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 	if err != nil {
 		return "", err
 	}
-	body, err = readAll(resp, maxErrorBody)
+	body, err = readHead(resp)
 	if err != nil {
 		return "", err
 	}

@@ -30,7 +30,10 @@ func (e *exchange) log(req *http.Request, resp *http.Response, err error, start 
 		attrs = append(attrs, slog.String("error", e.reason))
 	} else {
 		e.reason = "status " + strconv.Itoa(resp.StatusCode)
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("X-Fal-Request-Id")))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", shortened(resp.Header.Get("X-Fal-Request-Id"))))
 	}
 	logger.LogAttrs(e.caller, slog.LevelDebug, "fal exchange", attrs...)
 }
+
+// shortened returns the beginning of a text that a server has sent.
+func shortened(s string) string { return s[:min(len(s), 200)] }

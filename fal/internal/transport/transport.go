@@ -138,13 +138,14 @@ type dialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 
 func newHTTPTransport(dial dialFunc) *http.Transport {
 	return &http.Transport{
-		Proxy:               markProxy(http.ProxyFromEnvironment),
-		DialContext:         dial,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConns:        256,
-		MaxIdleConnsPerHost: 64,
+		Proxy:                  markProxy(http.ProxyFromEnvironment),
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxResponseHeaderBytes: 256 << 10, // fal sends at most 16 kB
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    64,
 		// Shorter than servers keep a connection, so that a request is seldom
 		// written to one that is just being closed.
 		IdleConnTimeout:       30 * time.Second,
