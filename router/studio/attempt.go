@@ -58,10 +58,7 @@ type Outcome struct {
 // Flagged reports whether the safety checker flagged picture i of the result, or
 // [fal.RefuseFlagged] found that it is all black.
 func (a *Attempt) Flagged(i int) bool {
-	if a.Result == nil {
-		return false
-	}
-	return a.Result.Flagged(i) || slices.ContainsFunc(a.Result.Warnings, func(w fal.Warning) bool {
+	return a.Result != nil && slices.ContainsFunc(a.Result.Warnings, func(w fal.Warning) bool {
 		return w.Picture == i && (w.Kind == fal.FlaggedByFal || w.Kind == fal.AllBlack)
 	})
 }

@@ -27,6 +27,9 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %v", m.Candidate.Model.Name, m.Err)
 		}
 	}
+	if failed := out.Models[2]; failed.Missing != 1 || out.Models[0].Missing != 0 || srv.Ledger().Posts != 4 {
+		t.Errorf("%d and %d are missing, %d posts", failed.Missing, out.Models[0].Missing, srv.Ledger().Posts)
+	}
 	names[3] = "flux.Schnell"
 	if diff := cmp.Diff(names, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -170,6 +170,18 @@ func TestFlaggedRefused(t *testing.T) {
 	}
 }
 
+// A picture that is black where the model does not tell why counts as flagged.
+func TestBlack(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(schnell, faltest.OpSubmit, faltest.NSFW(), 1)
+	srv.InjectFor(schnell, faltest.OpSubmit, faltest.Changed(func(result map[string]any) { delete(result, "has_nsfw_concepts") }), 1)
+	out, err := studio.Do(t.Context(), client, router.Task{Prompt: "a mug", Only: []string{"flux.Schnell"}}, fal.RefuseFlagged())
+	if !errors.Is(err, fal.ErrFlagged) || !out.Attempts[0].Flagged(0) || out.Attempts[0].Result.Flagged(0) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A failure ends a run of many requests: those under way finish, and no others
 // begin.
 func TestRunStops(t *testing.T) {
