@@ -31,7 +31,8 @@ type File struct {
 	url   string
 	local *local
 
-	width, height int // as Sized told
+	width, height int   // as Sized told
+	bytes         int64 // as a result or an upload told; 0 if none did
 }
 
 // local is a file on this side of the wire.
@@ -247,6 +248,29 @@ func (f File) Dimensions() (width, height int, err error) {
 		return 0, 0, fmt.Errorf("fal: %v: %w", f, err)
 	}
 	return width, height, nil
+}
+
+// Size returns the number of bytes of a file on this side of the wire or in a
+// data URL, or of one that a result or [Client.Upload] told the size of. What is
+// no file of this computer is read to find it. For other URLs the error is
+// [ErrRemote].
+func (f File) Size() (int64, error) {
+	if f.bytes > 0 {
+		return f.bytes, nil
+	}
+	r, err := f.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	if g, ok := r.(guardedReader); ok {
+		if file, ok := g.r.(*os.File); ok {
+			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+				return info.Size(), nil
+			}
+		}
+	}
+	return io.Copy(io.Discard, r)
 }
 
 // dimensions reads the size of a picture, as it is shown.

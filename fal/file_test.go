@@ -146,3 +146,32 @@ func FuzzDataURL(f *testing.F) {
 		_ = fmt.Sprint(file)
 	})
 }
+
+func TestFileSize(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(name, []byte("four"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		file fal.File
+		want int64
+	}{
+		{fal.Path(name), 4},
+		{fal.Bytes([]byte("three")), 5},
+		{fal.URL("data:text/plain;base64,YWJj"), 3},
+		{fal.OutputFile{URL: "https://example.com/x", FileSize: 7}.File(), 7},
+	} {
+		if n, err := tt.file.Size(); n != tt.want || err != nil {
+			t.Errorf("%v: %d, %v, want %d", tt.file, n, err, tt.want)
+		}
+	}
+	if _, err := fal.URL("https://example.com/x").Size(); !errors.Is(err, fal.ErrRemote) {
+		t.Errorf("of a URL: %v", err)
+	}
+	for _, f := range []fal.File{{}, fal.Path(name + "y"), fal.Path(t.TempDir())} {
+		if n, err := f.Size(); err == nil {
+			t.Errorf("%v: %d bytes and no error", f, n)
+		}
+	}
+}

@@ -81,8 +81,12 @@ type OutputFile struct {
 	FileSize    int64  `json:"file_size,omitzero"` // in bytes
 }
 
-// File returns the file as input for another request.
-func (f OutputFile) File() File { return URL(f.URL) }
+// File returns the file, with its size, as input for another request.
+func (f OutputFile) File() File {
+	file := URL(f.URL)
+	file.bytes = max(f.FileSize, 0)
+	return file
+}
 
 // Media is a file in a result: an [Image] or an [OutputFile].
 type Media interface {

@@ -10,7 +10,7 @@ type Training struct {
 	Meta `json:"meta,omitzero"`
 
 	// LoRA is the trained weights. Its URL is the Path of the LoRA in a
-	// request: flux.LoRA{Path: out.LoRA.URL}.
+	// request: flux.LoRA{File: out.LoRA.File()}.
 	LoRA OutputFile `json:"diffusers_lora_file"`
 	// Config is the configuration that the weights were trained with.
 	Config OutputFile `json:"config_file"`

@@ -180,7 +180,7 @@ func (c *Client) upload(ctx context.Context, f File, content summary, o *options
 		if entry.err != nil {
 			return File{}, fmt.Errorf("upload %v: %w", f, entry.err)
 		}
-		return File{url: entry.url}, nil
+		return File{url: entry.url, bytes: content.size}, nil
 	}
 }
 

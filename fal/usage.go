@@ -39,8 +39,8 @@ type Usage struct {
 	LoRAs int
 
 	// LoRABytes is the size of all of them together, or 0 where it is not
-	// known. Requests do not know it: who does sets it before asking package
-	// pricing.
+	// known. Requests know that of local files and of files from results; who
+	// knows that of others sets it before asking package pricing.
 	LoRABytes int64
 
 	// References is the number of reference pictures that go with each

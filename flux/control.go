@@ -82,12 +82,13 @@ func (r Control) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Control) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Inputs:   check.Given(r.ImageURL, r.ControlLoRAImageURL),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Inputs:    check.Given(r.ImageURL, r.ControlLoRAImageURL),
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -174,5 +175,6 @@ func (r ControlImageToImage) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.ControlLoRAImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }

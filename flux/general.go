@@ -5,6 +5,7 @@ package flux
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
@@ -152,12 +153,13 @@ func (r General) Validate() error {
 // Usage returns what the request will be charged for.
 func (r General) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     r.ImageSize,
-		Inputs:   check.Given(r.ReferenceImageURL),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:    len(r.LoRAs) + len(r.ControlLoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      r.ImageSize,
+		Inputs:    check.Given(r.ReferenceImageURL),
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:     len(r.LoRAs) + len(r.ControlLoRAs),
+		LoRABytes: check.Bytes(slices.Concat(filesOf(r.LoRAs), filesOf(r.ControlLoRAs))...),
 	}
 	for _, v := range r.ControlLoRAs {
 		u.Inputs = append(u.Inputs, v.pictures()...)

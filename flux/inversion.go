@@ -5,6 +5,7 @@ package flux
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
@@ -172,6 +173,7 @@ func (r GeneralRFInversion) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.ReferenceImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs) + len(r.ControlLoRAs),
+		LoRABytes:    check.Bytes(slices.Concat(filesOf(r.LoRAs), filesOf(r.ControlLoRAs))...),
 	}
 	for _, v := range r.ControlLoRAs {
 		u.Inputs = append(u.Inputs, v.pictures()...)

@@ -165,11 +165,12 @@ func (r Klein4BLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Klein4BLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 4),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Steps:     cmp.Or(r.NumInferenceSteps, 4),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -234,6 +235,7 @@ func (r Klein4BEditLoRA) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 		Steps:      cmp.Or(r.NumInferenceSteps, 4),
 		LoRAs:      len(r.LoRAs),
+		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))

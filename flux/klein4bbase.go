@@ -197,11 +197,12 @@ func (r Klein4BBaseLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Klein4BBaseLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -278,6 +279,7 @@ func (r Klein4BBaseEditLoRA) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 		Steps:      cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:      len(r.LoRAs),
+		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))

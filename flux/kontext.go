@@ -139,11 +139,12 @@ func (r KontextLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KontextLoRA) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Inputs:   check.Given(r.ImageURL),
-		Steps:    cmp.Or(r.NumInferenceSteps, 30),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Inputs:    check.Given(r.ImageURL),
+		Steps:     cmp.Or(r.NumInferenceSteps, 30),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 	if r.ResolutionMode == "" || r.ResolutionMode == ResolutionMatchInput {
 		u.MatchInput = 1
@@ -227,6 +228,7 @@ func (r KontextLoRAInpaint) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.MaskURL, r.ReferenceImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -288,10 +290,11 @@ func (r KontextLoRATextToImage) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KontextLoRATextToImage) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 30),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Steps:     cmp.Or(r.NumInferenceSteps, 30),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 }

@@ -64,11 +64,12 @@ func (r KreaLoRA) Validate() error {
 // Usage returns what the request will be charged for.
 func (r KreaLoRA) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Steps:     cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -144,6 +145,7 @@ func (r KreaLoRAImageToImage) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 
@@ -221,5 +223,6 @@ func (r KreaLoRAInpaint) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.MaskURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }

@@ -87,6 +87,7 @@ func (r FillLoRA) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.MaskURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	u.Inputs = append(u.Inputs, r.FillImage.pictures()...)
 	return u
@@ -167,6 +168,7 @@ func (r StructureLoRA) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }
 

@@ -11,25 +11,44 @@ import (
 
 // LoRA is a set of weights to load on top of the model.
 type LoRA struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required unless File is given.
 	Path string `json:"path,omitzero"`
+	// File is the weights in place of Path: a file of this computer, which is
+	// uploaded, or that of a result, such as the LoRA of a training. Requests
+	// with it know how large the weights are, and so do their quotes.
+	File fal.File `json:"-"`
 	// Scale is how much the weights count, 0 to 4. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
 }
 
 func (v LoRA) check() (l check.List) {
-	l.Required("path", v.Path)
+	l.WeightsOrFile("path", v.Path, v.File)
 	l.FloatPtr("scale", v.Scale, 0, 4)
 	return l
 }
 
+// MarshalJSON returns the object as it stands in a request.
+func (v LoRA) MarshalJSON() ([]byte, error) {
+	type plain LoRA
+	return json.Marshal(struct {
+		Path any `json:"path,omitzero"`
+		plain
+	}{check.PathOf(v.Path, v.File), plain(v)})
+}
+
+func (v LoRA) weights() fal.File { return v.File }
+
 // GeneralLoRA is a set of weights to load on top of the model, with one scale
 // or one for each layer. Only [General] takes it.
 type GeneralLoRA struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required unless File is given.
 	Path string `json:"path,omitzero"`
+	// File is the weights in place of Path: a file of this computer, which is
+	// uploaded, or that of a result, such as the LoRA of a training. Requests
+	// with it know how large the weights are, and so do their quotes.
+	File fal.File `json:"-"`
 	// Scale is how much the weights count, any number. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
 	// LayerScales is a scale for each layer, by its name, instead of Scale.
@@ -37,7 +56,7 @@ type GeneralLoRA struct {
 }
 
 func (v GeneralLoRA) check() (l check.List) {
-	l.Required("path", v.Path)
+	l.WeightsOrFile("path", v.Path, v.File)
 	l.Finite("scale", v.Scale)
 	l.Layers("scale", v.Scale, v.LayerScales)
 	return l
@@ -46,20 +65,24 @@ func (v GeneralLoRA) check() (l check.List) {
 // MarshalJSON returns the object as it stands in a request.
 func (v GeneralLoRA) MarshalJSON() ([]byte, error) {
 	type plain GeneralLoRA
-	if len(v.LayerScales) == 0 {
-		return json.Marshal(plain(v))
-	}
 	return json.Marshal(struct {
+		Path any `json:"path,omitzero"`
 		plain
-		Scale map[string]float64 `json:"scale"`
-	}{plain(v), v.LayerScales})
+		Scale any `json:"scale,omitzero"`
+	}{check.PathOf(v.Path, v.File), plain(v), check.ScaleOf(v.Scale, v.LayerScales)})
 }
+
+func (v GeneralLoRA) weights() fal.File { return v.File }
 
 // ControlLoRA is a set of weights that follows a control picture.
 type ControlLoRA struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required unless File is given.
 	Path string `json:"path,omitzero"`
+	// File is the weights in place of Path: a file of this computer, which is
+	// uploaded, or that of a result, such as the LoRA of a training. Requests
+	// with it know how large the weights are, and so do their quotes.
+	File fal.File `json:"-"`
 	// ControlImageURL is the control picture. Required.
 	ControlImageURL fal.File `json:"control_image_url,omitzero"`
 	// Preprocess is what to make of the control picture first: canny, depth or
@@ -72,7 +95,7 @@ type ControlLoRA struct {
 }
 
 func (v ControlLoRA) check() (l check.List) {
-	l.Required("path", v.Path)
+	l.WeightsOrFile("path", v.Path, v.File)
 	l.RequiredFile("control_image_url", v.ControlImageURL)
 	check.Enum(&l, "preprocess", v.Preprocess, "canny", "depth", "None")
 	l.Finite("scale", v.Scale)
@@ -83,14 +106,14 @@ func (v ControlLoRA) check() (l check.List) {
 // MarshalJSON returns the object as it stands in a request.
 func (v ControlLoRA) MarshalJSON() ([]byte, error) {
 	type plain ControlLoRA
-	if len(v.LayerScales) == 0 {
-		return json.Marshal(plain(v))
-	}
 	return json.Marshal(struct {
+		Path any `json:"path,omitzero"`
 		plain
-		Scale map[string]float64 `json:"scale"`
-	}{plain(v), v.LayerScales})
+		Scale any `json:"scale,omitzero"`
+	}{check.PathOf(v.Path, v.File), plain(v), check.ScaleOf(v.Scale, v.LayerScales)})
 }
+
+func (v ControlLoRA) weights() fal.File { return v.File }
 
 func (v ControlLoRA) pictures() []fal.File {
 	return check.Given(v.ControlImageURL)
@@ -98,8 +121,8 @@ func (v ControlLoRA) pictures() []fal.File {
 
 // ControlNet is a ControlNet with its control picture.
 type ControlNet struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required.
 	Path string `json:"path,omitzero"`
 	// ControlImageURL is the control picture. Required.
 	ControlImageURL fal.File `json:"control_image_url,omitzero"`
@@ -125,6 +148,7 @@ type ControlNet struct {
 
 func (v ControlNet) check() (l check.List) {
 	l.Required("path", v.Path)
+	l.Weights("path", v.Path)
 	l.RequiredFile("control_image_url", v.ControlImageURL)
 	l.File("mask_image_url", v.MaskImageURL)
 	l.File("config_url", v.ConfigURL)
@@ -141,8 +165,8 @@ func (v ControlNet) pictures() []fal.File {
 
 // ControlNetUnion is a ControlNet that knows several kinds of control picture.
 type ControlNetUnion struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required.
 	Path string `json:"path,omitzero"`
 	// Controls are the control pictures. Required.
 	Controls []ControlNetUnionInput `json:"controls,omitzero"`
@@ -154,6 +178,7 @@ type ControlNetUnion struct {
 
 func (v ControlNetUnion) check() (l check.List) {
 	l.Required("path", v.Path)
+	l.Weights("path", v.Path)
 	l.Count("controls", len(v.Controls), 1, 0)
 	for i, c := range v.Controls {
 		l.Item("controls", i, c.check())
@@ -237,7 +262,9 @@ type IPAdapter struct {
 
 func (v IPAdapter) check() (l check.List) {
 	l.Required("path", v.Path)
+	l.Weights("path", v.Path)
 	l.Required("image_encoder_path", v.ImageEncoderPath)
+	l.Weights("image_encoder_path", v.ImageEncoderPath)
 	l.RequiredFile("image_url", v.ImageURL)
 	l.File("mask_image_url", v.MaskImageURL)
 	check.RequiredNumber(&l, "scale", v.Scale)
@@ -265,6 +292,7 @@ type EasyControl struct {
 
 func (v EasyControl) check() (l check.List) {
 	l.Required("control_method_url", v.ControlMethodURL)
+	l.MethodOrWeights("control_method_url", v.ControlMethodURL)
 	l.RequiredFile("image_url", v.ImageURL)
 	l.Required("image_control_type", v.ImageControlType)
 	check.Enum(&l, "image_control_type", v.ImageControlType, "subject", "spatial")
@@ -309,4 +337,13 @@ func (v FillLoRAImage) check() (l check.List) {
 
 func (v FillLoRAImage) pictures() []fal.File {
 	return v.FillImageURL
+}
+
+// filesOf returns the files of weights, none for those with a path.
+func filesOf[T interface{ weights() fal.File }](loras []T) []fal.File {
+	files := make([]fal.File, len(loras))
+	for i, v := range loras {
+		files[i] = v.weights()
+	}
+	return files
 }

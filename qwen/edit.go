@@ -291,5 +291,6 @@ func (r EditLoRA) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 }

@@ -148,6 +148,7 @@ func (r Edit2509LoRA) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 		Steps:      cmp.Or(r.NumInferenceSteps, 28),
 		LoRAs:      len(r.LoRAs),
+		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 3, "the model cards document 1 to 3 pictures and fal gives no number")

@@ -74,11 +74,12 @@ func (r Image) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Image) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  cmp.Or(r.NumImages, 1),
-		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
-		Steps:    cmp.Or(r.NumInferenceSteps, 30),
-		LoRAs:    len(r.LoRAs),
+		Endpoint:  string(r.Endpoint()),
+		Outputs:   cmp.Or(r.NumImages, 1),
+		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
+		Steps:     cmp.Or(r.NumInferenceSteps, 30),
+		LoRAs:     len(r.LoRAs),
+		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 	if r.UseTurbo {
 		u.Steps = 10
@@ -165,6 +166,7 @@ func (r ImageToImage) Usage() fal.Usage {
 		Inputs:     check.Given(r.ImageURL),
 		Steps:      cmp.Or(r.NumInferenceSteps, 30),
 		LoRAs:      len(r.LoRAs),
+		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
 	}
 	if r.UseTurbo {
 		u.Steps = 10

@@ -3,20 +3,47 @@
 package qwen
 
 import (
+	"encoding/json"
+
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
 )
 
 // LoRA is a set of weights to load on top of the model.
 type LoRA struct {
-	// Path is the URL, Hugging Face repository or path of the weights.
-	// Required.
+	// Path is the URL of the weights, or their Hugging Face repository as
+	// "owner/name". Required unless File is given.
 	Path string `json:"path,omitzero"`
+	// File is the weights in place of Path: a file of this computer, which is
+	// uploaded, or that of a result, such as the LoRA of a training. Requests
+	// with it know how large the weights are, and so do their quotes.
+	File fal.File `json:"-"`
 	// Scale is how much the weights count, 0 to 4. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
 }
 
 func (v LoRA) check() (l check.List) {
-	l.Required("path", v.Path)
+	l.WeightsOrFile("path", v.Path, v.File)
 	l.FloatPtr("scale", v.Scale, 0, 4)
 	return l
+}
+
+// MarshalJSON returns the object as it stands in a request.
+func (v LoRA) MarshalJSON() ([]byte, error) {
+	type plain LoRA
+	return json.Marshal(struct {
+		Path any `json:"path,omitzero"`
+		plain
+	}{check.PathOf(v.Path, v.File), plain(v)})
+}
+
+func (v LoRA) weights() fal.File { return v.File }
+
+// filesOf returns the files of weights, none for those with a path.
+func filesOf[T interface{ weights() fal.File }](loras []T) []fal.File {
+	files := make([]fal.File, len(loras))
+	for i, v := range loras {
+		files[i] = v.weights()
+	}
+	return files
 }

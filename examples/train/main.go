@@ -91,7 +91,7 @@ func train(ctx context.Context, s *demo.Session, trainer flux.Dev2Trainer, o opt
 	if err := s.Save(ctx, trained.LoRA, filepath.Join(o.out, "lora.safetensors")); err != nil {
 		return err
 	}
-	images, err := demo.Images(ctx, s, flux.Dev2LoRA{Prompt: o.prompt, LoRAs: []flux.LoRA{{Path: trained.LoRA.URL}}})
+	images, err := demo.Images(ctx, s, flux.Dev2LoRA{Prompt: o.prompt, LoRAs: []flux.LoRA{{File: trained.LoRA.File()}}})
 	if err != nil {
 		return err
 	}

@@ -136,6 +136,10 @@ type Field struct {
 	// PerLayer says that a number may be given as an object from layer names
 	// to numbers instead.
 	PerLayer bool
+	// Weights says that a string tells where weights are: "path" by a path,
+	// "file" by a path or, in Go, by a local file, "method" by a path or a name
+	// that the service knows; "" for other strings.
+	Weights string
 	// OneOrMany says that files may be given as one string or as an array.
 	OneOrMany bool
 

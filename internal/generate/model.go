@@ -14,13 +14,21 @@ func (p *printer) models(pkg string) {
 			p.model(m)
 		}
 	}
+	p.line("// filesOf returns the files of weights, none for those with a path.")
+	p.line("func filesOf[T interface{ weights() fal.File }](loras []T) []fal.File {")
+	p.line("files := make([]fal.File, len(loras))")
+	p.line("for i, v := range loras {\nfiles[i] = v.weights()\n}\nreturn files\n}")
 }
 
 func (p *printer) model(m *catalog.Model) {
 	p.comment(0, m.Name+" "+m.Doc)
 	p.line("type %s struct {", m.Name)
 	for _, f := range m.Fields {
-		p.comment(1, keepDefault(f.Sentence(nil)))
+		text := f.Sentence(nil)
+		if f.Weights == "file" {
+			text = strings.Replace(text, "Required.", "Required unless File is given.", 1)
+		}
+		p.comment(1, keepDefault(text))
 		p.field(&f)
 	}
 	p.line("}\n")
@@ -31,22 +39,31 @@ func (p *printer) model(m *catalog.Model) {
 	}
 	p.line("return l\n}\n")
 
-	if slices.ContainsFunc(m.Fields, func(f catalog.Field) bool { return f.PerLayer }) {
+	if hasField(m, func(f catalog.Field) bool { return f.Weights == "file" }) {
 		p.marshal(m)
+		p.line("func (v %s) weights() fal.File { return v.File }\n", m.Name)
 	}
 	if hasPictures(m.Name) {
 		p.pictures(m)
 	}
 }
 
-// marshal prints the method that writes a model with a scale for each layer:
-// under the one name there stands either of two fields.
+func hasField(m *catalog.Model, what func(f catalog.Field) bool) bool {
+	return slices.ContainsFunc(m.Fields, what)
+}
+
+// marshal prints the method that writes weights: under the one name there
+// stands either of two fields.
 func (p *printer) marshal(m *catalog.Model) {
 	p.line("// MarshalJSON returns the object as it stands in a request.")
 	p.line("func (v %s) MarshalJSON() ([]byte, error) {", m.Name)
 	p.line("type plain %s", m.Name)
-	p.line("if len(v.LayerScales) == 0 {\nreturn json.Marshal(plain(v))\n}")
-	p.line("return json.Marshal(struct {\nplain\nScale map[string]float64 `json:\"scale\"`\n}{plain(v), v.LayerScales})")
+	fields, values := "Path any `json:\"path,omitzero\"`\nplain\n", "check.PathOf(v.Path, v.File), plain(v)"
+	if hasField(m, func(f catalog.Field) bool { return f.PerLayer }) {
+		fields += "Scale any `json:\"scale,omitzero\"`\n"
+		values += ", check.ScaleOf(v.Scale, v.LayerScales)"
+	}
+	p.line("return json.Marshal(struct {\n%s}{%s})", fields, values)
 	p.line("}\n")
 }
 

@@ -147,6 +147,11 @@ func requiredBy(r *request, f *catalog.Field) []string {
 // too: Validate refuses them, and who skips it means what is written.
 func (p *printer) field(f *catalog.Field) {
 	p.line("%s %s `json:\"%s,omitzero\"`", f.Go, goType(f), f.Name)
+	if f.Weights == "file" {
+		p.comment(1, "File is the weights in place of Path: a file of this computer, which is uploaded, or that of a result, such as the LoRA of a training. "+
+			"Requests with it know how large the weights are, and so do their quotes.")
+		p.line("File fal.File `json:\"-\"`")
+	}
 	if f.PerLayer {
 		p.comment(1, "LayerScales is a scale for each layer, by its name, instead of "+f.Go+".")
 		p.line("LayerScales map[string]float64 `json:\"-\"`")

@@ -21,14 +21,19 @@ func (p *printer) usage(r *request) {
 			fields.line("Steps: %s,", orDefault(f))
 		}
 	}
-	var weights []string
+	var weights, files []string
 	for _, name := range []string{"loras", "control_loras"} {
 		if f, ok := r.Field(name); ok {
 			weights = append(weights, "len(r."+f.Go+")")
+			files = append(files, "filesOf(r."+f.Go+")")
 		}
 	}
 	if len(weights) > 0 {
 		fields.line("LoRAs: %s,", strings.Join(weights, " + "))
+		if len(files) > 1 {
+			files = []string{"slices.Concat(" + strings.Join(files, ", ") + ")"}
+		}
+		fields.line("LoRABytes: check.Bytes(%s...),", files[0])
 	}
 	if f, ok := r.Field("upscale_factor"); ok {
 		fields.line("Upscale: int(math.Round(%s * 1000)),", orDefault(f))

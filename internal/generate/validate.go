@@ -73,8 +73,18 @@ func (p *printer) checkText(v string, f *catalog.Field, required bool) {
 	if f.Type == catalog.Enum && f.EnumType != "string" {
 		text = "string(" + v + ")"
 	}
+	if f.Weights == "file" {
+		p.line("l.WeightsOrFile(%q, %s, v.File)", f.Name, v)
+		return
+	}
 	if required {
 		p.line("l.Required(%q, %s)", f.Name, text)
+	}
+	switch f.Weights {
+	case "path":
+		p.line("l.Weights(%q, %s)", f.Name, v)
+	case "method":
+		p.line("l.MethodOrWeights(%q, %s)", f.Name, v)
 	}
 	if f.MaxLength > 0 {
 		p.line("l.Length(%q, %s, %d, %d)", f.Name, v, f.MinLength, f.MaxLength)

@@ -16,8 +16,8 @@ import (
 // fal's walk through files do the rest.
 func TestPlainStructs(t *testing.T) {
 	t.Parallel()
-	// Their JSON is not their struct: a scale for each layer.
-	ownJSON := map[string]bool{"GeneralLoRA": true, "ControlLoRA": true}
+	// Their JSON is not their struct: a file for a path, a scale for each layer.
+	ownJSON := map[string]bool{"LoRA": true, "GeneralLoRA": true, "ControlLoRA": true}
 	var visit func(t *testing.T, typ reflect.Type)
 	visit = func(t *testing.T, typ reflect.Type) {
 		for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {

@@ -96,6 +96,10 @@ func sample(v reflect.Value, f *catalog.Field, e *catalog.Endpoint, want func(f 
 	}
 	switch f.Type {
 	case catalog.String:
+		if f.Weights != "" {
+			v.SetString("owner/" + f.Name)
+			break
+		}
 		v.SetString("sample of " + f.Name)
 	case catalog.Integer, catalog.Number:
 		setNumber(v, sampleNumber(f))
