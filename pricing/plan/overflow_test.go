@@ -10,8 +10,8 @@ import (
 	"github.com/falimage/falimage-go/pricing/plan"
 )
 
-// cheap quotes so many pictures of an endpoint that takes a billionth of a
-// dollar for each: the most that can be counted.
+// cheap quotes so many pictures at a price each; at a billionth of a dollar there
+// can be more than can be counted.
 func cheap(t *testing.T, price pricing.USD, outputs int) pricing.Quote {
 	t.Helper()
 	table, err := pricing.NewTable(pricing.Price{Endpoint: "our/model", Rule: pricing.PerImage{Price: price}})
@@ -29,7 +29,7 @@ func cheap(t *testing.T, price pricing.USD, outputs int) pricing.Quote {
 // counted is an error, and one that says nothing strange.
 func TestPlansDoNotOverflow(t *testing.T) {
 	t.Parallel()
-	one, all := cheap(t, 1, 1), cheap(t, 1, math.MaxInt)
+	one, all := cheap(t, 1, 1), cheap(t, math.MaxInt64/math.MaxInt, math.MaxInt)
 	whole, err := plan.New(math.MaxInt64, plan.Part{Quote: one})
 	if err != nil || whole.Max != math.MaxInt64 || whole.Images != math.MaxInt64 || whole.Rows[0].Requests != math.MaxInt64 {
 		t.Fatalf("the most that there is: %+v, %v", whole, err)
@@ -37,7 +37,7 @@ func TestPlansDoNotOverflow(t *testing.T) {
 	for name, f := range map[string]func() (plan.Plan, error){
 		"adding plans":  func() (plan.Plan, error) { return whole.Add(whole) },
 		"summing":       func() (plan.Plan, error) { return plan.Sum(all, all) },
-		"one too much":  func() (plan.Plan, error) { return plan.Sum(all, one) },
+		"one too much":  func() (plan.Plan, error) { return plan.Sum(all, cheap(t, 2, 1)) },
 		"dollars alone": func() (plan.Plan, error) { return plan.Sum(cheap(t, math.MaxInt64, 1), one) },
 		"finals that are all too dear": func() (plan.Plan, error) {
 			return plan.MostFinals(10, pricing.Dollar, plan.Part{Quote: cheap(t, math.MaxInt64, 1)}, plan.Part{Quote: cheap(t, math.MaxInt64-1, 1)})

@@ -14,24 +14,34 @@ import (
 )
 
 // rewrite writes the file anew with what the books hold, and returns the books
-// as they are read from it. It does nothing if these would not be the same.
+// as they are read from it.
 func (f *file) rewrite(b *books, now time.Time) (*books, error) {
 	if len(f.unwritten) > 0 {
 		return nil, errors.New("not all of it is written yet")
 	}
-	events := b.events(now)
-	again := newBooks()
+	again, events, err := b.anew(now)
+	if err != nil {
+		return nil, err
+	}
+	return again, f.replace(events)
+}
+
+// anew returns the lines that books are made of, numbered, and the books that
+// are read from them. It is an error if these are not the same.
+func (b *books) anew(now time.Time) (again *books, events []event, err error) {
+	events = b.events(now)
+	again = newBooks()
 	for i := range events {
 		e := &events[i]
 		e.N, e.Used = int64(i+1), again.used()
 		if err := again.apply(*e); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if !b.totals.equal(again.totals) || !maps.Equal(b.named, again.named) || len(b.open) != len(again.open) {
-		return nil, errors.New("the sums would not be the same")
+		return nil, nil, errors.New("the sums would not be the same")
 	}
-	return again, f.replace(events)
+	return again, events, nil
 }
 
 // events returns the lines that books are made of: sums of what is settled, what

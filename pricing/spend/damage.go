@@ -88,10 +88,7 @@ func openLedger(path string, hidden *pricing.USD) (*Ledger, error) {
 // load reads the file, and writes it anew where it has to be.
 func (l *Ledger) load(hidden *pricing.USD) error {
 	r := reading{books: newBooks()}
-	err := r.strictly(l.file)
-	if errors.Is(err, errDamaged) {
-		err = r.diagnose(l.file)
-	}
+	err := r.read(l.file.path, l.file)
 	l.books, l.damaged = r.books, r.passed
 	f := l.file
 	f.size, f.kept, f.n = r.size, r.keptSize, r.n
@@ -146,9 +143,18 @@ type reading struct {
 // errDamaged says that a file is not as a ledger left it.
 var errDamaged = errors.New("the ledger is damaged")
 
+// read reads a file. The error is a DamageError where it can be read in part.
+func (r *reading) read(path string, f io.ReadSeeker) error {
+	err := r.strictly(f)
+	if errors.Is(err, errDamaged) {
+		err = r.diagnose(path, f)
+	}
+	return err
+}
+
 // strictly reads a file as a ledger leaves it, or as a crash does. All else is
 // errDamaged.
-func (r *reading) strictly(f *file) error {
+func (r *reading) strictly(f io.ReadSeeker) error {
 	var kept int64
 	return lines(f, func(line []byte, end int64, last bool) error {
 		e, ok := parseLine(line)
@@ -195,7 +201,7 @@ func (r *reading) expected(e event) bool {
 // lines calls f with each line that is not empty, until it returns an error. Of
 // one that is too long it gets the beginning. End is where the line ends in the
 // file, and last says that it has no line break.
-func lines(file *file, f func(line []byte, end int64, last bool) error) error {
+func lines(file io.ReadSeeker, f func(line []byte, end int64, last bool) error) error {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -235,9 +241,9 @@ type numbered struct {
 
 // diagnose reads what can be read of a damaged file. The error is a DamageError,
 // unless the file is no ledger.
-func (r *reading) diagnose(f *file) error {
+func (r *reading) diagnose(path string, f io.ReadSeeker) error {
 	*r = reading{books: newBooks(), version: 2}
-	d := &DamageError{Path: f.path}
+	d := &DamageError{Path: path}
 	var events []numbered
 	var bad [][]byte // after the last good line
 	largest := pricing.USD(0)

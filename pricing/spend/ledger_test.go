@@ -198,6 +198,7 @@ func TestLedgerChild(t *testing.T) {
 	if path == "" {
 		t.Skip("run by TestLedgerKilled")
 	}
+	spend.CompactAfter(1 << 10) // so that it is killed in that too
 	l, err := spend.OpenLedger(path)
 	if err != nil {
 		t.Fatal(err)
