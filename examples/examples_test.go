@@ -86,7 +86,7 @@ func TestArguments(t *testing.T) {
 		{"structured", "", "-yes"},
 		{"train", "-steps 0", "-steps 0"},
 		{"train", "-steps -7", "-steps -7"},
-		{"train", "-steps 99999999", "$639999.9936"},
+		{"train", "-steps 99999999", "100 to 10000"},
 		{"train", "-folder none", "none"},
 		{"train", "1000", `"1000"`},
 		{"train", "", "-yes"},

@@ -36,8 +36,9 @@ func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
 
 // Estimate returns what a request will cost, by the default table. It reads
 // the headers of local input pictures where their size counts, and sends
-// nothing. The error is [ErrUnknown] if the price is not known, and another if
-// an input cannot be read or the amount overflows.
+// nothing. The error is a [*fal.ValidationError] if the request would be refused,
+// [ErrUnknown] if the price is not known, and another if an input cannot be read
+// or the amount overflows.
 func Estimate[Out any, T fal.Request[Out]](r T) (q Quote, err error) {
 	u, err := usageOf[Out](r)
 	if err != nil {
@@ -66,6 +67,11 @@ func usageOf[Out any, T fal.Request[Out]](r T) (fal.Usage, error) {
 	request := any(r) // put into an interface once, which is the one allocation of a quote
 	if v := reflect.ValueOf(request); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return fal.Usage{}, &UnknownError{Endpoint: "this request", Reason: "it is nil"}
+	}
+	if v, ok := request.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return fal.Usage{}, err
+		}
 	}
 	var u fal.Usage
 	if request, ok := request.(interface{ Usage() fal.Usage }); ok {

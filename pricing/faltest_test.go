@@ -2,6 +2,7 @@ package pricing_test
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/png"
 	"net/http"
@@ -85,5 +86,14 @@ func TestMeasure(t *testing.T) {
 	req.ImageURLs = append(req.ImageURLs, fal.URL(gone.URL+"/a.png"))
 	if q, err := pricing.Measure(t.Context(), client, req); err == nil || q.Max <= q.Min {
 		t.Errorf("%v, %v, want an error and a range", q, err)
+	}
+}
+
+// What would be refused has no price.
+func TestNoPriceForInvalid(t *testing.T) {
+	t.Parallel()
+	_, err := pricing.Estimate(flux.Schnell{Prompt: "x", NumImages: 9})
+	if invalid, ok := errors.AsType[*fal.ValidationError](err); !ok || invalid.Problems[0].Field != "num_images" {
+		t.Errorf("nine pictures: %v", err)
 	}
 }
