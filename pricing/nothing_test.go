@@ -53,6 +53,28 @@ func TestContradictoryUsage(t *testing.T) {
 	}
 }
 
+// What only the largest size makes too much, and a cap of one megapixel.
+func TestBoundsOfRules(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		rule pricing.Rule
+		want pricing.USD // 0 is an error
+	}{
+		"too much at most": {pricing.PerMegapixel{Price: 1 << 58, Inputs: pricing.InputsRoundedUp}, 0},
+		"a cap of one":     {pricing.PerMegapixel{Price: 1, Inputs: pricing.InputsRoundedUp, InputCap: 1}, 2},
+		"a cap of two":     {pricing.PerMegapixel{Price: 1, Inputs: pricing.InputsRoundedUp, InputCap: 2}, 3},
+	} {
+		table, err := pricing.NewTable(pricing.Price{Endpoint: "our/model", Rule: tt.rule})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		q, err := table.Estimate(fal.Usage{Endpoint: "our/model", Outputs: 1, Size: fal.SquareHD, Inputs: []fal.File{fal.URL("https://x.example/a.png")}})
+		if (err == nil) != (tt.want > 0) || q.Max != tt.want {
+			t.Errorf("%s: %v, %v, want %v", name, q.Max, err, tt.want)
+		}
+	}
+}
+
 // dearer is a request with the body of Schnell for a dearer endpoint.
 type dearer struct{ flux.Schnell }
 

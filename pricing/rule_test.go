@@ -65,6 +65,10 @@ func TestRules(t *testing.T) {
 			fal.Usage{Endpoint: "fal-ai/flux-vision-upscaler", Outputs: 1, MatchInput: 1, Upscale: 2500, Inputs: []fal.File{small}}, // 2000x1500: 3 MP
 			"$0.30", "$0.30", "$0.30", nil,
 		},
+		"inputs that count for no more than one": {
+			fal.Usage{Endpoint: "fal-ai/flux-2-pro/edit", Outputs: 1, Size: fal.Size(1, 1), Inputs: []fal.File{small}},
+			"$0.045", "$0.045", "$0.045", nil,
+		},
 		"per image": {
 			fal.Usage{Endpoint: "fal-ai/flux-pro/kontext", Outputs: 3, Inputs: []fal.File{remote}},
 			"$0.12", "$0.12", "$0.12", []string{"3 outputs: 3 x $0.04 = $0.12"},
@@ -132,7 +136,7 @@ func TestRules(t *testing.T) {
 func TestDisputedQuoteTellsBoth(t *testing.T) {
 	t.Parallel()
 	q := estimate(t, flux.Pro11{Prompt: "x", ImageSize: fal.SquareHD})
-	if text := q.String(); !strings.Contains(text, "$0.055 (one third-party skill file)") || !strings.Contains(text, "$0.04") {
+	if text := q.String(); !strings.Contains(text, " for fal-ai/flux-pro/v1.1\n") || !strings.Contains(text, "$0.055 (one third-party skill file)") || !strings.Contains(text, "$0.04") {
 		t.Errorf("printed as\n%s", text)
 	}
 	if p := q.Price(); len(p.Alternates) != 1 || p.Alternates[0].Price != 55*pricing.Cent/10 || q.Confidence() != pricing.Medium {

@@ -172,6 +172,8 @@ func TestTableRefuses(t *testing.T) {
 		"probable with a price":  `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","probable":"0.02"}]}`,
 		"probably below zero":    `{"prices":[{"endpoint":"a/b","unknown":"x","probable":"-1"}]}`,
 		"least more than most":   `{"prices":[{"endpoint":"a/b","per":"step","price":"0.01","min_steps":50,"max_steps":5}]}`,
+		"less than no steps":     `{"prices":[{"endpoint":"a/b","per":"step","price":"0.01","max_steps":-1}]}`,
+		"less than no minimum":   `{"prices":[{"endpoint":"a/b","per":"step","price":"0.01","min_charge":"-1"}]}`,
 		"a field of another one": `{"prices":[{"endpoint":"a/b","per":"image","price":"0.01","max_steps":3}]}`,
 	} {
 		if _, err := pricing.ReadTable(strings.NewReader(text)); err == nil {

@@ -286,6 +286,7 @@ func (r *reading) diagnose(path string, f io.ReadSeeker) error {
 	}
 	switch {
 	case len(d.Problems) == 0 && !numbers:
+		r.version = 1
 		return nil // two programs could settle the same entry
 	case len(d.Problems) == 0:
 		d.Problems = []string{"its lines contradict each other"}
@@ -316,7 +317,7 @@ func (r *reading) take(events []numbered, unread map[int64]bool, d *DamageError)
 	keptUsed := pricing.USD(-1)
 	damagedKept := false
 	seen, told := make(map[string]bool), make(map[string]bool)
-	for i, e := range ordered {
+	for _, e := range ordered {
 		if e.N > 0 {
 			if e.N == last {
 				continue // the same again
@@ -335,10 +336,6 @@ func (r *reading) take(events []numbered, unread map[int64]bool, d *DamageError)
 			short = e.Used - r.used()
 		}
 		last = e.N
-		r.version = 2
-		if i == 0 && e.N == 0 {
-			r.version = 1
-		}
 		if !r.expected(e.event) {
 			if e.Event != eventReserved && !seen[e.ID] && !told[e.ID] {
 				d.Problems = append(d.Problems, fmt.Sprintf("line %d is about a request that no line reserves", e.line))

@@ -96,7 +96,7 @@ const (
 	sumForm = `,"sum":"%08x"}`
 	sumSize = len(`,"sum":"00000000"}`)
 	// maxLine is the most bytes that a line has.
-	maxLine = 1 << 20
+	maxLine = 256 << 10
 )
 
 // appendLine appends the event as a line.
