@@ -19,16 +19,19 @@ import (
 const (
 	// maxDownload limits the size of one file. LoRAs are the largest.
 	maxDownload = 4 << 30
-	// maxPixels limits the pictures that Decode takes: 256 megapixels.
-	maxPixels = 256 << 20
-	// maxHead limits what Decode reads to find the size of a picture.
-	maxHead = 16 << 20
+	// maxHead limits what is read to find the size of a picture, and firstHead
+	// what is read of it at first.
+	maxHead, firstHead = 16 << 20, 64 << 10
 )
 
 // Download returns the content of a file in a result. The API key is never
 // sent along; addresses in private networks are refused, unless they are those
 // of the client's own Hosts. The caller closes it. Reading more than 4 GiB is
 // an error.
+//
+// What is cut off, or silent for a minute, is gone on with where it ended, and
+// read again as a whole where the server does not allow that. A file that is
+// empty, or a page of HTML, is asked for again, and then is an error.
 func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
@@ -36,13 +39,7 @@ func (c *Client) Download(ctx context.Context, m Media) (io.ReadCloser, error) {
 	if m == nil {
 		return nil, errors.New("fal: download: no file is given")
 	}
-	address, _ := m.media()
-	return c.download(ctx, address, nil)
-}
-
-// download is Download of an address. The header may ask for a range; the
-// answer may then be the whole file all the same.
-func (c *Client) download(ctx context.Context, address string, header http.Header) (io.ReadCloser, error) {
+	address, contentType := m.media()
 	if isDataURL(address) {
 		_, content, err := decodeDataURL(address)
 		if err != nil {
@@ -50,6 +47,12 @@ func (c *Client) download(ctx context.Context, address string, header http.Heade
 		}
 		return io.NopCloser(bytes.NewReader(content)), nil
 	}
+	return c.fetchFile(ctx, address, strings.HasPrefix(contentType, "text/html"))
+}
+
+// download asks for a file. The header may ask for a range; the answer may then
+// be the whole file all the same.
+func (c *Client) download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
 	resp, err := c.transport.Download(ctx, address, header)
 	if err != nil {
 		return nil, fmt.Errorf("fal: download: %w", err)
@@ -67,25 +70,12 @@ func (c *Client) download(ctx context.Context, address string, header http.Heade
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("fal: download: the file has %d bytes; at most %d are read", resp.ContentLength, int64(maxDownload))
 	}
-	return &limitedBody{resp.Body, maxDownload}, nil
-}
-
-// limitedBody fails when more is read than it allows.
-type limitedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("fal: download: the file has more than the %d bytes that are read", int64(maxDownload))
-	}
-	return n, err
+	return resp, nil
 }
 
 // Decode downloads a picture in a result and decodes it: PNG, JPEG, GIF and
-// WebP, of at most 256 megapixels.
+// WebP. It takes at most 512 MiB of memory: about 64 megapixels as PNG or WebP,
+// 76 as JPEG, 28 as progressive JPEG.
 func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
 	r, err := c.Download(ctx, m)
 	if err != nil {
@@ -95,12 +85,12 @@ func (c *Client) Decode(ctx context.Context, m Media) (image.Image, error) {
 	// The header is read first, so that a small file cannot claim a huge
 	// picture; then it is read again as a part of the whole.
 	var head bytes.Buffer
-	config, _, err := image.DecodeConfig(io.LimitReader(io.TeeReader(r, &head), maxHead))
+	config, format, err := image.DecodeConfig(io.LimitReader(io.TeeReader(r, &head), maxHead))
 	if err != nil {
 		return nil, fmt.Errorf("fal: decode: not a PNG, JPEG, GIF or WebP picture: %w", err)
 	}
-	if config.Width > maxPixels/max(config.Height, 1) {
-		return nil, fmt.Errorf("fal: decode: the picture is %dx%d; at most %d pixels are decoded", config.Width, config.Height, maxPixels)
+	if err := checkPicture(format, config, &head, r, m); err != nil {
+		return nil, fmt.Errorf("fal: decode: %w", err)
 	}
 	picture, _, err := image.Decode(io.MultiReader(&head, r))
 	if err != nil {
@@ -115,7 +105,7 @@ var headRange = http.Header{"Range": {"bytes=0-65535"}}
 
 // Dimensions returns the width and height in pixels of a picture, wherever it
 // is. For one behind an http or https URL it asks the server for the first 64
-// KiB, and reads on only if the size is not among them. It takes the same care
+// KiB, and reads on, up to 16 MiB, only if the size is not among them. It takes the same care
 // as [Client.Download]: no key is sent along, and private addresses are
 // refused. [File.Dimensions] does it for local files alone.
 func (c *Client) Dimensions(ctx context.Context, f File) (width, height int, err error) {
@@ -126,23 +116,23 @@ func (c *Client) Dimensions(ctx context.Context, f File) (width, height int, err
 	if err := c.ready(ctx); err != nil {
 		return 0, 0, err
 	}
-	width, height, err = c.remoteDimensions(ctx, f.url, headRange)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		width, height, err = c.remoteDimensions(ctx, f.url, nil)
+	resp, err := c.download(ctx, f.url, headRange)
+	if err != nil {
+		return 0, 0, err
 	}
-	return width, height, err
-}
-
-// remoteDimensions reads a remote picture up to its size and hangs up.
-func (c *Client) remoteDimensions(ctx context.Context, address string, header http.Header) (width, height int, err error) {
-	body, err := c.download(ctx, address, header)
+	width, height, err = dimensions(io.LimitReader(resp.Body, firstHead))
+	_ = resp.Body.Close()
+	if err == nil {
+		return width, height, nil
+	}
+	body, err := c.fetchFile(ctx, f.url, false)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer body.Close()
-	width, height, err = dimensions(body)
+	width, height, err = dimensions(io.LimitReader(body, maxHead))
 	if err != nil {
-		return 0, 0, fmt.Errorf("fal: %s: %w", bareURL(address), err)
+		return 0, 0, fmt.Errorf("fal: %s: %w", bareURL(f.url), err)
 	}
 	return width, height, nil
 }

@@ -176,6 +176,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// downloadSilence is how long a download may bring nothing.
+const downloadSilence = time.Minute
+
 // Download gets a file from anywhere, without credentials. Addresses in
 // private networks are refused with ErrPrivateAddress, except on the origins
 // that the user has set. A RoundTripper of the user's that is no
@@ -183,7 +186,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // beforehand, and may lead elsewhere when it is dialled. Header is sent along;
 // it may be nil.
 func (t *Transport) Download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
-	return t.Send(ctx, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download", download: true})
+	return t.Send(ctx, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download", Timeout: downloadSilence, download: true})
 }
 
 // Send sends a request, as often as its class allows, and returns the last
