@@ -137,14 +137,24 @@ func TestDoWithinPrice(t *testing.T) {
 	}
 }
 
-// A budget that refuses leads to a cheaper model, and nothing is sent before.
+// A budget that refuses leads at once to a model that it has enough for, and
+// nothing is sent before.
 func TestDoWithinBudget(t *testing.T) {
 	t.Parallel()
-	srv, client := local(t)
-	client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: 2 * cent}}}
-	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
-	if err != nil || srv.Ledger().Posts != 1 || out.Spent > 2*cent {
-		t.Errorf("%v for %v, %v, %d posts", models(out.Attempts), out.Spent, err, srv.Ledger().Posts)
+	for _, tt := range []struct{ limit, max pricing.USD }{{2 * cent, 0}, {2 * cent, 5 * cent}, {2 * cent, cent}, {0, 0}} {
+		srv, client := local(t)
+		client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: tt.limit}}}
+		out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: tt.max})
+		attempts, posts := 2, 1
+		switch {
+		case tt.limit == 0:
+			attempts, posts = 1, 0 // nothing is left for any model
+		case tt.max == cent:
+			attempts = 1
+		}
+		if (err == nil) != (posts == 1) || srv.Ledger().Posts != posts || out.Spent > tt.limit || len(out.Attempts) != attempts {
+			t.Errorf("limits %v: %v for %v, %v, %d posts", tt, models(out.Attempts), out.Spent, err, srv.Ledger().Posts)
+		}
 	}
 }
 
