@@ -131,8 +131,8 @@ func (s Studio) best(t router.Task, model string) (*router.Candidate, error) {
 }
 
 // ends reports whether no other model may be tried after an error: because
-// what became of the request is open or it was billed, or because every model
-// would fail alike.
+// every model would fail alike, or because it is no refusal, of fal's or of this
+// side, so that what became of the request is open, or it was billed.
 func ends(err error) bool {
 	if err == nil {
 		return false
@@ -141,9 +141,6 @@ func ends(err error) bool {
 		return slices.Contains(endingStatus, e.Status) || errors.Is(e, fal.ErrLocked) ||
 			slices.Contains(endingType, e.Type) ||
 			slices.ContainsFunc(e.Fields, func(f fal.FieldError) bool { return slices.Contains(endingType, f.Type) })
-	}
-	if !fal.NotSent(err) {
-		return fal.Charged(err) != fal.NotBilled
 	}
 	_, invalid := errors.AsType[*fal.ValidationError](err)
 	_, budget := errors.AsType[*spend.BudgetError](err)

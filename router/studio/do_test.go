@@ -79,6 +79,7 @@ func TestDo(t *testing.T) {
 		"no download":    {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "file_download_error", "Failed"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
 		"no picture":     {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_load_error", "Failed"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
 		"format":         {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "unsupported_image_format", "Failed"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
+		"second field":   {op: faltest.OpSubmit, fault: faltest.Answer(422, `{"detail":[{"loc":["body","seed"],"msg":"odd","type":"value_error"},{"loc":["body","image_url"],"msg":"Failed","type":"file_download_error"}]}`), models: []string{"flux.Pro2!"}, posts: 1},
 		"no key":         {op: faltest.OpSubmit, fault: faltest.Answer(401, `{"detail":"No user found"}`), models: []string{"flux.Pro2!"}, posts: 1},
 		"no payment":     {op: faltest.OpSubmit, fault: faltest.Answer(402, "Pay-as-you go is not enabled"), models: []string{"flux.Pro2!"}, posts: 1},
 		"cancelled":      {op: faltest.OpSubmit, fault: faltest.LateFailure(499, "", "Cancelled"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},

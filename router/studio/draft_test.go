@@ -128,10 +128,17 @@ func TestDraftRefusals(t *testing.T) {
 	if _, err := studio.Draft(t.Context(), client, tight, studio.Drafts{}, first); err == nil {
 		t.Error("drafts and finals beyond max_price were accepted")
 	}
-	for _, d := range []studio.Drafts{{Count: -1}, {Count: 1, Finals: 2}, {Count: 1 << 30}} {
+	for _, d := range []studio.Drafts{{Count: -1}, {Count: 3, Finals: -1}, {Count: 1, Finals: 2}, {Count: 1 << 30}} {
 		if _, err := studio.PlanDrafts(task, d); err == nil {
 			t.Errorf("%+v was accepted", d)
 		}
+	}
+	unplanned := studio.Drafts{Count: 1, Finals: 2, Approve: func(p *studio.DraftPlan) error {
+		t.Errorf("asked about a plan that there is not: %v", p)
+		return nil
+	}}
+	if out, err := studio.Draft(t.Context(), client, task, unplanned, first); err == nil || out != nil {
+		t.Errorf("more finals than drafts: %v", err)
 	}
 	if posts := srv.Ledger().Posts; posts != 0 {
 		t.Fatalf("%d posts, want none", posts)
