@@ -1,7 +1,8 @@
 // Package catalog holds what is known about every FLUX and Qwen Image endpoint
 // on fal: fields, ranges, defaults, limits and results. The request types of
-// packages flux and qwen are generated from it, and package faltest checks
-// requests against it.
+// packages flux and qwen and the models of package router are generated from
+// it, and package faltest checks and bills requests by it. Prices are in package
+// pricing.
 //
 // The facts are in data/*.json, which is kept by hand. Parsing happens once,
 // on first use. Everything returned is shared: callers must not change it.

@@ -1,5 +1,7 @@
-// Package check collects what is wrong with a request. The generated Validate
-// methods are written with it. A valid request costs no allocation.
+// Package check has the parts that the generated methods of requests are made
+// of: what Validate refuses, what Usage doubts and counts, what MarshalJSON
+// writes. What one endpoint takes does not belong here but in
+// internal/catalog. Checking a valid request costs no allocation.
 package check
 
 import (

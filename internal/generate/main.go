@@ -1,6 +1,6 @@
-// Command generate writes the request types of packages flux and qwen from the
-// catalogue of endpoints in internal/catalog. Run it with go generate ./... at
-// the root of the module.
+// Command generate writes the request types of packages flux and qwen, and the
+// models of package router, from the catalogue of endpoints in
+// internal/catalog. Run it with go generate ./... at the root of the module.
 package main
 
 import (
