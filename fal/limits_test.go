@@ -62,7 +62,7 @@ func (f flood) write(w http.ResponseWriter) {
 	w.WriteHeader(f.status)
 	if f.zipped {
 		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		defer z.Close()
+		defer func() { _ = z.Close() }()
 		out = z
 	}
 	_, _ = io.WriteString(out, f.begin)
@@ -137,7 +137,8 @@ func TestFloods(t *testing.T) {
 			case "run":
 				_, err = fal.Run(ctx, c, flux.Dev{Prompt: "p"})
 			case "stream":
-				for _, err = range fal.Stream(ctx, c, flux.Dev{Prompt: "p"}) { //nolint:revive // the last error counts
+				for _, err = range fal.Stream(ctx, c, flux.Dev{Prompt: "p"}) {
+					continue // the last error counts
 				}
 			default:
 				_, err = fal.Subscribe(ctx, c, flux.Dev{Prompt: "p"}, fal.WithLogs())

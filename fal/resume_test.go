@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -44,7 +45,7 @@ func (s *cutting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, content = http.StatusPartialContent, content[from:]
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(s.content)-1, len(s.content)))
 	}
-	w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	w.WriteHeader(status)
 	if n <= s.cuts {
 		_, _ = w.Write(content[:max(len(content)/2, 1)])

@@ -163,7 +163,11 @@ func TestUnknownPrices(t *testing.T) {
 // all numbers.
 func estimateAny(t *testing.T, r fal.Request[fal.Images]) pricing.Quote {
 	t.Helper()
-	q, err := pricing.EstimateUsage(r.(interface{ Usage() fal.Usage }).Usage())
+	u, ok := r.(interface{ Usage() fal.Usage })
+	if !ok {
+		t.Fatalf("%T has no Usage", r)
+	}
+	q, err := pricing.EstimateUsage(u.Usage())
 	if err != nil {
 		t.Fatal(err)
 	}
