@@ -111,7 +111,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A program that is stopped by Ctrl-C at any time loses nothing at all.
+// A program that is stopped by Ctrl-C at any time loses nothing: what may have
+// been sent is waited for. Of a request that got its connection at the moment
+// at which it was stopped nobody knows, which is told as after a kill.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t, faltest.RunTime(30*time.Millisecond))
@@ -123,11 +125,12 @@ func TestInterrupted(t *testing.T) {
 		_ = work(ctx, &b, &catalogue{client: srv.Client(), folder: folder, finals: -1}, o)
 		cancel()
 	}
-	if err := work(t.Context(), &b, &catalogue{client: srv.Client(), folder: folder, finals: -1}, o); err != nil {
+	err := work(t.Context(), &b, &catalogue{client: srv.Client(), folder: folder, finals: -1}, o)
+	ready, unknown := pictures(t, folder)
+	if unknown == 0 && err != nil || unknown > 0 && !strings.Contains(b.String(), "it is unknown whether fal accepted") {
 		t.Errorf("%v\n%s", err, &b)
 	}
-	ready, unknown := pictures(t, folder)
-	if l := srv.Ledger(); l.Submissions != 2*killed || ready != 2*killed || unknown != 0 {
+	if l := srv.Ledger(); l.Submissions < ready || l.Submissions > ready+unknown || ready+2*unknown < 2*killed || unknown > 2 {
 		t.Errorf("%d submissions, %d pictures, %d of unknown fate\n%s", l.Submissions, ready, unknown, &b)
 	}
 }

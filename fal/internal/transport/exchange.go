@@ -220,11 +220,11 @@ func (e *exchange) withGrace(caller context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(caller))
 	e.cancel = cancel
 	e.stopGrace = context.AfterFunc(caller, func() {
-		grace := e.r.Grace
-		if !e.maybeSent.Load() {
-			grace = 0
+		if e.maybeSent.Load() {
+			time.AfterFunc(e.r.Grace, func() { cancel(caller.Err()) })
+		} else {
+			cancel(caller.Err()) // at once, before a connection is there
 		}
-		time.AfterFunc(grace, func() { cancel(caller.Err()) })
 	})
 	return ctx
 }
