@@ -154,7 +154,7 @@ func TestPassingFailureOfFal(t *testing.T) {
 		t.Errorf("cancel: %v", err)
 	}
 	var answer map[string]any
-	if err := c.GetPlatform(t.Context(), "/v1/x", nil, &answer); err != nil {
+	if err := c.Platform(t.Context(), http.MethodGet, "/v1/x", nil, nil, &answer); err != nil {
 		t.Errorf("platform: %v", err)
 	}
 }

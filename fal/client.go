@@ -44,6 +44,13 @@ type Client struct {
 	// Guard is asked before each request that may cost money; nil means none.
 	Guard Guard
 
+	// FixSeeds gives each request that can have a seed and has none a random
+	// one, from 1 to 2^31-1, which comes back in the result. No two bodies are
+	// then the same, so that package platform can tell whose a job in fal's
+	// history is. It applies to fields with the JSON name seed and the type
+	// *uint64, as those of packages flux and qwen are.
+	FixSeeds bool
+
 	init      sync.Once
 	initErr   error
 	hosts     Hosts

@@ -152,8 +152,9 @@ func (e *Error) Charged() Billing { return e.Billing }
 
 // OutcomeUnknownError says that a request was sent but it is not known whether
 // fal accepted it: the answer was lost, cut off or unreadable. It is never
-// sent again by this package. The job may be running, and may be charged; look
-// for it in the request history before sending it once more.
+// sent again by this package. The job may be running, and may be charged; have
+// package platform look for it in the request history before sending it once
+// more.
 type OutcomeUnknownError struct {
 	Endpoint string
 	// RequestID is the id of the job in the rare case that it is known: it
@@ -164,7 +165,11 @@ type OutcomeUnknownError struct {
 	// Status is the HTTP status of an answer that could not be understood; 0
 	// if there was none.
 	Status int
-	Err    error
+	// Payload returns the body that was sent, as JSON; nil means that it is not
+	// known. Package platform looks for it in the request history. It is a
+	// function so that the prompt in it is not printed or logged by accident.
+	Payload func() json.RawMessage `json:"-"`
+	Err     error
 }
 
 func (e *OutcomeUnknownError) Error() string {

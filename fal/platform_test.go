@@ -89,7 +89,7 @@ func TestClientDimensions(t *testing.T) {
 	}
 }
 
-func TestGetPlatform(t *testing.T) {
+func TestPlatform(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t)
 	srv.SetPrice("fal-ai/flux/dev", "0.025", "megapixels")
@@ -100,20 +100,20 @@ func TestGetPlatform(t *testing.T) {
 		} `json:"prices"`
 	}
 	query := url.Values{"endpoint_id": {"fal-ai/flux/dev,fal-ai/other"}}
-	if err := client.GetPlatform(t.Context(), "/v1/models/pricing", query, &answer); err != nil || len(answer.Prices) != 1 || answer.Prices[0].Unit != "megapixels" {
+	if err := client.Platform(t.Context(), http.MethodGet, "/v1/models/pricing", query, nil, &answer); err != nil || len(answer.Prices) != 1 || answer.Prices[0].Unit != "megapixels" {
 		t.Errorf("%+v, %v", answer, err)
 	}
-	err := client.GetPlatform(t.Context(), "/v1/models/pricing", nil, &answer)
+	err := client.Platform(t.Context(), http.MethodGet, "/v1/models/pricing", nil, nil, &answer)
 	if e, ok := errors.AsType[*fal.Error](err); !ok || e.Status != 400 || e.Type != "validation_error" {
 		t.Errorf("without ids: %v", err)
 	}
 	for _, path := range []string{"v1/models", "/v1/models?x=1", "/../x", "", "//evil.example/x#"} {
 		before := srv.Ledger().Platform
-		if err := client.GetPlatform(t.Context(), path, nil, &answer); err == nil || srv.Ledger().Platform != before {
+		if err := client.Platform(t.Context(), http.MethodGet, path, nil, nil, &answer); err == nil || srv.Ledger().Platform != before {
 			t.Errorf("path %q: %v", path, err)
 		}
 	}
-	if err := client.GetPlatform(t.Context(), "/v1/models/pricing", query, new(int)); err == nil {
+	if err := client.Platform(t.Context(), http.MethodGet, "/v1/models/pricing", query, nil, new(int)); err == nil {
 		t.Error("an answer of another type was taken")
 	}
 }

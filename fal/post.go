@@ -1,7 +1,9 @@
 package fal
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -20,7 +22,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	resp, err := p.c.transport.Send(ctx, req)
 	if err != nil {
 		if sendErr, ok := errors.AsType[*transport.Error](err); ok && sendErr.MaybeSent {
-			return nil, &OutcomeUnknownError{Endpoint: p.endpoint, Sent: start, Err: err}
+			return nil, p.unknown(start, "", 0, err)
 		}
 		err = notSentTo(p.endpoint, err)
 		p.reservation.Released(err)
@@ -33,7 +35,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	e := p.c.newError(p.endpoint, "", resp, body)
 	if e.Status >= 500 && !e.falsWord {
 		// A machine in between may have passed the request on before it failed.
-		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: e.RequestID, Sent: start, Status: e.Status, Err: errors.Join(e, readErr)}
+		return nil, p.unknown(start, e.RequestID, e.Status, errors.Join(e, readErr))
 	}
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {
 		e.Billing = NotBilled // the queue charges nothing for what it does not accept
@@ -41,6 +43,15 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	p.c.forgetIfGone(p.uploaded, e)
 	finish(p.reservation, Meta{}, e)
 	return nil, e
+}
+
+// unknown is the error for a request of which it is not known whether fal
+// accepted it. Status is that of an answer, 0 without one.
+func (p *prepared) unknown(sent time.Time, requestID string, status int, err error) *OutcomeUnknownError {
+	return &OutcomeUnknownError{
+		Endpoint: p.endpoint, RequestID: requestID, Sent: sent, Status: status, Err: err,
+		Payload: func() json.RawMessage { return bytes.Clone(p.body) },
+	}
 }
 
 // turnedDown reports whether a direct call was refused before the model began

@@ -183,5 +183,9 @@ func (p *prepared) encode(ctx context.Context, r any, files map[File]summary) ([
 			return f
 		})
 	}
-	return json.Marshal(r)
+	body, err := json.Marshal(r)
+	if err == nil && p.c.FixSeeds {
+		body = withSeed(r, body)
+	}
+	return body, err
 }

@@ -155,7 +155,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 			err = errors.New("the answer is not that of the queue: " + quoteShort(plainText(body, p.c.clean)))
 		}
 		id := cmp.Or(p.c.requestID(resp.Header.Get("X-Fal-Request-Id")), answer.RequestID)
-		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: id, Sent: start, Status: resp.StatusCode, Err: err}
+		return nil, p.unknown(start, id, resp.StatusCode, err)
 	}
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{

@@ -23,12 +23,12 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 	meta := p.meta(resp, start)
 	body, err := readAll(resp, maxResult(p.body, p.usage))
 	if err != nil {
-		return nil, &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+		return nil, p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
 	meta.Elapsed = time.Since(start)
 	out, err := decode[Out](meta, body)
 	if errors.Is(err, errNotJSON) { // a page that something in between has put there
-		err = &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+		err = p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
 	if e := p.c.toldInResult(body, err); e != nil {
 		e.Endpoint, e.RequestID, e.Status, e.BillableUnits = p.endpoint, meta.RequestID, resp.StatusCode, meta.BillableUnits

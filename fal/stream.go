@@ -52,7 +52,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	defer resp.Body.Close()
 	meta := p.meta(resp, start)
 	unknown := func(err error) error {
-		return &OutcomeUnknownError{Endpoint: p.endpoint, RequestID: meta.RequestID, Sent: start, Status: resp.StatusCode, Err: err}
+		return p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
 	if !isEventStream(resp) {
 		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))

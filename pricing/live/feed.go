@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -177,7 +178,7 @@ func fetch(ctx context.Context, c *fal.Client, endpoints []string) (prices []Pri
 			NextCursor string  `json:"next_cursor"`
 			HasMore    bool    `json:"has_more"`
 		}
-		if err := c.GetPlatform(ctx, "/v1/models/pricing", query, &page); err != nil {
+		if err := c.Platform(ctx, http.MethodGet, "/v1/models/pricing", query, nil, &page); err != nil {
 			return nil, err
 		}
 		prices = append(prices, page.Prices...)
