@@ -6,15 +6,13 @@ import (
 	"image"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // MegapixelArea is the number of pixels in a megapixel, as fal counts.
-const MegapixelArea = 1024 * 1024
+const MegapixelArea = schema.Megapixel
 
 const (
-	// maxSide is the longest side that fal's image sizes take, and so the
-	// bound of what is not bounded otherwise.
-	maxSide = 14142
 	// likelyInput is the expected area of a picture that comes from elsewhere.
 	likelyInput = 4 * MegapixelArea
 	// likelyOutput is the expected area where the model chooses the size.
@@ -161,7 +159,7 @@ func (n *quantities) setSize(u *fal.Usage, size measurer) error {
 		}
 		return err
 	}
-	area := span{1, likelyOutput, maxSide * maxSide}
+	area := span{1, likelyOutput, schema.MaxSide * schema.MaxSide}
 	if u.MatchInput >= 1 && u.MatchInput <= len(u.Inputs) {
 		var err error
 		if area, err = n.areaOfFile(u.Inputs[u.MatchInput-1], size); err != nil {
@@ -224,7 +222,7 @@ func (n *quantities) areaOfFile(f fal.File, size measurer) (span, error) {
 	width, height, err := size(f)
 	if errors.Is(err, fal.ErrRemote) || errors.Is(err, image.ErrFormat) {
 		n.unknowns |= unknownInput
-		return span{1, likelyInput, maxSide * maxSide}, nil
+		return span{1, likelyInput, schema.MaxSide * schema.MaxSide}, nil
 	}
 	if err != nil {
 		return span{}, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // Model is a model that tasks may be routed to.
@@ -125,9 +126,9 @@ var rewriters = []string{"flux.Pro2", "flux.Pro2Edit", "flux.Max2", "flux.Max2Ed
 func (m *model) ownArea() int {
 	switch {
 	case strings.HasPrefix(m.Name, "flux.Pro11Ultra"):
-		return 4 << 20
+		return 4 * schema.Megapixel
 	case len(m.aspects) > 0:
-		return 1 << 20 // the Kontext models
+		return schema.Megapixel // the Kontext models
 	}
 	return 0
 }

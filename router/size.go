@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // multiple is what widths and heights are a multiple of, as FLUX.2 makes them.
@@ -55,7 +56,7 @@ func sizeFor(t *Task) fal.ImageSize {
 	if t.MinPixels > 0 {
 		return areaSize(w, h, t.MinPixels, true)
 	}
-	return areaSize(w, h, 1<<20, false)
+	return areaSize(w, h, schema.Megapixel, false)
 }
 
 // leastSize returns the size for a task that asks for an area alone. The
@@ -91,7 +92,7 @@ func areaSize(w, h, area int, atLeast bool) fal.ImageSize {
 // stays as it is; the model's own checks refuse it.
 func (s sizes) fit(size fal.ImageSize) fal.ImageSize {
 	width, height, ok := size.Dimensions()
-	if !ok || s == (sizes{}) || s.has(width, height) || width < 1 || height < 1 || width > maxSide || height > maxSide {
+	if !ok || s == (sizes{}) || s.has(width, height) || width < 1 || height < 1 || width > schema.MaxSide || height > schema.MaxSide {
 		return size
 	}
 	w, h := float64(width), float64(height)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/check"
 	"github.com/falimage/falimage-go/internal/refs"
 )
@@ -112,7 +113,7 @@ func (p *problems) numbers(t *Task) {
 		field       string
 		value, most int
 	}{
-		{"count", t.Count, maxCount}, {"min_pixels", t.MinPixels, maxSide * maxSide}, {"layers", t.Layers, 10}, {"steps", t.Steps, 1000},
+		{"count", t.Count, maxCount}, {"min_pixels", t.MinPixels, schema.MaxSide * schema.MaxSide}, {"layers", t.Layers, 10}, {"steps", t.Steps, 1000},
 		{"prefer.quality", t.Prefer.Quality, 1000}, {"prefer.speed", t.Prefer.Speed, 1000}, {"prefer.price", t.Prefer.Price, 1000},
 	} {
 		if n.value < 0 || n.value > n.most {
@@ -129,7 +130,7 @@ func (p *problems) numbers(t *Task) {
 	switch {
 	case t.Size != "" && t.Size != fal.AutoSize && (!sized || width < 1 || height < 1):
 		p.add("size", string(t.Size), "must be like 1920x1080, or a preset such as square_hd")
-	case sized && width <= maxSide && height <= maxSide && width*height < t.MinPixels:
+	case sized && width <= schema.MaxSide && height <= schema.MaxSide && width*height < t.MinPixels:
 		p.add("size", string(t.Size), fmt.Sprintf("has fewer pixels than min_pixels, %d", t.MinPixels))
 	}
 	if t.Aspect != "" {
@@ -144,9 +145,6 @@ func (p *problems) numbers(t *Task) {
 		p.add("unknown_price", "true", "a model whose price is not known cannot keep within max_price")
 	}
 }
-
-// maxSide is the longest side that fal takes.
-const maxSide = 14142
 
 func (p *problems) names(t *Task) {
 	among(p, "edit", t.Edit, editFacts)

@@ -56,11 +56,11 @@ type Trainer struct {
 // Trainers returns the trainers that can serve a need, the best first: the
 // cheapest, or those of FLUX before those of Qwen Image if the ecosystem
 // matters more, and last those that may be retired. Trainers whose price is
-// not known are left out. It sends nothing.
+// not known are left out. It sends nothing. The error is a [*TaskError].
 func Trainers(t TrainingTask) ([]Trainer, error) {
 	t.Lesson, t.Steps = cmp.Or(t.Lesson, LearnSubject), cmp.Or(t.Steps, 1000)
-	if err := t.check(); err != nil {
-		return nil, fmt.Errorf("router: training: %w", err)
+	if p := t.check(); p != nil {
+		return nil, &TaskError{p}
 	}
 	var out []Trainer
 	var cheapest pricing.USD
@@ -85,9 +85,9 @@ func Trainers(t TrainingTask) ([]Trainer, error) {
 	switch {
 	case len(out) > 0:
 	case cheapest > 0:
-		return nil, fmt.Errorf("router: training: the cheapest of the trainers for %s costs up to %v, which is more than the limit of %v", t.Lesson, cheapest, t.MaxPrice)
+		return nil, trainingError("max_price", t.MaxPrice, fmt.Sprintf("the cheapest of the trainers for %s costs up to %v", t.Lesson, cheapest))
 	default:
-		return nil, fmt.Errorf("router: training: no trainer for %s with a known price is among those allowed", t.Lesson)
+		return nil, trainingError("lesson", t.Lesson, "no trainer for it with a known price is among those allowed")
 	}
 	slices.SortStableFunc(out, func(a, b Trainer) int {
 		rank := func(one Trainer) int {
@@ -104,23 +104,33 @@ func Trainers(t TrainingTask) ([]Trainer, error) {
 	return out, nil
 }
 
-func (t *TrainingTask) check() error {
-	switch {
-	case t.Lesson != LearnSubject && t.Lesson != LearnEdit && t.Lesson != LearnLayers:
-		return fmt.Errorf("lesson %q: must be one of %q", t.Lesson, []Lesson{LearnSubject, LearnEdit, LearnLayers})
-	case t.Steps < 1 || t.Steps > 40_000:
-		return fmt.Errorf("steps %d: must be between 1 and 40000", t.Steps)
-	case t.References < 0 || t.References > 4:
-		return fmt.Errorf("references %d: must be between 0 and 4", t.References)
-	case t.MaxPrice < 0:
-		return fmt.Errorf("max price %v: must not be negative", t.MaxPrice)
-	}
-	for _, name := range slices.Concat(t.Only, t.Not) {
-		if !slices.ContainsFunc(trainers(), func(m schema.Model) bool { return named(m)(name) }) {
-			return fmt.Errorf("%q: is no package, family, Go type or endpoint of a trainer", name)
+// check returns what is wrong with a task; nil if nothing is.
+func (t *TrainingTask) check() []fal.Problem {
+	var p []fal.Problem
+	refuse := func(wrong bool, field string, value any, message string) {
+		if wrong {
+			p = append(p, fal.Problem{Field: field, Value: fmt.Sprint(value), Message: message})
 		}
 	}
-	return nil
+	lessons := []Lesson{LearnSubject, LearnEdit, LearnLayers}
+	refuse(!slices.Contains(lessons, t.Lesson), "lesson", t.Lesson, fmt.Sprintf("must be one of %q", lessons))
+	refuse(t.Steps < 1 || t.Steps > 40_000, "steps", t.Steps, "must be between 1 and 40000")
+	refuse(t.References < 0 || t.References > 4, "references", t.References, "must be between 0 and 4")
+	refuse(t.MaxPrice < 0, "max_price", t.MaxPrice, "must not be negative")
+	for _, names := range []struct {
+		field string
+		names []string
+	}{{"only", t.Only}, {"not", t.Not}} {
+		for i, name := range names.names {
+			known := slices.ContainsFunc(trainers(), func(m schema.Model) bool { return named(m)(name) })
+			refuse(!known, fmt.Sprintf("%s[%d]", names.field, i), name, "is no package, family, Go type or endpoint of a trainer")
+		}
+	}
+	return p
+}
+
+func trainingError(field string, value any, message string) error {
+	return &TaskError{[]fal.Problem{{Field: field, Value: fmt.Sprint(value), Message: message}}}
 }
 
 var trainers = sync.OnceValue(func() []schema.Model {

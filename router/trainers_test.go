@@ -1,8 +1,12 @@
 package router_test
 
 import (
+	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -57,16 +61,28 @@ func TestTrainers(t *testing.T) {
 	if found != 3 {
 		t.Errorf("%d of 3 trainers found", found)
 	}
-	for name, need := range map[string]router.TrainingTask{
-		"lesson":  {Lesson: "cooking"},
-		"steps":   {Steps: -1},
-		"names":   {Only: []string{"sdxl"}},
-		"price":   {MaxPrice: cent},
-		"layers":  {Lesson: router.LearnLayers}, // no source tells what it costs
-		"nothing": {Only: []string{"qwen"}, Not: []string{"qwen"}},
+	for _, tt := range []struct {
+		need router.TrainingTask
+		want []string // the fields that are named
+	}{
+		{router.TrainingTask{Lesson: "cooking", Steps: -1, References: 5, MaxPrice: -1}, []string{"lesson", "steps", "references", "max_price"}},
+		{router.TrainingTask{Only: []string{"qwen", "sdxl"}, Not: []string{"x"}}, []string{"only[1]", "not[0]"}},
+		{router.TrainingTask{MaxPrice: cent}, []string{"max_price"}},
+		{router.TrainingTask{Lesson: router.LearnLayers}, []string{"lesson"}}, // no source tells what it costs
+		{router.TrainingTask{Only: []string{"qwen"}, Not: []string{"qwen"}}, []string{"lesson"}},
 	} {
-		if got, err := router.Trainers(need); err == nil {
-			t.Errorf("%s: %v", name, got)
+		_, err := router.Trainers(tt.need)
+		e, ok := errors.AsType[*router.TaskError](err)
+		if !ok || !fal.NotSent(err) {
+			t.Errorf("%+v: %T %v", tt.need, err, err)
+			continue
+		}
+		var fields []string
+		for _, p := range e.Problems {
+			fields = append(fields, p.Field)
+		}
+		if diff := cmp.Diff(tt.want, fields); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tt.need, diff)
 		}
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
 // megapixel is what fal charges for as one: 1024 by 1024 pixels.
-const megapixel int64 = 1 << 20
+const megapixel int64 = schema.Megapixel
 
 // megapixels rounds an area up to whole megapixels.
 func megapixels(area int64) int64 { return max(1, (area+megapixel-1)/megapixel) }

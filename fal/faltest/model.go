@@ -25,6 +25,7 @@ import (
 
 	_ "golang.org/x/image/webp" // likewise
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
@@ -356,7 +357,7 @@ func within(width, height, least, most int) (int, int) {
 		scale := math.Sqrt(float64(least) / area)
 		width, height = int(math.Ceil(float64(width)*scale)), int(math.Ceil(float64(height)*scale))
 	}
-	return min(max(width, 1), maxSide), min(max(height, 1), maxSide)
+	return min(max(width, 1), schema.MaxSide), min(max(height, 1), schema.MaxSide)
 }
 
 // ratio returns a size of about one megapixel, with sides that are multiples

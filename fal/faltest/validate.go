@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
@@ -253,8 +254,6 @@ var presets = map[string][2]int{
 	"portrait_16_9": {576, 1024}, "landscape_4_3": {1024, 768}, "landscape_16_9": {1024, 576},
 }
 
-const maxSide = 14142
-
 func (c *checker) size(loc []any, f *catalog.Field, v any) {
 	switch v := v.(type) {
 	case string:
@@ -262,7 +261,7 @@ func (c *checker) size(loc []any, f *catalog.Field, v any) {
 			c.add(loc, "one_of", "Input should be a preset or a width and height", v, map[string]any{"expected": []string{"square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"}})
 		}
 	case map[string]any:
-		zero, most := 0.0, float64(maxSide)
+		zero, most := 0.0, float64(schema.MaxSide)
 		side := catalog.Field{Type: catalog.Integer, Above: &zero, Max: &most}
 		width, height := side, side
 		width.Name, height.Name = "width", "height"

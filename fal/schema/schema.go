@@ -4,6 +4,16 @@
 // flux.Decode and qwen.Decode turn JSON into requests.
 package schema
 
+const (
+	// MaxSide is the longest side of a picture that any endpoint takes, in
+	// pixels, and so the bound of what is not bounded otherwise. It stands in
+	// the schemas of fal's image sizes.
+	MaxSide = 14142
+	// Megapixel is the number of pixels that fal counts as one megapixel, where
+	// an endpoint's price does not say otherwise.
+	Megapixel = 1 << 20
+)
+
 // Model describes one endpoint.
 type Model struct {
 	// Endpoint is the id of the endpoint, such as "fal-ai/flux-2-pro".

@@ -6,10 +6,11 @@ import (
 	"strconv"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // Megapixel is the number of pixels that fal counts as one megapixel.
-const Megapixel = 1 << 20
+const Megapixel = schema.Megapixel
 
 // PictureRule says which pictures an endpoint takes. Zero fields do not limit.
 type PictureRule struct {

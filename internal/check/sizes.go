@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // MaxSide is the longest side that any fal endpoint takes.
-const MaxSide = 14142
+const MaxSide = schema.MaxSide
 
 // SizeRule says which image sizes an endpoint takes. Zero fields do not limit.
 type SizeRule struct {
