@@ -122,7 +122,7 @@ func (r *fileReader) goOn(err error) bool {
 			return false
 		}
 		left := r.c.outage() - time.Since(r.progress)
-		if left <= 0 && r.looks > 1 {
+		if left <= 0 && r.looks > 2 {
 			return false
 		}
 		if err = r.resume(); err == nil {
