@@ -16,6 +16,10 @@ type Usage struct {
 	// MaxPixels say what is known.
 	Size ImageSize
 
+	// Resolution is the size that the request names where the endpoint charges by
+	// it, the endpoint's default included, such as "2k"; "" where it takes none.
+	Resolution string
+
 	// MatchInput is the 1-based number of the picture in Inputs whose size
 	// the output takes, or 0. It counts only where Size is zero.
 	MatchInput int
@@ -47,6 +51,9 @@ type Usage struct {
 	// picture of a training set, or 0 where it is not known. Requests do not
 	// know it; the training sets of package dataset do.
 	References int
+	// LeastReferences is the smallest number that a picture of the set has where
+	// not all have as many as References; 0 where they have.
+	LeastReferences int
 
 	// Upscale is the factor by which sides grow, in thousandths: 2000 is
 	// twice as wide and high. 0 where the endpoint does not upscale.

@@ -88,7 +88,7 @@ func TestWithKnowsTheCatalogue(t *testing.T) {
 	free := map[string]bool{"resume_from_checkpoint": true} // the only file that no price counts
 	counts := map[string]bool{
 		"num_images": true, "num_layers": true, "num_inference_steps": true, "steps": true, "upscale_factor": true, "aspect_ratio": true,
-		"resolution_mode": true, "expand_top": true, "expand_bottom": true, "expand_left": true, "expand_right": true,
+		"resolution_mode": true, "resolution": true, "expand_top": true, "expand_bottom": true, "expand_left": true, "expand_right": true,
 		"auto_crop": true, "paste_back": true, "resize_to_original": true, "use_turbo": true,
 	}
 	for _, e := range catalog.All() {

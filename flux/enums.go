@@ -30,17 +30,38 @@ const (
 // AspectRatio is the ratio of width to height of an output picture.
 type AspectRatio string
 
-// The ratios that [pro] and Kontext endpoints take.
+// The ratios that [pro], Kontext and FLUX 3 endpoints take, each its own choice
+// of them, which is checked by the request's Validate.
 const (
+	RatioAuto AspectRatio = "auto"
 	Ratio21x9 AspectRatio = "21:9"
+	Ratio2x1  AspectRatio = "2:1"
 	Ratio16x9 AspectRatio = "16:9"
-	Ratio4x3  AspectRatio = "4:3"
 	Ratio3x2  AspectRatio = "3:2"
+	Ratio7x5  AspectRatio = "7:5"
+	Ratio4x3  AspectRatio = "4:3"
+	Ratio5x4  AspectRatio = "5:4"
 	Ratio1x1  AspectRatio = "1:1"
-	Ratio2x3  AspectRatio = "2:3"
+	Ratio4x5  AspectRatio = "4:5"
 	Ratio3x4  AspectRatio = "3:4"
+	Ratio5x7  AspectRatio = "5:7"
+	Ratio2x3  AspectRatio = "2:3"
 	Ratio9x16 AspectRatio = "9:16"
+	Ratio1x2  AspectRatio = "1:2"
 	Ratio9x21 AspectRatio = "9:21"
+)
+
+// Resolution is the size class of a FLUX 3 picture; the ratio of width to
+// height makes it a size.
+type Resolution string
+
+// The size classes of FLUX 3: about 0.25, 0.6, 1, 4 and 16.8 megapixels.
+const (
+	Resolution512 Resolution = "512sq"
+	Resolution768 Resolution = "768sq"
+	Resolution1K  Resolution = "1k"
+	Resolution2K  Resolution = "2k"
+	Resolution4K  Resolution = "4k"
 )
 
 // ResolutionMode is the shape of the output of Kontext [dev].

@@ -5,7 +5,22 @@
 // The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 // under $0.04, $$$ from there on; training is paid by the step and realtime by
 // the second; a dash is a price that no source settles. Package pricing has the
-// figures. All endpoints begin with fal-ai/.
+// figures. An endpoint whose owner is not written out begins with fal-ai/.
+//
+// FLUX 3:
+//
+//	Image3      -  blackforestlabs/flux-3/text-to-image  pictures of up to 4K, laid out by regions in the prompt
+//	Image3Edit  -  blackforestlabs/flux-3/edit-image     up to 10 pictures edited and combined, in places that the prompt gives
+//
+// FLUX 3 Klein:
+//
+//	Klein3                 -     blackforestlabs/flux-3/klein/text-to-image       cheap pictures of up to 4K, distilled to 12 steps
+//	Klein3Edit             -     blackforestlabs/flux-3/klein/edit-image          cheap edits of up to 10 pictures
+//	Klein3LoRA             -     blackforestlabs/flux-3/klein/text-to-image/lora  your own styles on the small model
+//	Klein3EditLoRA         -     blackforestlabs/flux-3/klein/edit-image/lora     your own edits on the small model
+//	Klein3Base             -     blackforestlabs/flux-3/klein/base/text-to-image  the undistilled small model, with steps, guidance and a negative prompt
+//	Klein3BaseTrainer      step  blackforestlabs/flux-3/klein/base/trainer        a style or subject, for the LoRA endpoints of the family
+//	Klein3BaseEditTrainer  -     blackforestlabs/flux-3/klein/base/trainer/edit   an edit taught by sets of up to 10 inputs and their result
 //
 // FLUX.1:
 //
@@ -37,6 +52,8 @@
 //	GeneralDifferentialDiffusion  second  flux-general/differential-diffusion   ControlNets, IP adapters and LoRAs at once, with a map of how much each place may change
 //	GeneralRFInversion            second  flux-general/rf-inversion             edits that keep the structure of a picture, by inverting it first
 //	DifferentialDiffusion         $$$     flux-differential-diffusion           changes whose strength a map sets place by place
+//	ProNew                        $$$     flux-pro/new                          pictures of the first [pro] generation
+//	ProRedux                      $$$     flux-pro/v1/redux                     variations by the first [pro] generation
 //	Pro11                         $$$     flux-pro/v1.1                         production photorealism of the first generation
 //	Pro11Redux                    $$$     flux-pro/v1.1/redux                   variations of production quality
 //	Pro11Ultra                    $$$     flux-pro/v1.1-ultra                   pictures of up to 4 megapixels
@@ -49,6 +66,7 @@
 //	VisionUpscaler                $$$     flux-vision-upscaler                  up to 4 times larger, with new detail
 //	FastTrainer                   step    flux-lora-fast-training               a style or subject, fast
 //	PortraitTrainer               step    flux-lora-portrait-trainer            portraits of a person
+//	TurboTrainer                  step    turbo-flux-trainer                    a subject or a style, in turbo mode
 //	KreaTrainer                   step    flux-krea-trainer                     a style or subject with natural looks
 //
 // Kontext:
@@ -101,6 +119,7 @@
 //	KleinRealtime           second  flux-2/klein/realtime                a stream of frames, each restyled as it arrives
 //	Gallery2                $$      flux-2-lora-gallery/...              ready-made styles, from sketches to sepia
 //	Gallery2Edit            $$      flux-2-lora-gallery/...              ready-made edits, from backgrounds to try-on
+//	ControlLight            -       control-light                        dark pictures made bright
 //	Gallery2Angles          $$      flux-2-lora-gallery/multiple-angles  the same subject from another camera angle
 //	Dev2Trainer             step    flux-2-trainer                       a style or subject
 //	Dev2EditTrainer         step    flux-2-trainer/edit                  an edit taught by pairs of pictures, with up to 4 references each
@@ -122,9 +141,9 @@ import (
 func Models() []schema.Model { return introspect.Models("flux", newRequest) }
 
 // Decode reads the JSON body of a request to the endpoint with the given id
-// into the type of that endpoint, such as Schnell, and validates it. Other
-// names of an endpoint work too. What comes back can be told apart by its
-// result, as a fal.Request[fal.Images] for example.
+// into the type of that endpoint, such as Image3, and validates it. Other names
+// of an endpoint work too. What comes back can be told apart by its result, as
+// a fal.Request[fal.Images] for example.
 //
 // Decode is strict: unknown fields, wrong types and everything that Validate
 // would refuse make it fail, with one *fal.ValidationError that lists every
@@ -137,6 +156,24 @@ func Decode(id string, body []byte) (any, error) {
 // is no such endpoint.
 func newRequest(id string) any {
 	switch id {
+	case "blackforestlabs/flux-3/text-to-image":
+		return new(Image3)
+	case "blackforestlabs/flux-3/edit-image":
+		return new(Image3Edit)
+	case "blackforestlabs/flux-3/klein/text-to-image":
+		return new(Klein3)
+	case "blackforestlabs/flux-3/klein/edit-image":
+		return new(Klein3Edit)
+	case "blackforestlabs/flux-3/klein/text-to-image/lora":
+		return new(Klein3LoRA)
+	case "blackforestlabs/flux-3/klein/edit-image/lora":
+		return new(Klein3EditLoRA)
+	case "blackforestlabs/flux-3/klein/base/text-to-image":
+		return new(Klein3Base)
+	case "blackforestlabs/flux-3/klein/base/trainer":
+		return new(Klein3BaseTrainer)
+	case "blackforestlabs/flux-3/klein/base/trainer/edit":
+		return new(Klein3BaseEditTrainer)
 	case "fal-ai/flux/schnell", "fal-ai/flux-1/schnell":
 		return new(Schnell)
 	case "fal-ai/flux/schnell/redux", "fal-ai/flux-1/schnell/redux":
@@ -199,6 +236,10 @@ func newRequest(id string) any {
 		return new(GeneralRFInversion)
 	case "fal-ai/flux-differential-diffusion":
 		return new(DifferentialDiffusion)
+	case "fal-ai/flux-pro/new":
+		return new(ProNew)
+	case "fal-ai/flux-pro/v1/redux":
+		return new(ProRedux)
 	case "fal-ai/flux-pro/v1.1":
 		return new(Pro11)
 	case "fal-ai/flux-pro/v1.1/redux":
@@ -321,6 +362,8 @@ func newRequest(id string) any {
 		return &Gallery2Edit{Preset: GalleryFaceToFullPortrait}
 	case "fal-ai/flux-2-lora-gallery/virtual-tryon":
 		return &Gallery2Edit{Preset: GalleryVirtualTryOn}
+	case "fal-ai/control-light":
+		return new(ControlLight)
 	case "fal-ai/flux-2-lora-gallery/multiple-angles":
 		return new(Gallery2Angles)
 	case "fal-ai/flux-vision-upscaler":
@@ -329,6 +372,8 @@ func newRequest(id string) any {
 		return new(FastTrainer)
 	case "fal-ai/flux-lora-portrait-trainer":
 		return new(PortraitTrainer)
+	case "fal-ai/turbo-flux-trainer":
+		return new(TurboTrainer)
 	case "fal-ai/flux-krea-trainer":
 		return new(KreaTrainer)
 	case "fal-ai/flux-kontext-trainer":

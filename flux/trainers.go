@@ -106,6 +106,49 @@ func (r PortraitTrainer) Usage() fal.Usage {
 	}
 }
 
+// TurboTrainer trains a LoRA for FLUX.1 [dev]: a subject or a style, in turbo
+// mode.
+//
+// Endpoint: fal-ai/turbo-flux-trainer
+type TurboTrainer struct {
+	// ImagesDataURL is a zip archive of training pictures, which may have
+	// captions beside them. Required.
+	ImagesDataURL fal.File `json:"images_data_url,omitzero"`
+	// Steps is the number of training steps, 1 to 10000. Default: 1000.
+	Steps int `json:"steps,omitzero"`
+	// LearningRate is the learning rate, 0.0000001 to 0.01. Default: 0.00115.
+	LearningRate float64 `json:"learning_rate,omitzero"`
+	// TriggerPhrase is the phrase that will call up what was learnt.
+	// Default: "ohwx".
+	TriggerPhrase string `json:"trigger_phrase,omitzero"`
+	// TrainingStyle is what is learnt: subject or style. Default: subject.
+	TrainingStyle string `json:"training_style,omitzero"`
+	// FaceCrop crops the pictures to the face. Default: true.
+	FaceCrop *bool `json:"face_crop,omitzero"`
+}
+
+// Endpoint returns the id of the endpoint.
+func (TurboTrainer) Endpoint() fal.Endpoint[fal.Training] { return "fal-ai/turbo-flux-trainer" }
+
+// Validate returns a *fal.ValidationError listing every problem, or nil.
+func (r TurboTrainer) Validate() error {
+	var l check.List
+	l.RequiredFile("images_data_url", r.ImagesDataURL)
+	l.Int("steps", r.Steps, 1, 10000)
+	l.Float("learning_rate", r.LearningRate, 0.0000001, 0.01)
+	check.Enum(&l, "training_style", r.TrainingStyle, "subject", "style")
+	return l.Err(string(r.Endpoint()))
+}
+
+// Usage returns what the request will be charged for.
+func (r TurboTrainer) Usage() fal.Usage {
+	return fal.Usage{
+		Endpoint: string(r.Endpoint()),
+		Outputs:  1,
+		Steps:    cmp.Or(r.Steps, 1000),
+	}
+}
+
 // KreaTrainer trains a LoRA for FLUX.1 Krea [dev]: a style or subject with
 // natural looks. It may be retired: newer lists of models leave it out.
 //

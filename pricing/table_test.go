@@ -38,7 +38,7 @@ func TestEmbedded(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"megapixel": 120, "tiered megapixel": 4, "image": 14, "request": 2, "step": 21, "compute second": 3, "unknown": 9,
+		"megapixel": 120, "tiered megapixel": 4, "image": 14, "request": 2, "step": 22, "compute second": 3, "unknown": 24,
 	}
 	if diff := cmp.Diff(want, units); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -13,3 +13,13 @@ const (
 	AccelerationRegular Acceleration = "regular"
 	AccelerationHigh    Acceleration = "high"
 )
+
+// PromptExpander is how a language model rewrites the prompt before Qwen Image
+// 2.1 reads it.
+type PromptExpander string
+
+// The ways to rewrite a prompt.
+const (
+	ExpanderNone    PromptExpander = "none"
+	ExpanderQuality PromptExpander = "quality"
+)

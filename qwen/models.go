@@ -5,7 +5,17 @@
 // The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 // under $0.04, $$$ from there on; training is paid by the step and realtime by
 // the second; a dash is a price that no source settles. Package pricing has the
-// figures. All endpoints begin with fal-ai/.
+// figures. An endpoint whose owner is not written out begins with fal-ai/.
+//
+// Qwen Image 3:
+//
+//	Image3      -  alibaba/qwen-image-3/text-to-image  lettering and layout, in Chinese and English, at up to 2048x2048 pixels
+//	Image3Edit  -  alibaba/qwen-image-3/edit           edits in words without masks, of up to 3 pictures
+//
+// Qwen Image 2.1:
+//
+//	Image21      -  qwen-image-2.1       transparent pictures, and sizes of up to 2K billed by the pixel
+//	Image21Edit  -  qwen-image-2.1/edit  up to 10 pictures edited and combined, in their order
 //
 // Qwen Image:
 //
@@ -65,7 +75,7 @@ import (
 func Models() []schema.Model { return introspect.Models("qwen", newRequest) }
 
 // Decode reads the JSON body of a request to the endpoint with the given id
-// into the type of that endpoint, such as Image, and validates it. Other names
+// into the type of that endpoint, such as Image3, and validates it. Other names
 // of an endpoint work too. What comes back can be told apart by its result, as
 // a fal.Request[fal.Images] for example.
 //
@@ -80,6 +90,14 @@ func Decode(id string, body []byte) (any, error) {
 // is no such endpoint.
 func newRequest(id string) any {
 	switch id {
+	case "alibaba/qwen-image-3/text-to-image":
+		return new(Image3)
+	case "alibaba/qwen-image-3/edit":
+		return new(Image3Edit)
+	case "fal-ai/qwen-image-2.1", "alibaba/qwen-image-2.1/text-to-image":
+		return new(Image21)
+	case "fal-ai/qwen-image-2.1/edit", "alibaba/qwen-image-2.1/edit":
+		return new(Image21Edit)
 	case "fal-ai/qwen-image":
 		return new(Image)
 	case "fal-ai/qwen-image/image-to-image":

@@ -79,7 +79,7 @@ const (
 // routable reports whether there are tasks that the model serves.
 func (m *model) routable() bool {
 	switch m.task {
-	case "redux", "control", "reference", "outpaint", "realtime":
+	case "redux", "control", "reference", "outpaint", "relight", "realtime":
 		return false
 	case "gallery":
 		return galleries[m.gallery()] != ""

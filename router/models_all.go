@@ -9,9 +9,13 @@ import (
 // models are all models but the trainers, by family, in the order of the
 // catalogue.
 var models = slices.Concat(
+	flux3,
+	flux3Klein,
 	flux1,
 	kontext,
 	flux2,
+	qwenImage3,
+	qwenImage21,
 	qwenImage,
 	qwenImage20,
 	qwenImageMax,

@@ -834,6 +834,58 @@ var flux1 = []model{
 	},
 	{
 		Model: Model{
+			Name:     "flux.ProNew",
+			Endpoint: "fal-ai/flux-pro/new",
+			Title:    "FLUX.1 [pro] new",
+			Family:   "FLUX.1",
+			What:     "pictures of the first [pro] generation",
+		},
+		task:     "text-to-image",
+		retired:  true,
+		has:      hasSize | hasSeed | hasSteps | hasGuidance,
+		formats:  []fal.OutputFormat{"jpeg", "png"},
+		maxCount: 4,
+		request: func(in *input) fal.Request[fal.Images] {
+			return flux.ProNew{
+				Prompt:            in.prompt,
+				ImageSize:         in.size,
+				NumInferenceSteps: in.steps,
+				GuidanceScale:     in.guidance,
+				NumImages:         in.count,
+				Seed:              in.seed,
+				OutputFormat:      in.format,
+			}
+		},
+	},
+	{
+		Model: Model{
+			Name:     "flux.ProRedux",
+			Endpoint: "fal-ai/flux-pro/v1/redux",
+			Title:    "FLUX.1 [pro] Redux",
+			Family:   "FLUX.1",
+			What:     "variations by the first [pro] generation",
+		},
+		task:     "redux",
+		retired:  true,
+		has:      hasSize | hasSeed | hasSteps | hasGuidance,
+		formats:  []fal.OutputFormat{"jpeg", "png"},
+		maxCount: 4,
+		pictures: [2]int{1, 1},
+		request: func(in *input) fal.Request[fal.Images] {
+			return flux.ProRedux{
+				Prompt:            in.prompt,
+				ImageURL:          in.picture(0),
+				ImageSize:         in.size,
+				NumInferenceSteps: in.steps,
+				GuidanceScale:     in.guidance,
+				NumImages:         in.count,
+				Seed:              in.seed,
+				OutputFormat:      in.format,
+			}
+		},
+	},
+	{
+		Model: Model{
 			Name:     "flux.Pro11",
 			Endpoint: "fal-ai/flux-pro/v1.1",
 			Title:    "FLUX1.1 [pro]",

@@ -1182,6 +1182,29 @@ var flux2 = []model{
 	},
 	{
 		Model: Model{
+			Name:     "flux.ControlLight",
+			Endpoint: "fal-ai/control-light",
+			Title:    "ControlLight, a LoRA on FLUX.2 [klein]",
+			Family:   "FLUX.2",
+			What:     "dark pictures made bright",
+		},
+		task:     "relight",
+		has:      hasSeed | hasSteps | hasGuidance,
+		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
+		pictures: [2]int{1, 1},
+		request: func(in *input) fal.Request[fal.Images] {
+			return flux.ControlLight{
+				Prompt:            in.prompt,
+				ImageURL:          in.picture(0),
+				NumInferenceSteps: in.steps,
+				GuidanceScale:     in.guidance,
+				Seed:              in.seed,
+				OutputFormat:      in.format,
+			}
+		},
+	},
+	{
+		Model: Model{
 			Name:     "flux.Gallery2Angles",
 			Endpoint: "fal-ai/flux-2-lora-gallery/multiple-angles",
 			Title:    "FLUX.2 LoRA gallery",

@@ -30,8 +30,8 @@ type Model struct {
 	// Family is the model family, such as "FLUX.2" or "Qwen Image Edit".
 	Family string
 	// Task is what it does: text-to-image, image-to-image, edit, inpaint,
-	// redux, control, reference, layers, upscale, gallery, train, realtime,
-	// try-on, outpaint or erase.
+	// redux, control, reference, layers, upscale, gallery, relight, train,
+	// realtime, try-on, outpaint or erase.
 	Task string
 	// For says in a few words what it is good for.
 	For string
@@ -97,11 +97,17 @@ type Field struct {
 	MinLength, MaxLength int // of a string, in characters; 0 for any
 	MinItems, MaxItems   int // of an array; 0 for any
 
-	Enum []string // the values an enum takes, or the presets of a size
-	Open bool     // an enum that takes other strings too
+	// Enum are the values an enum takes, the presets of a size, or the only
+	// values of a whole number.
+	Enum []string
+	Open bool // an enum that takes other strings too
 	// PerLayer says that a number may be given as an object from layer names
 	// to numbers instead.
 	PerLayer bool
+	// Unconfirmed says that no source has read the name of the field: fal's page
+	// names the ability, and the name is that of the endpoint's siblings. Such a
+	// field is sent only if it is set.
+	Unconfirmed bool
 	// OneOrMany says that files may be given as one string or as an array.
 	OneOrMany bool
 

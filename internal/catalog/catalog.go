@@ -9,6 +9,7 @@
 package catalog
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -26,7 +27,7 @@ type Endpoint struct {
 	Family string
 	// Task is what it does: "text-to-image", "image-to-image", "edit",
 	// "inpaint", "redux", "control", "reference", "layers", "upscale",
-	// "gallery", "train", "realtime", "try-on", "outpaint" or "erase".
+	// "gallery", "relight", "train", "realtime", "try-on", "outpaint" or "erase".
 	Task string
 	// Title is the model's name as people write it, such as "FLUX.2 [pro]".
 	Title string
@@ -131,9 +132,11 @@ type Field struct {
 	MinLength, MaxLength int // of a string, in characters; 0 for any
 	MinItems, MaxItems   int // of an array; 0 for any. See also Limits.Files.
 
-	Enum []string // the values of an enum that the endpoint takes
-	Open bool     // an enum that takes other strings too
-	Auto bool     // a size that may be "auto"
+	// Enum are the values of an enum that the endpoint takes, or the only ones
+	// of a whole number, in digits.
+	Enum []string
+	Open bool // an enum that takes other strings too
+	Auto bool // a size that may be "auto"
 	// PerLayer says that a number may be given as an object from layer names
 	// to numbers instead.
 	PerLayer bool
@@ -143,6 +146,10 @@ type Field struct {
 	Weights string
 	// OneOrMany says that files may be given as one string or as an array.
 	OneOrMany bool
+
+	// Unconfirmed says that no source has read the name of the field: fal's page
+	// names the ability, and the name is that of the endpoint's siblings.
+	Unconfirmed bool
 
 	// Doc says what the field is, in words that continue its name. It may
 	// contain {range}, {enum}, {count} and the like for the generator.
@@ -182,6 +189,9 @@ type EnumDef struct {
 // All returns every endpoint that has a type, or a preset of a type, of its
 // own, in the order of the files they are generated into.
 func All() []*Endpoint { return data().all }
+
+// IDs returns every id and alias, sorted.
+func IDs() []string { return slices.Sorted(maps.Keys(data().byID)) }
 
 // Lookup returns the endpoint with the given id or alias.
 func Lookup(id string) (*Endpoint, bool) {

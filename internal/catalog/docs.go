@@ -10,6 +10,9 @@ import (
 // name of the Go field. E is nil for the fields of a [Model].
 func (f *Field) Sentence(e *Endpoint) string {
 	text := f.Go + " " + f.describe(e)
+	if f.Unconfirmed {
+		text += " Unconfirmed: fal's page names the ability, not the field."
+	}
 	if f.Required {
 		return text + " Required."
 	}
@@ -93,7 +96,13 @@ func (f *Field) countText(e *Endpoint) string {
 	if limit.MaxTotalPixels > 0 {
 		text += " and " + strconv.Itoa(limit.MaxTotalPixels>>20) + " megapixels in all"
 	}
-	if limit.MinSide > 0 {
+	if limit.MaxPixels > 0 {
+		text += ", each up to " + strconv.Itoa(limit.MaxPixels>>20) + " megapixels"
+	}
+	switch {
+	case limit.MinSide > 0 && limit.MaxSide == 0:
+		text += ", each side " + strconv.Itoa(limit.MinSide) + " pixels or more"
+	case limit.MinSide > 0:
 		text += ", each side " + strconv.Itoa(limit.MinSide) + " to " + strconv.Itoa(limit.MaxSide) + " pixels"
 	}
 	if limit.MaxBytes > 0 {

@@ -13,6 +13,11 @@ type Limits struct {
 	Mentions bool `json:"mentions"`
 	// Prompt limits the prompt beyond the schema.
 	Prompt PromptLimit `json:"prompt"`
+	// Doubts are values of enums that some source doubts.
+	Doubts []ValueDoubt `json:"doubts"`
+	// NegativeAbove is the guidance that must be exceeded for negative_prompt
+	// to count; 0 where it always does.
+	NegativeAbove float64 `json:"negativeAbove"`
 	// Output says how large the output is where no size is given.
 	Output OutputLimit `json:"output"`
 }
@@ -66,6 +71,13 @@ type PromptLimit struct {
 	// for none. WarnWhy says which.
 	Warn    int    `json:"warn"`
 	WarnWhy string `json:"warnWhy"`
+}
+
+// ValueDoubt is a value of an enum that some source doubts, and why.
+type ValueDoubt struct {
+	Field string `json:"field"`
+	Value string `json:"value"`
+	Why   string `json:"why"`
 }
 
 // OutputLimit says how large the output is where no size is given.

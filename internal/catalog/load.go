@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,7 @@ type (
 	}
 	endpointJSON struct {
 		ID, Name, File, Family, Task, Title, For, Verb, Notes, Licence, Price string
+		AsOf                                                                  string // instead of that of the file
 		OpenWeights, HostedOnly                                               bool
 		Aliases                                                               []string
 		PresetType                                                            string
@@ -81,10 +83,12 @@ func load() (*loaded, error) {
 		return nil, err
 	}
 	l := &loaded{byID: map[string]*Endpoint{}, models: map[string]*Model{}, enums: defs.Enums}
-	table := map[string]Field{}
+	table := map[string][]Field{}
 	for _, f := range defs.Fields {
-		table[f.Name] = f
-		l.order = append(l.order, f.Name)
+		if table[f.Name] == nil {
+			l.order = append(l.order, f.Name)
+		}
+		table[f.Name] = append(table[f.Name], f)
 	}
 	for _, m := range defs.Models {
 		model := &m
@@ -119,13 +123,13 @@ func read(name string, v any) error {
 }
 
 // add expands an entry into the endpoints it stands for.
-func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string]Field) error {
+func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string][]Field) error {
 	base := Endpoint{
 		ID: j.ID, Name: j.Name, Package: pkg, File: j.File, Family: j.Family, Task: j.Task,
 		Title: j.Title, For: j.For, Verb: j.Verb, Notes: j.Notes, Licence: j.Licence, Price: j.Price,
 		OpenWeights: j.OpenWeights, HostedOnly: j.HostedOnly, Aliases: j.Aliases,
 		PresetType: j.PresetType, Output: j.Output, OutputFields: j.Returns, Limits: j.Limits,
-		Retired: j.Retired, RetiredAliases: j.RetiredAliases, AsOf: asOf, Sources: j.Sources,
+		Retired: j.Retired, RetiredAliases: j.RetiredAliases, AsOf: cmp.Or(j.AsOf, asOf), Sources: j.Sources,
 	}
 	for _, f := range j.Fields {
 		field, err := merge(f, table)
@@ -165,13 +169,25 @@ func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string]Field) 
 }
 
 // merge completes what an endpoint says about a field with what is true of it
-// everywhere.
-func merge(special Field, table map[string]Field) (Field, error) {
-	def, ok := table[special.Name]
-	if !ok {
+// everywhere. A field that holds different things in different endpoints is in
+// fields.json once for each type; an endpoint names its type if it is not that
+// of the first. What the definition alone decides, an endpoint cannot change.
+func merge(special Field, table map[string][]Field) (Field, error) {
+	defs := table[special.Name]
+	if len(defs) == 0 {
 		return Field{}, fmt.Errorf("field %s is not in fields.json", special.Name)
 	}
-	f := special
+	i := 0
+	if special.Type != "" {
+		i = slices.IndexFunc(defs, func(f Field) bool { return f.Type == special.Type })
+	}
+	if i < 0 {
+		return Field{}, fmt.Errorf("field %s: fields.json has none of type %s: define it there", special.Name, special.Type)
+	}
+	if special.Go != "" || special.EnumType != "" || special.Pointer || special.WhenNull != "" {
+		return Field{}, fmt.Errorf("field %s: go, enumType, pointer and whenNull are those of fields.json and cannot be changed for one endpoint", special.Name)
+	}
+	def, f := defs[i], special
 	f.Go, f.Type, f.EnumType, f.Pointer, f.WhenNull = def.Go, def.Type, def.EnumType, def.Pointer, def.WhenNull
 	if f.GoType == "" {
 		f.GoType = def.GoType

@@ -48,3 +48,18 @@ func (l *List) AdviseLength(field, value string, most int, why string) {
 		l.Add(field, strconv.Itoa(utf8.RuneCountInString(value))+" characters", why)
 	}
 }
+
+// AdviseValue doubts one of the values of an enum, for the reason why.
+func AdviseValue[T ~string](l *List, field string, value, doubted T, why string) {
+	if value == doubted {
+		l.Add(field, strconv.Quote(string(value)), why)
+	}
+}
+
+// AdviseNegative doubts a negative prompt beside a guidance, nil for the
+// default, that is not above the number from which on it counts.
+func (l *List) AdviseNegative(prompt string, guidance *float64, above float64) {
+	if prompt != "" && (guidance == nil || *guidance <= above) {
+		l.Add("negative_prompt", strconv.Quote(prompt), "has no effect unless guidance_scale is above "+number(above))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Int refuses a number outside of least to most.
@@ -18,6 +19,17 @@ func (l *List) Int(field string, value, least, most int) {
 func (l *List) IntPtr(field string, value *int, least, most int) {
 	if value != nil && (*value < least || *value > most) {
 		l.Add(field, strconv.Itoa(*value), "must be "+between(least, most))
+	}
+}
+
+// OneOf refuses a number that is not among those allowed.
+func (l *List) OneOf(field string, value int, allowed ...int) {
+	if value != 0 && !slices.Contains(allowed, value) {
+		words := make([]string, len(allowed))
+		for i, a := range allowed {
+			words[i] = strconv.Itoa(a)
+		}
+		l.Add(field, strconv.Itoa(value), "must be one of "+strings.Join(words, ", "))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 const legend = `The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 under $0.04, $$$ from there on; training is paid by the step and realtime by
 the second; a dash is a price that no source settles. Package pricing has the
-figures. All endpoints begin with fal-ai/.`
+figures. An endpoint whose owner is not written out begins with fal-ai/.`
 
 // modelTable is the comment with a table of the models of a package. It ends
 // the documentation that doc.go begins, which is written by hand so that linters

@@ -20,6 +20,7 @@ var verbs = map[string]string{
 	"layers":         "takes a picture apart with",
 	"upscale":        "enlarges a picture with the",
 	"train":          "trains a LoRA for",
+	"relight":        "brightens a picture with",
 	"try-on":         "dresses a person with",
 	"outpaint":       "extends a picture beyond its edges with",
 	"erase":          "removes the masked part of a picture with",

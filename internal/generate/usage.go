@@ -14,6 +14,9 @@ func (p *printer) usage(r *request) {
 	after := &printer{}
 	fields.line("Endpoint: string(r.Endpoint()),")
 	fields.line("Outputs: %s,", outputs(r.Endpoint))
+	if f, ok := r.Field("resolution"); ok && f.Type == catalog.Enum {
+		fields.line("Resolution: string(cmp.Or(r.%s, %q)),", f.Go, f.Default)
+	}
 	usageSize(fields, after, r.Endpoint)
 	usageInputs(fields, after, r.Endpoint)
 	for _, name := range []string{"steps", "num_inference_steps"} {

@@ -46,6 +46,10 @@ func (p *printer) check(recv string, f *catalog.Field, e *catalog.Endpoint, requ
 	case catalog.String, catalog.Enum:
 		p.checkText(v, f, required)
 	case catalog.Integer, catalog.Number:
+		if len(f.Enum) > 0 {
+			p.line("l.OneOf(%q, %s, %s)", f.Name, v, strings.Join(f.Enum, ", "))
+			return
+		}
 		p.checkNumber(v, f, required)
 	case catalog.Seed:
 		if f.Max != nil {
@@ -228,6 +232,13 @@ func (p *printer) doubts(r *request) {
 	}
 	if r.Limits.Prompt.Warn > 0 {
 		p.line("l.AdviseLength(\"prompt\", r.Prompt, %d, %q)", r.Limits.Prompt.Warn, r.Limits.Prompt.WarnWhy)
+	}
+	for _, d := range r.Limits.Doubts {
+		f, _ := r.Field(d.Field)
+		p.line("check.AdviseValue(&l, %q, r.%s, %q, %q)", d.Field, f.Go, d.Value, d.Why)
+	}
+	if n := r.Limits.NegativeAbove; n > 0 {
+		p.line("l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, %s)", number(n))
 	}
 	p.doubtCounts(r)
 	if r.Limits.Mentions {

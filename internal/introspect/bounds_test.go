@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,14 @@ func TestNumbers(t *testing.T) {
 
 func (s subject) probeNumber(t *testing.T, f *catalog.Field) {
 	t.Helper()
+	for _, allowed := range f.Enum {
+		n, err := strconv.Atoi(allowed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.accepts(t, f, setTo(float64(n)))
+		s.refuses(t, f, setTo(float64(n+1)))
+	}
 	step := 1.0
 	if f.Type == catalog.Number {
 		step = 1e-9

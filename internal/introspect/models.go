@@ -47,7 +47,7 @@ func fields(e *catalog.Endpoint, in []catalog.Field) []schema.Field {
 			Required: f.Required, Nullable: f.Nullable, Default: f.Default,
 			Min: clone(f.Min), Max: clone(f.Max), Above: clone(f.Above), MultipleOf: f.MultipleOf,
 			MinLength: f.MinLength, MaxLength: f.MaxLength, MinItems: f.MinItems, MaxItems: f.MaxItems,
-			Enum: slices.Clone(f.Enum), Open: f.Open, PerLayer: f.PerLayer, OneOrMany: f.OneOrMany,
+			Enum: slices.Clone(f.Enum), Open: f.Open, PerLayer: f.PerLayer, OneOrMany: f.OneOrMany, Unconfirmed: f.Unconfirmed,
 		}
 		limit(e, &out[i])
 		if f.Type == catalog.Size {

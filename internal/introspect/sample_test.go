@@ -3,6 +3,7 @@ package introspect_test
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -146,6 +147,12 @@ func setNumber(v reflect.Value, n float64) {
 
 func sampleNumber(f *catalog.Field) float64 {
 	switch {
+	case len(f.Enum) > 0:
+		n, err := strconv.ParseFloat(f.Enum[0], 64)
+		if err != nil {
+			panic(err)
+		}
+		return n
 	case f.Max != nil:
 		return *f.Max
 	case f.Above != nil:
