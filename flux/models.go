@@ -9,18 +9,18 @@
 //
 // FLUX 3:
 //
-//	Image3      -  blackforestlabs/flux-3/text-to-image  pictures of up to 4K, laid out by regions in the prompt
-//	Image3Edit  -  blackforestlabs/flux-3/edit-image     up to 10 pictures edited and combined, in places that the prompt gives
+//	Image3      $$$  blackforestlabs/flux-3/text-to-image  pictures of up to 4K, laid out by regions in the prompt
+//	Image3Edit  $$$  blackforestlabs/flux-3/edit-image     up to 10 pictures edited and combined, in places that the prompt gives
 //
 // FLUX 3 Klein:
 //
-//	Klein3                 -     blackforestlabs/flux-3/klein/text-to-image       cheap pictures of up to 4K, distilled to 12 steps
-//	Klein3Edit             -     blackforestlabs/flux-3/klein/edit-image          cheap edits of up to 10 pictures
-//	Klein3LoRA             -     blackforestlabs/flux-3/klein/text-to-image/lora  your own styles on the small model
-//	Klein3EditLoRA         -     blackforestlabs/flux-3/klein/edit-image/lora     your own edits on the small model
-//	Klein3Base             -     blackforestlabs/flux-3/klein/base/text-to-image  the undistilled small model, with steps, guidance and a negative prompt
+//	Klein3                 $     blackforestlabs/flux-3/klein/text-to-image       cheap pictures of up to 4K, distilled to 12 steps
+//	Klein3Edit             $     blackforestlabs/flux-3/klein/edit-image          cheap edits of up to 10 pictures
+//	Klein3LoRA             $$    blackforestlabs/flux-3/klein/text-to-image/lora  your own styles on the small model
+//	Klein3EditLoRA         $$    blackforestlabs/flux-3/klein/edit-image/lora     your own edits on the small model
+//	Klein3Base             $$    blackforestlabs/flux-3/klein/base/text-to-image  the undistilled small model, with steps, guidance and a negative prompt
 //	Klein3BaseTrainer      step  blackforestlabs/flux-3/klein/base/trainer        a style or subject, for the LoRA endpoints of the family
-//	Klein3BaseEditTrainer  -     blackforestlabs/flux-3/klein/base/trainer/edit   an edit taught by sets of up to 10 inputs and their result
+//	Klein3BaseEditTrainer  step  blackforestlabs/flux-3/klein/base/trainer/edit   an edit taught by sets of up to 10 inputs and their result
 //
 // FLUX.1:
 //
@@ -28,7 +28,7 @@
 //	SchnellRedux                  $$      flux/schnell/redux                    quick variations without a prompt
 //	Dev                           $$      flux/dev                              the base that most community LoRAs are made for
 //	DevImageToImage               $$      flux/dev/image-to-image               a new picture that starts from yours
-//	DevRedux                      -       flux/dev/redux                        variations without a prompt
+//	DevRedux                      $$      flux/dev/redux                        variations without a prompt
 //	Krea                          $$      flux/krea                             natural looks without the usual gloss
 //	KreaImageToImage              $$      flux/krea/image-to-image              a natural-looking picture that starts from yours
 //	KreaRedux                     $$      flux/krea/redux                       natural-looking variations without a prompt
@@ -61,8 +61,8 @@
 //	Pro11UltraRedux               $$$     flux-pro/v1.1-ultra/redux             variations of up to 4 megapixels
 //	ProFill                       $$$     flux-pro/v1/fill                      seamless local changes
 //	ProFillFinetuned              $$$     flux-pro/v1/fill-finetuned            local changes with your own fine-tuning
-//	ProErase                      -       flux-pro/v1/erase                     unwanted things gone, the background filled in
-//	ProTryOn                      -       flux-pro/v1/vto                       a person wearing a given garment
+//	ProErase                      $$$     flux-pro/v1/erase                     unwanted things gone, the background filled in
+//	ProTryOn                      $$$     flux-pro/v1/vto                       a person wearing a given garment
 //	VisionUpscaler                $$$     flux-vision-upscaler                  up to 4 times larger, with new detail
 //	FastTrainer                   step    flux-lora-fast-training               a style or subject, fast
 //	PortraitTrainer               step    flux-lora-portrait-trainer            portraits of a person
@@ -95,22 +95,22 @@
 //	Turbo2Edit              $       flux-2/turbo/edit                    fast edits with up to 4 references
 //	Pro2                    $$      flux-2-pro                           production quality and photorealism without steps or guidance to set
 //	Pro2Edit                $$      flux-2-pro/edit                      up to 9 pictures edited and combined in production quality
-//	Pro2Outpaint            -       flux-2-pro/outpaint                  up to 2048 more pixels on each side
+//	Pro2Outpaint            $$      flux-2-pro/outpaint                  up to 2048 more pixels on each side
 //	Flex2                   $$$     flux-2-flex                          lettering and fine control over steps and guidance
 //	Flex2Edit               $$$     flux-2-flex/edit                     edits with lettering, and steps and guidance to set
 //	Max2                    $$$     flux-2-max                           the highest quality of the family
 //	Max2Edit                $$$     flux-2-max/edit                      edits of the highest quality of the family
 //	Klein4B                 $       flux-2/klein/4b                      small model, distilled to 4 steps for speed
 //	Klein4BEdit             $$      flux-2/klein/4b/edit                 edits with up to 4 references, distilled to 4 steps for speed
-//	Klein4BLoRA             -       flux-2/klein/4b/lora                 your own styles on a small model, distilled to 4 steps for speed
-//	Klein4BEditLoRA         -       flux-2/klein/4b/edit/lora            edits with your own LoRAs and up to 4 references, distilled to 4 steps for speed
+//	Klein4BLoRA             $$      flux-2/klein/4b/lora                 your own styles on a small model, distilled to 4 steps for speed
+//	Klein4BEditLoRA         $$      flux-2/klein/4b/edit/lora            edits with your own LoRAs and up to 4 references, distilled to 4 steps for speed
 //	Klein4BBase             $       flux-2/klein/4b/base                 small model, undistilled, with guidance and negative prompts
 //	Klein4BBaseEdit         $       flux-2/klein/4b/base/edit            edits with up to 4 references, undistilled, with guidance and negative prompts
 //	Klein4BBaseLoRA         $$      flux-2/klein/4b/base/lora            your own styles on a small model, undistilled, with guidance and negative prompts
 //	Klein4BBaseEditLoRA     $$      flux-2/klein/4b/base/edit/lora       edits with your own LoRAs and up to 4 references, undistilled, with guidance and negative prompts
 //	Klein9B                 $       flux-2/klein/9b                      small model, distilled to 4 steps for speed
 //	Klein9BEdit             $$      flux-2/klein/9b/edit                 edits with up to 4 references, distilled to 4 steps for speed
-//	Klein9BLoRA             -       flux-2/klein/9b/lora                 your own styles on a small model, distilled to 4 steps for speed
+//	Klein9BLoRA             $$      flux-2/klein/9b/lora                 your own styles on a small model, distilled to 4 steps for speed
 //	Klein9BEditLoRA         $$      flux-2/klein/9b/edit/lora            edits with your own LoRAs and up to 4 references, distilled to 4 steps for speed
 //	Klein9BBase             -       flux-2/klein/9b/base                 small model, undistilled, with guidance and negative prompts
 //	Klein9BBaseEdit         $$      flux-2/klein/9b/base/edit            edits with up to 4 references, undistilled, with guidance and negative prompts

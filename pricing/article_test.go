@@ -151,7 +151,7 @@ func TestUnknownPrices(t *testing.T) {
 		"no usage":           fal.Call[fal.Images]{ID: "fal-ai/flux-2-pro"},
 		"nil":                nil,
 		"by compute seconds": flux.GeneralRFInversion{Prompt: "x", ImageURL: fal.URL("https://x.example/a")},
-		"no source":          flux.ProErase{ImageURL: fal.URL("https://x.example/a"), MaskURL: fal.URL("https://x.example/b")},
+		"no source":          flux.Klein9BBase{Prompt: "x"},
 	} {
 		if q, err := pricing.Estimate(r); !errors.Is(err, pricing.ErrUnknown) || q.Max != 0 {
 			t.Errorf("%s: %v, %v, want ErrUnknown", name, q, err)

@@ -2,6 +2,7 @@ package pricing_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -16,7 +17,11 @@ func TestCatalog(t *testing.T) {
 	classes := make(map[string]int)
 	for _, e := range catalog.All() {
 		for _, id := range append([]string{e.ID}, e.Aliases...) {
-			q, err := pricing.EstimateUsage(fal.Usage{Endpoint: id, Outputs: 1, Size: fal.SquareHD, Steps: 1000})
+			var inputs []fal.File
+			if id == "fal-ai/flux-pro/v1/vto" { // the dear part of it
+				inputs = slices.Repeat([]fal.File{fal.URL("https://x.example/a.png").Sized(1024, 1024)}, 2)
+			}
+			q, err := pricing.EstimateUsage(fal.Usage{Endpoint: id, Outputs: 1, Size: fal.SquareHD, Resolution: "1k", Steps: 1000, Inputs: inputs})
 			var unknown *pricing.UnknownError
 			class := ""
 			switch {

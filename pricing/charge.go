@@ -1,6 +1,9 @@
 package pricing
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Item is what a line of a quote charges for.
 type Item string
@@ -19,7 +22,7 @@ const (
 type charge struct {
 	item   Item
 	count  int64 // how many; the number of the input where each has a line
-	size   int64 // of each in megapixels, or 0
+	size   int64 // of each as it is counted, or 0; for tiers which, from 1
 	amount USD
 }
 
@@ -34,6 +37,8 @@ func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) 
 	case PerImage:
 		amount, err := r.Price.Mul(n.outputs)
 		return append(dst, charge{ItemOutput, n.outputs, 0, amount}), err
+	case PerTieredImage:
+		return r.charges(dst, n, c)
 	case PerRequest:
 		return append(dst, charge{ItemRequest, 1, 0, r.Price}), nil
 	case PerStep:
@@ -43,28 +48,33 @@ func charges(dst []charge, rule Rule, n *quantities, c which) ([]charge, error) 
 }
 
 func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
-	each, err := r.Price.Mul(n.size[c])
+	counted, err := mul(n.size[c], n.outputs)
 	if err != nil {
 		return dst, err
 	}
-	amount, err := each.Mul(n.outputs)
+	total := &runningTotal{price: r.Price, per: n.counting.unit()}
+	amount, err := total.add(counted)
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c], amount})
-	if r.Inputs == InputsOneEach && n.inputCount > 0 {
-		if amount, err = r.Price.Mul(n.inputCount); err != nil {
+	switch {
+	case r.Inputs == InputsOneEach && n.inputCount > 0:
+		if amount, err = total.add(n.inputCount); err != nil {
 			return dst, err
 		}
 		dst = append(dst, charge{ItemInput, n.inputCount, 1, amount})
-	}
-	if r.Inputs == InputsRoundedUp {
-		if dst, err = inputCharges(dst, r.Price, r.InputCap, n, c); err != nil {
+	case r.Inputs != InputsFree:
+		if dst, err = inputCharges(dst, total, r.InputCap, n, c); err != nil {
 			return dst, err
 		}
 	}
 	if n.loras > 0 {
-		if amount, err = r.LoRA.PerGB.Mul(n.loraGB[c]); err != nil {
+		factor, err := mul(n.loraGB[c], int64(r.LoRA.PerGB))
+		if err != nil {
+			return dst, err
+		}
+		if amount, err = total.charged.Scale(factor, billion); err != nil {
 			return dst, err
 		}
 		dst = append(dst, charge{ItemLoRA, n.loras, 0, amount})
@@ -72,31 +82,76 @@ func (r PerMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, e
 	return dst, nil
 }
 
+// unit is how much of what is counted has the price.
+func (c counting) unit() int64 {
+	if c.fractions {
+		return c.pixels
+	}
+	return 1
+}
+
+// runningTotal charges a price for one part after the other so that all of them
+// come to the price of their sum, to the nearest billionth.
+type runningTotal struct {
+	price   USD
+	per     int64
+	counted int64
+	charged USD
+}
+
+func (t *runningTotal) add(count int64) (USD, error) {
+	if count > math.MaxInt64-t.counted {
+		return 0, ErrOverflow
+	}
+	t.counted += count
+	all, err := mulDiv(int64(t.price), t.counted, t.per, roundNearest)
+	amount := USD(all) - t.charged
+	t.charged = USD(all)
+	return amount, err
+}
+
 func (r PerTieredMegapixel) charges(dst []charge, n *quantities, c which) ([]charge, error) {
-	further, err := r.Extra.Mul(n.size[c] - 1)
+	first, further := r.First, n.size[c]-1
+	if r.FirstOfInputs {
+		first, further = 0, n.size[c]
+	}
+	each, err := r.Extra.Mul(further)
+	if err == nil {
+		each, err = each.Add(first)
+	}
+	amount := each
+	if err == nil {
+		amount, err = each.Mul(n.outputs)
+	}
 	if err != nil {
 		return dst, err
 	}
-	each, err := r.First.Add(further)
+	at := len(dst) + 1
+	total := &runningTotal{price: r.Extra, per: 1}
+	dst, err = inputCharges(append(dst, charge{ItemOutput, n.outputs, n.size[c], amount}), total, r.InputCap, n, c)
 	if err != nil {
 		return dst, err
 	}
-	amount, err := each.Mul(n.outputs)
-	if err != nil {
-		return dst, err
+	if r.FirstOfInputs && len(dst) > at {
+		if dst[at].amount, err = (dst[at].amount - r.Extra).Add(r.First); err != nil {
+			return dst, err
+		}
 	}
-	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c], amount})
-	return inputCharges(dst, r.Extra, r.InputCap, n, c)
+	if r.InputMin > 0 {
+		amount, err = total.add(max(0, r.InputMin-total.counted))
+		dst = append(dst, charge{ItemMinimum, 1, 0, amount})
+	}
+	return dst, err
 }
 
 // inputCharges charges each input by its own size.
-func inputCharges(dst []charge, price USD, limit int64, n *quantities, c which) ([]charge, error) {
+func inputCharges(dst []charge, total *runningTotal, limit int64, n *quantities, c which) ([]charge, error) {
 	for i, in := range n.inputs {
 		size := in[c]
 		if limit > 0 {
 			size = min(size, limit)
 		}
-		amount, err := price.Mul(size)
+		amount, err := total.add(size)
 		if err != nil {
 			return dst, err
 		}
@@ -105,10 +160,31 @@ func inputCharges(dst []charge, price USD, limit int64, n *quantities, c which) 
 	return dst, nil
 }
 
+func (r PerTieredImage) charges(dst []charge, n *quantities, c which) ([]charge, error) {
+	tier := r.Tiers[n.size[c]]
+	price := tier.Price
+	if n.between && c == least {
+		price = tier.Least
+	}
+	amount, err := price.Mul(n.outputs)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, charge{ItemOutput, n.outputs, n.size[c] + 1, amount})
+	if n.inputCount > 0 {
+		amount, err = r.Reference.Mul(n.inputCount)
+		if err == nil && c == most {
+			amount, err = amount.Mul(n.outputs)
+		}
+		dst = append(dst, charge{ItemInput, n.inputCount, 0, amount})
+	}
+	return dst, err
+}
+
 func (r PerStep) charges(dst []charge, n *quantities, c which) ([]charge, error) {
 	steps := max(n.size[c], r.MinSteps)
 	amount, err := r.Price.Mul(steps)
-	if (r.References != [4]Units{}) && err == nil {
+	if r.mostReferences() > 0 && err == nil {
 		amount, err = amount.Scale(int64(r.References[n.references[c]-1]), billion)
 	}
 	if err != nil {

@@ -8,7 +8,18 @@ import (
 // String returns the rule in words.
 func (r PerMegapixel) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v per megapixel of output, each image rounded up to whole megapixels", r.Price)
+	fmt.Fprintf(&b, "%v per megapixel of output", r.Price)
+	if r.Pixels > 0 {
+		fmt.Fprintf(&b, " of %d pixels", r.Pixels)
+	}
+	if r.SidesTo > 0 {
+		fmt.Fprintf(&b, ", each side rounded to the nearest multiple of %d", r.SidesTo)
+	}
+	if r.Fractions {
+		b.WriteString(", fractions charged as such")
+	} else {
+		b.WriteString(", each image rounded up to whole megapixels")
+	}
 	switch r.Inputs {
 	case InputsFree:
 		b.WriteString("; input images are not charged")
@@ -17,17 +28,59 @@ func (r PerMegapixel) String() string {
 	case InputsRoundedUp:
 		b.WriteString("; input images count in the same way")
 		b.WriteString(capWords(r.InputCap))
+	case InputsOwnSize:
+		b.WriteString("; input images count at their own size")
 	}
 	if (r.LoRA != LoRASurcharge{}) {
-		fmt.Fprintf(&b, "; LoRA weights over %d GB cost %v per started GB more, up to %d GB", r.LoRA.FreeGB, r.LoRA.PerGB, r.LoRA.MaxGB)
+		fmt.Fprintf(&b, "; LoRA weights over %d GB together cost %v times the price more per started GB, up to %d GB", r.LoRA.FreeGB, r.LoRA.PerGB, r.LoRA.MaxGB)
 	}
 	return b.String()
 }
 
 // String returns the rule in words.
 func (r PerTieredMegapixel) String() string {
-	return fmt.Sprintf("%v for the first megapixel of output, %v for each further megapixel of output or input, each image rounded up to whole megapixels%s",
-		r.First, r.Extra, capWords(r.InputCap))
+	form := "%v for the first megapixel of output, %v for each further megapixel of output or input, each image rounded up to whole megapixels%s"
+	if r.FirstOfInputs {
+		form = "%v for the first megapixel of input, %v for each further megapixel of input and each of output, each image rounded up to whole megapixels%s"
+	}
+	text := fmt.Sprintf(form, r.First, r.Extra, capWords(r.InputCap))
+	if r.InputMin > 0 {
+		text += fmt.Sprintf("; input images count as %d megapixels together at least", r.InputMin)
+	}
+	return text
+}
+
+// String returns the rule in words.
+func (r PerTieredImage) String() string {
+	var words []string
+	for _, t := range r.tiers() {
+		price := "an unknown price"
+		if t.Price > 0 {
+			price = t.Price.String()
+		}
+		if t.Least > 0 {
+			price += fmt.Sprintf(" (perhaps %v)", t.Least)
+		}
+		words = append(words, price+" "+t.words())
+	}
+	text := "per image " + strings.Join(words, ", ")
+	if r.Reference > 0 {
+		text += fmt.Sprintf("; %v for each input image", r.Reference)
+	}
+	return text
+}
+
+// words say what belongs to the tier.
+func (t Tier) words() string {
+	switch {
+	case t.Name != "" && t.MaxPixels > 0:
+		return fmt.Sprintf("at %s (up to %d pixels)", t.Name, t.MaxPixels)
+	case t.Name != "":
+		return "at " + t.Name
+	case t.MaxPixels > 0:
+		return fmt.Sprintf("up to %d pixels", t.MaxPixels)
+	}
+	return "for larger ones"
 }
 
 func capWords(megapixels int64) string {
@@ -61,10 +114,12 @@ func (r PerStep) String() string {
 	if r.MinCharge > 0 {
 		fmt.Fprintf(&b, ", at least %v", r.MinCharge)
 	}
-	if r.References != [4]Units{} {
+	if r.mostReferences() > 0 {
 		b.WriteString(", times")
 		for i, m := range r.References {
-			fmt.Fprintf(&b, " %v for %d,", m, i+1)
+			if m > 0 {
+				fmt.Fprintf(&b, " %v for %d,", m, i+1)
+			}
 		}
 		return strings.TrimSuffix(b.String(), ",") + " reference images"
 	}

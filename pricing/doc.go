@@ -11,11 +11,12 @@
 // # Rules
 //
 // Each endpoint has its own [Rule]: per megapixel, per megapixel with a dearer
-// first one, per image, per request, per training step or per second of
-// computing. A megapixel (MP) is 1,048,576 pixels, and every image is rounded
-// up to whole megapixels on its own, to at least one. The rules, where they
-// come from and how sure they are is data, embedded in this package; see
-// [Table] for how to read and override it.
+// first one, per image, per image by a tier of sizes, per request, per training
+// step or per second of computing. A megapixel (MP) is 1,048,576 pixels, and
+// every image is rounded up to whole megapixels on its own, to at least one,
+// unless the rule says otherwise. The rules, where they come from and how sure
+// they are is data, embedded in this package; see [Table] for how to read and
+// override it.
 //
 // # Ranges
 //
@@ -41,6 +42,7 @@
 //	per megapixel         one megapixel of output, or of input where inputs count
 //	per tiered megapixel  as much as the first megapixel of an output costs
 //	per image             one image
+//	per tiered image      one image of the tier that is the endpoint's default
 //	per request           one request
 //	per step              one training step
 //	per compute second    one second

@@ -29,10 +29,10 @@ func TestQuotesOfTheTable(t *testing.T) {
 		name  string
 		usage fal.Usage
 	}{
-		{"1 MP", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, References: 1}},
-		{"3 x 3 MP", fal.Usage{Outputs: 3, Size: fal.Size(2048, 1536), Steps: 30, References: 1}},
-		{"2 inputs", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, Inputs: []fal.File{input, input}, References: 4}},
-		{"1 LoRA", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, LoRAs: 1}},
+		{"1 MP", fal.Usage{Outputs: 1, Size: fal.SquareHD, Resolution: "1k", Steps: 1000, References: 1}},
+		{"3 x 3 MP", fal.Usage{Outputs: 3, Size: fal.Size(2048, 1536), Resolution: "4k", Steps: 30, References: 1}},
+		{"2 inputs", fal.Usage{Outputs: 1, Size: fal.SquareHD, Steps: 1000, Resolution: "1k", Inputs: []fal.File{input, input}, References: 4}},
+		{"1 LoRA", fal.Usage{Outputs: 1, Size: fal.SquareHD, Resolution: "1k", Steps: 1000, LoRAs: 1}},
 		{"no steps", fal.Usage{Outputs: 1}}, // for trainers alone: others do not count them
 	}
 	var got bytes.Buffer

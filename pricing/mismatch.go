@@ -67,7 +67,7 @@ func (q Quote) missing(came int) []Mismatch {
 	// More than this no endpoint makes, and no caller can read.
 	last := int(min(q.quantities.outputs, int64(came)+1000))
 	width, height, _ := q.wanted.Dimensions()
-	one := Quote{card: q.card, quantities: quantities{outputs: 1, size: q.quantities.size}}
+	one := Quote{card: q.card, quantities: quantities{outputs: 1, counting: q.quantities.counting, size: q.quantities.size}}
 	worth, _ := one.sum(likely)
 	_, whole := q.card.Rule.(PerRequest)
 	found := make([]Mismatch, 0, last-came)
@@ -83,10 +83,16 @@ func (q Quote) missing(came int) []Mismatch {
 
 // worth returns what one picture costs by the rule of the quote.
 func (q Quote) worth(width, height int) (USD, error) {
-	area, err := areaOf(width, height)
+	counting := q.quantities.counting
+	area, err := areaOf(counting.side(width), counting.side(height))
 	if err != nil || q.card.Rule == nil {
 		return 0, err
 	}
-	one := Quote{card: q.card, quantities: quantities{outputs: 1, size: exactly(megapixels(area))}}
+	one := Quote{card: q.card, quantities: quantities{outputs: 1, counting: counting}}
+	if r, ok := q.card.Rule.(PerTieredImage); ok {
+		one.quantities.size = exactly(int64(max(0, r.tierOf(area))))
+	} else {
+		one.quantities.size = exactly(counting.of(area))
+	}
 	return one.sum(likely)
 }

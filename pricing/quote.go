@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"strings"
@@ -59,6 +60,12 @@ func (q Quote) Confidence() Confidence {
 // Units returns the number of units that the expected amount is; see the
 // package comment. It is 0 where there is no unit price.
 func (q Quote) Units() Units {
+	if q.card == nil {
+		return 0
+	}
+	if r, ok := q.card.Rule.(PerMegapixel); ok && r.Fractions && q.Max > 0 {
+		return q.quantities.fractions() // the amount is rounded, the units are not
+	}
 	u, _ := unitsOf(q.Expected, q.UnitPrice().Expected) // 0 with an error
 	return u
 }
@@ -119,7 +126,10 @@ func (q Quote) Lines() iter.Seq[Line] {
 
 // numbered reports whether the line is for one of several inputs.
 func (l Line) numbered() bool {
-	if r, ok := l.rule.(PerMegapixel); ok && r.Inputs == InputsOneEach {
+	switch r := l.rule.(type) {
+	case PerMegapixel:
+		return l.Item == ItemInput && r.Inputs != InputsOneEach
+	case PerTieredImage:
 		return false
 	}
 	return l.Item == ItemInput
@@ -143,11 +153,7 @@ func (l Line) String() string {
 	default:
 		fmt.Fprintf(&b, "%d %ss", last.count, l.Item)
 	}
-	if low, high := l.charges[least].size, l.charges[most].size; low != high {
-		fmt.Fprintf(&b, " x %d to %d MP", low, high)
-	} else if low > 0 {
-		fmt.Fprintf(&b, " x %d MP", low)
-	}
+	b.WriteString(l.sizes())
 	b.WriteString(": ")
 	if l.Min != l.Max {
 		fmt.Fprintf(&b, "%v to %v, expected %v", l.Min, l.Max, l.Expected)
@@ -160,6 +166,36 @@ func (l Line) String() string {
 	return b.String()
 }
 
+// sizes returns the size of what the line charges for, in words.
+func (l Line) sizes() string {
+	low, high := l.charges[least].size, l.charges[most].size
+	if high == 0 {
+		return ""
+	}
+	switch r := l.rule.(type) {
+	case PerTieredImage:
+		first, last := r.Tiers[low-1].words(), r.Tiers[high-1].words()
+		if low != high {
+			return " " + first + " to " + last
+		}
+		return " " + last
+	case PerMegapixel:
+		if r.Fractions {
+			// Sizes are pixels, so that this cannot overflow.
+			l, _ := mulDiv(low, billion, r.area(), roundNearest)
+			h, _ := mulDiv(high, billion, r.area(), roundNearest)
+			if l != h {
+				return fmt.Sprintf(" x %v to %v MP", Units(l), Units(h))
+			}
+			return fmt.Sprintf(" x %v MP", Units(h))
+		}
+	}
+	if low != high {
+		return fmt.Sprintf(" x %d to %d MP", low, high)
+	}
+	return fmt.Sprintf(" x %d MP", high)
+}
+
 // sum returns how the amount of the line came about, or "" where that is no
 // news.
 func (l Line) sum() string {
@@ -168,15 +204,29 @@ func (l Line) sum() string {
 	n := c.count
 	switch r := l.rule.(type) {
 	case PerTieredMegapixel:
-		if l.Item == ItemOutput {
+		if l.Item == ItemOutput && !r.FirstOfInputs {
 			return tieredSum(r, c)
 		}
+		if l.Item == ItemInput && r.FirstOfInputs && c.count == 1 {
+			return tieredSum(r, c) // of the first input
+		}
 		price, n = r.Extra, c.size
+		if l.Item == ItemOutput {
+			n *= c.count
+		}
 	case PerMegapixel:
 		if l.numbered() {
 			n = 1
 		}
+		if r.Fractions {
+			return ""
+		}
 		n *= c.size
+	case PerTieredImage:
+		price = r.Reference
+		if l.Item == ItemOutput {
+			price = r.Tiers[c.size-1].Price
+		}
 	}
 	// A multiplier may have come in: then the product would not be right.
 	if product, err := price.Mul(n); n == 1 || err != nil || product != c.amount {
@@ -223,6 +273,12 @@ func (q Quote) String() string {
 	for _, a := range q.card.Alternates {
 		fmt.Fprintf(&b, "  disputed: another source says %v\n", a)
 	}
-	fmt.Fprintf(&b, "  as of %s, confidence %s, from: %s", q.card.AsOf, q.Confidence(), strings.Join(q.card.Sources, "; "))
+	for _, h := range q.card.History {
+		fmt.Fprintf(&b, "  before: %v\n", h)
+	}
+	if q.card.Discount > 0 {
+		fmt.Fprintf(&b, "  after a discount of %v percent\n", q.card.Discount)
+	}
+	fmt.Fprintf(&b, "  as of %s, confidence %s, from: %s", cmp.Or(q.card.AsOf, "an unknown date"), q.Confidence(), strings.Join(q.card.Sources, "; "))
 	return b.String()
 }

@@ -99,7 +99,7 @@ func TestRules(t *testing.T) {
 		},
 		"LoRA of unknown size": {
 			fal.Usage{Endpoint: "fal-ai/flux-2/lora", Outputs: 1, Size: fal.SquareHD, LoRAs: 2},
-			"$0.021", "$0.021", "$3.021", []string{"1 output x 1 MP: $0.021", "2 x large LoRA weights: $0.00 to $3.00, expected $0.00"},
+			"$0.021", "$0.021", "$0.0525", []string{"1 output x 1 MP: $0.021", "2 x large LoRA weights: $0.00 to $0.0315, expected $0.00"},
 		},
 		"LoRA where it does not count": {
 			fal.Usage{Endpoint: "fal-ai/flux-lora", Outputs: 1, Size: fal.SquareHD, LoRAs: 2}, "$0.035", "$0.035", "$0.035", nil,

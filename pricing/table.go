@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Table holds the prices of endpoints. It never changes, so it may be used by
@@ -96,6 +97,45 @@ func (t *Table) Merge(other *Table) *Table {
 	return merged
 }
 
+// At returns a copy of the table as it held at a time, for bills of before:
+// prices that were different then and ended later are those of then.
+func (t *Table) At(when time.Time) *Table {
+	held := &Table{cards: make(map[string]*card, t.Len())}
+	if t == nil {
+		return held
+	}
+	for id, c := range t.cards {
+		c = c.at(when)
+		if c.past != nil {
+			later := *c
+			later.past = nil
+			c = &later
+		}
+		held.cards[id] = c
+	}
+	return held
+}
+
+// Discounted returns a copy of the table with all prices less the discount of an
+// account, in percent: at least 0 and less than 100. Fal tells prices, those of
+// package live too, without it, and bills with it, so it is taken off last.
+func (t *Table) Discounted(percent Units) (*Table, error) {
+	if percent < 0 || percent >= 100*One {
+		return nil, fmt.Errorf("pricing: a discount of %v percent: must be less than 100 and not negative", percent)
+	}
+	if t == nil {
+		return new(Table), nil
+	}
+	prices := make([]Price, 0, t.Len())
+	for _, c := range t.cards {
+		if c.Discount != 0 {
+			return nil, fmt.Errorf("pricing: %s: has a discount of %v percent already", c.Endpoint, c.Discount)
+		}
+		prices = append(prices, c.discounted(percent))
+	}
+	return NewTable(prices...)
+}
+
 // Len returns the number of endpoints that the table knows, those of unknown
 // price included.
 func (t *Table) Len() int {
@@ -105,7 +145,7 @@ func (t *Table) Len() int {
 	return len(t.cards)
 }
 
-// Price returns what the table knows about an endpoint.
+// Price returns what the table knows about an endpoint, and holds now.
 func (t *Table) Price(endpoint string) (Price, bool) {
 	c, ok := t.card(endpoint)
 	if !ok {
@@ -119,17 +159,20 @@ func (t *Table) card(endpoint string) (*card, bool) {
 		return nil, false
 	}
 	c, ok := t.cards[endpoint]
+	if ok {
+		c = c.now()
+	}
 	return c, ok
 }
 
-// Prices returns all prices in the order of their endpoints.
+// Prices returns all prices that hold now in the order of their endpoints.
 func (t *Table) Prices() iter.Seq[Price] {
 	return func(yield func(Price) bool) {
 		if t == nil {
 			return
 		}
 		for _, endpoint := range slices.Sorted(maps.Keys(t.cards)) {
-			if !yield(t.cards[endpoint].price()) {
+			if !yield(t.cards[endpoint].now().price()) {
 				return
 			}
 		}

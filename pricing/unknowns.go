@@ -1,7 +1,7 @@
 package pricing
 
 // unknowns are what is not known of a request before it is sent.
-type unknowns uint8
+type unknowns uint16
 
 const (
 	unknownInput unknowns = 1 << iota
@@ -10,6 +10,10 @@ const (
 	unknownSteps
 	unknownMinSteps
 	unknownReferences
+	unknownPairs
+	unknownMultiplier
+	unknownTier
+	unknownFee
 )
 
 // unknownWords say what each of them is, and what makes it known.
@@ -20,6 +24,10 @@ var unknownWords = []string{
 	"the number of steps (ask for one)",
 	"the least number of steps that is charged, which no source tells",
 	"the number of reference pictures of the training set (tell it as Usage.References)",
+	"how a set is charged whose pictures have different numbers of references",
+	"the multiplier for this number of references, which was not published",
+	"the price of a size between two tiers, which no source tells for sure",
+	"whether each reference is charged once or for each picture",
 }
 
 // Unknowns says in words why Min and Max are not the same, and what would bring

@@ -9,13 +9,13 @@
 //
 // Qwen Image 3:
 //
-//	Image3      -  alibaba/qwen-image-3/text-to-image  lettering and layout, in Chinese and English, at up to 2048x2048 pixels
-//	Image3Edit  -  alibaba/qwen-image-3/edit           edits in words without masks, of up to 3 pictures
+//	Image3      $$$  alibaba/qwen-image-3/text-to-image  lettering and layout, in Chinese and English, at up to 2048x2048 pixels
+//	Image3Edit  $$$  alibaba/qwen-image-3/edit           edits in words without masks, of up to 3 pictures
 //
 // Qwen Image 2.1:
 //
-//	Image21      -  qwen-image-2.1       transparent pictures, and sizes of up to 2K billed by the pixel
-//	Image21Edit  -  qwen-image-2.1/edit  up to 10 pictures edited and combined, in their order
+//	Image21      $$  qwen-image-2.1       transparent pictures, and sizes of up to 2K billed by the pixel
+//	Image21Edit  $$  qwen-image-2.1/edit  up to 10 pictures edited and combined, in their order
 //
 // Qwen Image:
 //

@@ -78,6 +78,11 @@ const (
 
 // routable reports whether there are tasks that the model serves.
 func (m *model) routable() bool {
+	// The policy does not say yet what these are better at than others.
+	switch m.Family {
+	case "FLUX 3", "FLUX 3 Klein", "Qwen Image 3", "Qwen Image 2.1":
+		return false
+	}
 	switch m.task {
 	case "redux", "control", "reference", "outpaint", "relight", "realtime":
 		return false

@@ -341,8 +341,8 @@ func TestConflicts(t *testing.T) {
 			`router: no model can do all of this together: a price of at most $0.20; without "a price of at most $0.20": FLUX.1 [schnell] (flux.Schnell) for $0.30`},
 		{"two needs too many", router.Task{Prompt: "x", Only: []string{"flux.Pro2"}, VerbatimPrompt: true, Format: "webp"},
 			`router: no model can do all of this together: format: webp + no rewriting of the prompt + only flux.Pro2; without "only flux.Pro2": FLUX.2 [flash] (flux.Flash2) for $0.005; without "format: webp and no rewriting of the prompt": FLUX.2 [pro] (flux.Pro2) for $0.03`},
-		{"price not known", router.Task{Prompt: "a hat", Pictures: pictures(2), Edit: router.EditTryOn, Only: []string{"flux.ProTryOn"}},
-			`router: no model can do all of this together: only flux.ProTryOn + a known price; without "only flux.ProTryOn": FLUX.2 [flash] (flux.Flash2Edit) for $0.015; without "a known price": FLUX.1 [pro] virtual try-on (flux.ProTryOn) at a price that is not known`},
+		{"price not known", router.Task{Prompt: "a hat", Only: []string{"flux.Klein9BBase"}},
+			`router: no model can do all of this together: only flux.Klein9BBase + a known price; without "only flux.Klein9BBase": FLUX.1 [schnell] (flux.Schnell) for $0.003; without "a known price": FLUX.2 [klein] 9B Base (flux.Klein9BBase) at a price that is not known`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

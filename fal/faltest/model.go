@@ -209,6 +209,8 @@ func (m *model) read() {
 	m.work.inputs = m.inputs()
 	m.width, m.height = m.size()
 	m.work.area = int64(m.width) * int64(m.height)
+	m.work.sides = [2]int{m.width, m.height}
+	m.work.resolution = m.text("resolution")
 	if m.endpoint.Output == "upscaled" && len(m.work.inputs) > 0 {
 		// The area is not that of the picture, whose sides are whole.
 		in, factor := m.work.inputs[0], m.factor("upscale_factor")

@@ -30,7 +30,7 @@ var someLive = []live.Price{
 	{Endpoint: "fal-ai/flux-2", UnitPrice: "0.00125", Unit: "compute seconds", Currency: "USD"},
 	{Endpoint: "fal-ai/flux-2-pro", UnitPrice: "0.015", Unit: "processed megapixels", Currency: "USD"},
 	{Endpoint: "fal-ai/flux-2-max", UnitPrice: "0.08", Unit: "megapixels", Currency: "USD"},
-	{Endpoint: "fal-ai/flux-2/klein/4b/lora", UnitPrice: "0.016", Unit: "megapixels", Currency: "USD"},
+	{Endpoint: "fal-ai/flux-2/klein/9b/base", UnitPrice: "0.011", Unit: "megapixels", Currency: "USD"},
 	{Endpoint: "fal-ai/qwen-image-2/text-to-image", UnitPrice: "0.03", Unit: "images", Currency: "EUR"},
 	{Endpoint: "fal-ai/flux-pro/kontext", UnitPrice: "0", Unit: "images", Currency: "USD"},
 	{Endpoint: "fal-ai/flux/dev"},
@@ -45,7 +45,7 @@ func TestDiff(t *testing.T) {
 	want := []string{
 		"unit        fal-ai/flux-2: table $0.012 per megapixel, live $0.00125 per compute seconds",
 		"tier        fal-ai/flux-2-max: table $0.07 per tiered megapixel, live $0.08 per megapixels",
-		"only live   fal-ai/flux-2/klein/4b/lora: table unknown, live $0.016 per megapixels",
+		"only live   fal-ai/flux-2/klein/9b/base: table unknown, live $0.011 per megapixels",
 		"unreadable  fal-ai/flux-pro/kontext: table $0.04 per image, live \"0\": must be more than zero",
 		"only table  fal-ai/flux/dev: table $0.025 per megapixel, live unknown",
 		"price       fal-ai/qwen-image: table $0.02 per megapixel, live $0.025 per megapixels",
