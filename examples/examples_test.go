@@ -94,6 +94,9 @@ func TestArguments(t *testing.T) {
 		{"prices", "flux", `"flux"`},
 		{"route", "fox", `"fox"`},
 		{"route", "-n x", "-n"},
+		{"webhook", "-n 0", "-n 0"},
+		{"webhook", "-public x", "https"},
+		{"webhook", "", "-public"},
 		{"fakefal", "8080", "8080"},
 	} {
 		t.Run(tt.program+" "+tt.args, func(t *testing.T) {
@@ -105,7 +108,7 @@ func TestArguments(t *testing.T) {
 		})
 	}
 	// Without a key nothing is asked, and what is written is what it says to be.
-	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1"} {
+	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {
 			t.Parallel()
 			name, args, _ := strings.Cut(args, " ")

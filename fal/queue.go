@@ -90,6 +90,12 @@ func wait[Out any](ctx context.Context, j *job) (*Out, error) {
 		out, err = decode[Out](j.meta(header), body)
 		return err
 	})
+	return ended(ctx, j, out, err)
+}
+
+// ended returns the result of a job, held against the request, or its error and
+// with that what there is of a result.
+func ended[Out any](ctx context.Context, j *job, out *Out, err error) (*Out, error) {
 	if err != nil {
 		if _, there := errors.AsType[*DecodeError](err); !there {
 			out = nil

@@ -68,7 +68,7 @@ In Go: fal.Client{Key: fal.NewKey(%[2]q), Hosts: faltest.HostsAt(%[1]q)}
 The API key is %[2]s. To make a request fail, add the header %[3]s with one of:
   %[4]s
 
-Webhooks are not called yet. Fields that fal passes over are listed at the end.
+Webhooks on loopback addresses are called. Fields that fal passes over are listed at the end.
 
 Stop with Ctrl-C.
 `, srv.URL(), key, faltest.FaultHeader, strings.Join(faltest.FaultNames(), ", "))

@@ -54,16 +54,6 @@ func TestStrictness(t *testing.T) {
 	}
 }
 
-func TestWebhooksAreDoubted(t *testing.T) {
-	t.Parallel()
-	srv := faltest.NewServer(t)
-	e := exchange{t, srv}
-	e.submit("fal-ai/flux/schnell?fal_webhook=https%3A%2F%2Fx.example", `{"prompt":"x"}`)
-	if d := srv.Doubts(); len(d) != 1 || !strings.Contains(d[0], "does not call webhooks yet") {
-		t.Errorf("doubts %q", d)
-	}
-}
-
 // Handle serves what is not known, and instead of what is.
 func TestHandle(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,15 @@
 // then proves nothing. Clients in other languages name a fault in the header
 // [FaultHeader].
 //
+// # Webhooks
+//
+// A webhook on a loopback address is called when its job ends, signed as fal
+// signs, and again after 100 ms, 200 ms and so on, ten times at most, until it
+// answers with a status of 2xx. Faults of [OpWebhook] bring duplicates and
+// change the order. [Server.SignWebhook] signs calls of a test's own; the public
+// keys are where fal has them, on rest.fal.ai. Other addresses are noted in
+// [Server.Doubts] and not called.
+//
 // # Bills
 //
 // Each request is billed the units that fal would report for it: megapixels,
@@ -46,8 +55,7 @@
 //
 // # What it does not do
 //
-// It does not call webhooks yet: one that a request names is noted in
-// [Server.Doubts] and never called. It fetches nothing: pictures elsewhere are
+// It fetches nothing: pictures elsewhere are
 // taken to be 1024 by 1024, and LoRA weights elsewhere to be small enough to
 // be free. What no source tells of the service, the comments in the code call
 // unconfirmed.

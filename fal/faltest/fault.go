@@ -24,6 +24,9 @@ const (
 	OpUpload       Op = "upload"
 	OpDownload     Op = "download"
 	OpPlatform     Op = "platform"
+	// OpWebhook is a call that the server makes. A fault is what comes back of
+	// it: after [LostAnswer] and After the receiver has it, and is called again.
+	OpWebhook Op = "webhook"
 )
 
 // Fault is something that goes wrong, see [Server.Inject]. Some faults strike
@@ -51,7 +54,7 @@ type effects struct {
 // begins reports whether the operation begins work on a request.
 func (op Op) begins() bool { return op == OpSubmit || op == OpRun || op == OpStream }
 
-var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpDownload, OpPlatform}
+var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpDownload, OpPlatform, OpWebhook}
 
 type rule struct {
 	op       Op

@@ -34,6 +34,8 @@ func (s *Server) servePlatform(w http.ResponseWriter, r *http.Request, p string)
 	s.count(func(l *Ledger) { l.Platform++ })
 	s.faulty(w, r, OpPlatform, p, func(w http.ResponseWriter) {
 		switch {
+		case p == "v1/meta":
+			writeJSON(w, http.StatusOK, map[string]any{"webhook_ip_ranges": []string{"127.0.0.1/32", "::1/128"}})
 		case p != "v1/models/pricing":
 			platformError(w, http.StatusNotFound, "not_found", "Path /"+p+" not found")
 		case r.Method != http.MethodGet:

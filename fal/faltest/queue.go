@@ -118,14 +118,14 @@ func (s *Server) accept(path string, body []byte, r *http.Request, p params) *jo
 		j.result, inline = s.perform(path, r, body, j.id, j.effects)
 	}
 	j.result.header["X-Fal-Request-Id"] = j.id
-	if p.webhook != "" {
-		s.doubt("%s: fal_webhook is set: this server does not call webhooks yet", path)
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.jobs.add(j, p.stored && !inline, now)
 	s.ledger.Submissions++
 	j.bill = s.bill(j.id, path, j.result, r, p)
+	s.mu.Unlock()
+	if p.webhook != "" {
+		s.callLater(j, p.webhook)
+	}
 	return j
 }
 

@@ -2,6 +2,7 @@ package faltest
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,7 +33,10 @@ type Server struct {
 	base      string // the URL of the server
 	http      *http.Server
 	listener  net.Listener
-	stopped   chan struct{} // closed when the server closes
+	stopped   chan struct{}  // closed when the server closes
+	callers   sync.WaitGroup // of webhooks
+	signer    ed25519.PrivateKey
+	oldSigner ed25519.PrivateKey // is published, and signs nothing any more
 	closeOnce sync.Once
 
 	mu         sync.Mutex
@@ -144,6 +148,7 @@ func Start(address string, opts ...Option) (*Server, error) {
 		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr()),
 		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc), prices: make(map[string]price),
 		jobs: jobs{byID: make(map[string]*job)}, files: files{byName: make(map[string]*file)}, run: rand.Uint32(),
+		signer: newSigner(), oldSigner: newSigner(),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -210,9 +215,12 @@ func (s *Server) origin(r *http.Request) string {
 // Close ends the server and all its connections.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
+		s.mu.Lock()
 		close(s.stopped)
+		s.mu.Unlock()
 		_ = s.listener.Close() // the HTTP server may not have begun to listen
 		_ = s.http.Close()
+		s.callers.Wait()
 	})
 }
 
@@ -236,7 +244,7 @@ func (s *Server) violation(format string, args ...any) {
 const mostRemarks = 1000
 
 // Doubts returns what was served but is doubtful, in order and each once: a
-// field that the endpoint does not have, a webhook that is not called.
+// field that the endpoint does not have, a webhook that nobody acknowledged.
 func (s *Server) Doubts() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -290,6 +298,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "queue.fal.run":
 		s.authorized(w, r, func() { s.serveQueue(w, r, path) })
 	case "rest.fal.ai":
+		if path == ".well-known/jwks.json" && r.Method == http.MethodGet {
+			s.serveKeys(w)
+			return
+		}
 		s.authorized(w, r, func() { s.serveREST(w, r, path) })
 	case "api.fal.ai":
 		s.authorized(w, r, func() { s.servePlatform(w, r, path) })
