@@ -242,7 +242,7 @@ func Sources(ctx context.Context, c *fal.Client) ([]netip.Prefix, error) {
 	var meta struct {
 		Ranges []string `json:"webhook_ip_ranges"`
 	}
-	if err := c.GetPlatform(ctx, "/v1/meta", nil, &meta); err != nil {
+	if err := c.Platform(ctx, http.MethodGet, "/v1/meta", nil, nil, &meta); err != nil {
 		return nil, err
 	}
 	list := make([]netip.Prefix, 0, len(meta.Ranges))
