@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
@@ -214,6 +216,20 @@ func _(ctx context.Context, client *fal.Client, req flux.Pro2) error {
 	}
 	fmt.Println(out.Images[0].URL)
 	return nil
+}
+
+func _(ctx context.Context, client *fal.Client, req flux.Pro2) (any, error) {
+	http.Handle("POST /fal", &webhook.Handler{
+		Handle: func(ctx context.Context, e *webhook.Event) error {
+			out, err := webhook.Into(ctx, e, fal.Resume(client, flux.Pro2{}.Endpoint(), e.RequestID))
+			if err != nil {
+				return err // fal calls again
+			}
+			return client.Save(ctx, out.Images[0], e.RequestID+".jpg")
+		},
+	})
+	job, err := fal.Submit(ctx, client, req, fal.WithWebhook("https://example.com/fal?order=17"))
+	return job, err
 }
 
 func _(ctx context.Context, client *fal.Client, requestID string) (any, error) {
