@@ -80,8 +80,8 @@ type Klein4BBaseEdit struct {
 	NegativePrompt string `json:"negative_prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 50. Default: 28.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -126,12 +126,13 @@ func (r Klein4BBaseEdit) Validate() error {
 // about it but not refused.
 func (r Klein4BBaseEdit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
@@ -218,8 +219,8 @@ type Klein4BBaseEditLoRA struct {
 	NegativePrompt string `json:"negative_prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 50. Default: 28.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -272,14 +273,15 @@ func (r Klein4BBaseEditLoRA) Validate() error {
 // about it but not refused.
 func (r Klein4BBaseEditLoRA) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
-		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))

@@ -68,8 +68,8 @@ type Klein9BEdit struct {
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 8. Default: 4.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -106,12 +106,13 @@ func (r Klein9BEdit) Validate() error {
 // about it but not refused.
 func (r Klein9BEdit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 4),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 4),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
@@ -186,8 +187,8 @@ type Klein9BEditLoRA struct {
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 8. Default: 4.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -230,14 +231,15 @@ func (r Klein9BEditLoRA) Validate() error {
 // about it but not refused.
 func (r Klein9BEditLoRA) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 4),
-		LoRAs:      len(r.LoRAs),
-		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 4),
+		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))

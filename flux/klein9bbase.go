@@ -81,8 +81,8 @@ type Klein9BBaseEdit struct {
 	NegativePrompt string `json:"negative_prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 50. Default: 28.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -127,12 +127,13 @@ func (r Klein9BBaseEdit) Validate() error {
 // about it but not refused.
 func (r Klein9BBaseEdit) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
@@ -219,8 +220,8 @@ type Klein9BBaseEditLoRA struct {
 	NegativePrompt string `json:"negative_prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 4 of them. Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the size of the first
-	// picture.
+	// ImageSize is the size of the output. Default: presumably the size of the
+	// first picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 4 to 50. Default: 28.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
@@ -273,14 +274,15 @@ func (r Klein9BBaseEditLoRA) Validate() error {
 // about it but not refused.
 func (r Klein9BBaseEditLoRA) Usage() fal.Usage {
 	u := fal.Usage{
-		Endpoint:   string(r.Endpoint()),
-		Outputs:    cmp.Or(r.NumImages, 1),
-		Size:       r.ImageSize,
-		MatchInput: 1,
-		Inputs:     r.ImageURLs,
-		Steps:      cmp.Or(r.NumInferenceSteps, 28),
-		LoRAs:      len(r.LoRAs),
-		LoRABytes:  check.Bytes(filesOf(r.LoRAs)...),
+		Endpoint:     string(r.Endpoint()),
+		Outputs:      cmp.Or(r.NumImages, 1),
+		Size:         r.ImageSize,
+		MatchInput:   1,
+		MatchAssumed: true,
+		Inputs:       r.ImageURLs,
+		Steps:        cmp.Or(r.NumInferenceSteps, 28),
+		LoRAs:        len(r.LoRAs),
+		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
