@@ -49,8 +49,8 @@
 //
 // So a FLUX.2 [pro] picture of 2 MP is 1.5 units: the second megapixel costs
 // half of the first. No source confirms this reading of units for the tiered
-// rule; [Settle] says so where a bill would fit the other reading, in which a
-// unit is a megapixel. Surcharges, minimum charges and multipliers count in
+// rule; where whole units are billed [Settle] keeps the other reading beside it,
+// in which a unit is a megapixel. Surcharges, minimum charges and multipliers count in
 // the same unit: a charge is always units times the unit price. Fal's units
 // have 8 decimal places at most, so an amount that does not divide evenly is
 // settled to the nearest billionth of a dollar.

@@ -15,8 +15,9 @@ type Settlement struct {
 	Endpoint  string
 	RequestID string
 	// Units is what fal reported, and Billed that many times the unit price.
-	// Min and Max are the same by the cheapest and the dearest price where
-	// sources disagree on it, and else the same as Billed.
+	// Min and Max are the same by the cheapest and the dearest reading where
+	// sources disagree on the price, or none tells what a unit is, and else the
+	// same as Billed; see [Quote.Bill].
 	Units            Units
 	Billed, Min, Max USD
 	// Difference is how much more than expected was billed; below zero if it
@@ -35,8 +36,7 @@ type Settlement struct {
 // quote knows no unit price.
 func Settle(q Quote, meta fal.Meta) (Settlement, error) {
 	s := Settlement{Endpoint: meta.Endpoint, RequestID: meta.RequestID, quote: q}
-	price := q.UnitPrice()
-	if price == (Amounts{}) {
+	if q.UnitPrice() == (Amounts{}) {
 		return s, fmt.Errorf("%w: %.60s has no unit price", ErrUnknown, q.Endpoint)
 	}
 	if meta.Endpoint != "" && meta.Endpoint != q.Endpoint {
@@ -49,15 +49,11 @@ func Settle(q Quote, meta fal.Meta) (Settlement, error) {
 	if s.Units, err = ParseUnits(meta.BillableUnits); err != nil {
 		return s, err
 	}
-	if s.Billed, err = s.Units.At(price.Expected); err != nil {
+	bill, err := q.Bill(s.Units)
+	if err != nil {
 		return s, err
 	}
-	if s.Min, err = s.Units.At(price.Min); err != nil {
-		return s, err
-	}
-	if s.Max, err = s.Units.At(price.Max); err != nil {
-		return s, err
-	}
+	s.Min, s.Billed, s.Max = bill.Min, bill.Expected, bill.Max
 	if s.Difference, err = s.Billed.Sub(q.Expected); err != nil {
 		return s, err
 	}
@@ -74,9 +70,9 @@ func (s Settlement) String() string {
 	text := fmt.Sprintf("%v billed (%v units)", s.Billed, s.Units)
 	switch {
 	case s.Min != s.Billed && s.Max != s.Billed:
-		text += fmt.Sprintf(", or %v to %v by other sources of the price", s.Min, s.Max)
+		text += fmt.Sprintf(", or %v to %v by other readings of price or unit", s.Min, s.Max)
 	case s.Min != s.Max:
-		text += fmt.Sprintf(", or %v by another source of the price", s.Min+(s.Max-s.Billed))
+		text += fmt.Sprintf(", or %v by another reading of price or unit", s.Min+(s.Max-s.Billed))
 	}
 	switch {
 	case s.quote.Max == 0:
@@ -97,16 +93,49 @@ func (s Settlement) String() string {
 }
 
 // tieredUnits reports whether the bill fits the other reading of units for the
-// tiered rule: a unit for each megapixel.
+// tiered rule.
 func (s Settlement) tieredUnits() bool {
-	r, ok := s.quote.card.Rule.(PerTieredMegapixel)
-	if !ok || s.Units < One {
-		return false
+	total, ok := s.quote.megapixelBill(s.quote.card.Rule, s.Units)
+	return ok && s.quote.Min <= total && total <= s.quote.Max
+}
+
+// Bill returns what a number of billed units costs by the price of the quote: by
+// the rule, and by the cheapest and the dearest reading where sources disagree
+// on the price. For the tiered rule whole units may be megapixels, of which only
+// the first costs as much as a unit: Min is by that reading then. The error is
+// [ErrUnknown] where there is no unit price.
+func (q Quote) Bill(u Units) (bill Amounts, err error) {
+	price := q.UnitPrice()
+	if price == (Amounts{}) {
+		return bill, fmt.Errorf("%w: %.60s has no unit price", ErrUnknown, q.Endpoint)
 	}
-	rest, err := (s.Units - One).At(r.Extra)
-	if err != nil {
-		return false
+	for _, c := range []struct {
+		to    *USD
+		price USD
+	}{{&bill.Min, price.Min}, {&bill.Expected, price.Expected}, {&bill.Max, price.Max}} {
+		if *c.to, err = u.At(c.price); err != nil {
+			return Amounts{}, err
+		}
 	}
-	total, err := r.First.Add(rest)
-	return err == nil && s.quote.Min <= total && total <= s.quote.Max
+	if other, ok := q.megapixelBill(q.card.rules[least], u); ok {
+		bill.Min = min(bill.Min, other)
+	}
+	return bill, nil
+}
+
+// megapixelBill returns what units of a tiered rule cost if each is a megapixel,
+// which whole units may be: of fractions none are billed.
+func (q Quote) megapixelBill(rule Rule, u Units) (total USD, ok bool) {
+	r, ok := rule.(PerTieredMegapixel)
+	firsts := Units(max(1, q.quantities.outputs))
+	if r.FirstOfInputs {
+		firsts = 1
+	}
+	if !ok || u%One != 0 || u/One < firsts {
+		return 0, false
+	}
+	first, err := r.First.Mul(int64(firsts))
+	rest, err2 := r.Extra.Mul(int64(u/One - firsts))
+	total, err3 := first.Add(rest)
+	return total, err == nil && err2 == nil && err3 == nil
 }

@@ -100,6 +100,30 @@ func (a USD) Mul(n int64) (USD, error) {
 	return USD(product), err
 }
 
+// RoundCents returns the amount in whole cents, as invoices have it: to the
+// nearest, and half a cent away from zero. Round sums, not what they are made of.
+// The error is [ErrOverflow].
+func (a USD) RoundCents() (USD, error) { return a.cents(Cent / 2) }
+
+// RoundUpCents returns the amount in whole cents, with each started cent as one:
+// what surely pays a debt. The error is [ErrOverflow].
+func (a USD) RoundUpCents() (USD, error) { return a.cents(Cent - 1) }
+
+// cents cuts off what is less than a cent after adding to the size of an amount.
+// Below zero, so much is taken away that a started cent of credit is none.
+func (a USD) cents(add USD) (USD, error) {
+	if a < 0 && add == Cent/2 {
+		add = -add
+	} else if a < 0 {
+		add = 0
+	}
+	sum, err := a.Add(add)
+	if err != nil {
+		return 0, err
+	}
+	return sum / Cent * Cent, nil
+}
+
 // Scale returns a times numerator / denominator, rounded up to the next
 // billionth of a dollar. All three must not be negative, and the denominator
 // not zero.

@@ -16,7 +16,7 @@ type Kind string
 // The kinds of changes. Only the first is taken over by [Apply].
 const (
 	ChangedPrice Kind = "price"      // the same unit, another price
-	ChangedTier  Kind = "tier"       // neither of the two prices of the rule
+	ChangedTier  Kind = "tier"       // none of the several prices of the rule
 	OtherUnit    Kind = "unit"       // another unit: not comparable
 	OnlyLive     Kind = "only live"  // the table has no price
 	OnlyTable    Kind = "only table" // the platform has no price
@@ -61,7 +61,8 @@ func (c Changes) String() string {
 	return b.String()
 }
 
-// Diff compares the table with live prices. An endpoint of the table that is
+// Diff compares the table with live prices, which are those before a discount:
+// so should be the table. An endpoint of the table that is
 // not among the live prices is not compared; one that is there without a unit
 // price has none at the platform.
 func Diff(t *pricing.Table, prices []Price) Changes {
@@ -95,15 +96,15 @@ func compare(t *pricing.Table, l Price) Change {
 		c.Kind, c.problem = Unreadable, err.Error()
 		return c
 	}
-	tiered, isTiered := rule.(pricing.PerTieredMegapixel)
+	units, amounts := several(rule)
 	switch {
 	case rule == nil:
 		c.Kind = OnlyLive
-	case isTiered && l.unit() == (pricing.PerMegapixel{}).Unit():
-		if c.LivePrice != tiered.First && c.LivePrice != tiered.Extra {
+	case slices.Contains(units, l.unit()):
+		if !slices.Contains(amounts, c.LivePrice) {
 			c.Kind = ChangedTier
 		}
-	case isTiered || l.unit() != c.TableUnit:
+	case l.unit() != c.TableUnit:
 		c.Kind = OtherUnit
 	case c.LivePrice != c.TablePrice:
 		c.Kind = ChangedPrice
@@ -111,10 +112,26 @@ func compare(t *pricing.Table, l Price) Change {
 	return c
 }
 
+// several returns the prices of a rule that has more than one, and the units by
+// which the platform may tell one of them.
+func several(rule pricing.Rule) (units []string, amounts []pricing.USD) {
+	switch r := rule.(type) {
+	case pricing.PerTieredMegapixel:
+		return []string{r.Unit(), (pricing.PerMegapixel{}).Unit()}, []pricing.USD{r.First, r.Extra}
+	case pricing.PerTieredImage:
+		amounts = []pricing.USD{r.Price}
+		for _, t := range r.Tiers {
+			amounts = append(amounts, t.Price)
+		}
+		return []string{r.Unit(), (pricing.PerImage{}).Unit(), (pricing.PerMegapixel{}).Unit()}, amounts
+	}
+	return nil, nil
+}
+
 // Apply returns a copy of the table with the live prices that mean the same as
 // its own: those in US dollars by the unit of the rule. A live price by another
 // unit, such as "compute seconds" for a model that is charged by the megapixel,
-// or for a rule with two prices, changes nothing but is among the changes, as
+// or for a rule with several prices, changes nothing but is among the changes, as
 // is everything else in which the two differ. When says when the live prices
 // were got.
 func Apply(t *pricing.Table, prices []Price, when time.Time) (*pricing.Table, Changes, error) {

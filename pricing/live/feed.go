@@ -31,6 +31,9 @@ type Feed struct {
 	// Table is what the live prices are compared with and put into; nil means
 	// the embedded table.
 	Table *pricing.Table
+	// Also are endpoints that are asked for besides those of the table. A price
+	// that the platform has of them is a change of the kind OnlyLive.
+	Also []string
 	// MaxAge is how long prices are used, from when they were asked for, before
 	// they are asked for again. Default: 1 hour.
 	MaxAge time.Duration
@@ -128,7 +131,7 @@ func (f *Feed) ask(ctx context.Context, s state) (state, error) {
 	if now := time.Now(); now.Sub(f.round.began) >= f.maxAge() {
 		f.round = round{began: now, got: make(map[string]Price)}
 	}
-	if err := f.round.fetchMissing(ctx, f.Client, f.base()); err != nil {
+	if err := f.round.fetchMissing(ctx, f.Client, f.endpoints()); err != nil {
 		if e, ok := errors.AsType[*fal.Error](err); ok {
 			s.wait = time.Now().Add(min(e.RetryAfter, time.Hour))
 		}
@@ -143,12 +146,22 @@ func (f *Feed) ask(ctx context.Context, s state) (state, error) {
 	return s, nil
 }
 
+// endpoints returns those to ask for.
+func (f *Feed) endpoints() []string {
+	ids := slices.Clone(f.Also)
+	for p := range f.base().Prices() {
+		ids = append(ids, p.Endpoint)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // fetchMissing asks for what the round does not have yet.
-func (r *round) fetchMissing(ctx context.Context, c *fal.Client, table *pricing.Table) error {
+func (r *round) fetchMissing(ctx context.Context, c *fal.Client, endpoints []string) error {
 	var missing []string
-	for p := range table.Prices() {
-		if _, ok := r.got[p.Endpoint]; !ok {
-			missing = append(missing, p.Endpoint)
+	for _, id := range endpoints {
+		if _, ok := r.got[id]; !ok && id != "" {
+			missing = append(missing, id)
 		}
 	}
 	for batch := range slices.Chunk(missing, fetchLimit) {

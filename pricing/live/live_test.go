@@ -67,9 +67,9 @@ func TestApply(t *testing.T) {
 	if err != nil || len(changes) != 7 {
 		t.Fatal(changes, err)
 	}
-	// A rule with two prices stays, by whatever name the platform calls its unit.
+	// A rule with several prices stays, by whatever name the platform calls its unit.
 	tiered := live.Price{Endpoint: "fal-ai/flux-2-pro", UnitPrice: "0.5", Unit: "tiered megapixel", Currency: "USD"}
-	if same, changes, err := live.Apply(before, []live.Price{tiered}, time.Now()); err != nil || len(changes) != 1 || changes[0].Kind != live.OtherUnit {
+	if same, changes, err := live.Apply(before, []live.Price{tiered}, time.Now()); err != nil || len(changes) != 1 || changes[0].Kind != live.ChangedTier {
 		t.Errorf("%v, %v", changes, err)
 	} else if p, _ := same.Price(tiered.Endpoint); p.Rule.UnitPrice() != 3*pricing.Cent {
 		t.Errorf("changed to %v", p.Rule)
@@ -85,6 +85,68 @@ func TestApply(t *testing.T) {
 		if diff := cmp.Diff(old, p); diff != "" {
 			t.Errorf("%s changed (-before +after)\n%s", p.Endpoint, diff)
 		}
+	}
+}
+
+// What the platform says of a rule with several prices is no difference if it is
+// one of them, whatever it calls the unit.
+func TestDiffOfSeveralPrices(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		endpoint, price, unit string
+		want                  live.Kind
+	}{
+		{"fal-ai/flux-2-pro", "0.03", "tiered megapixel", ""},
+		{"fal-ai/flux-2-pro", "0.015", "megapixels", ""},
+		{"fal-ai/flux-2-pro", "0.02", "megapixels", live.ChangedTier},
+		{"fal-ai/flux-2-pro", "0.03", "images", live.OtherUnit},
+		{"blackforestlabs/flux-3/text-to-image", "0.048", "images", ""},
+		{"blackforestlabs/flux-3/text-to-image", "0.607", "tiered image", ""},
+		{"blackforestlabs/flux-3/text-to-image", "0.024", "megapixels", live.ChangedTier},
+		{"blackforestlabs/flux-3/klein/text-to-image/lora", "0.012", "megapixels", ""},
+		{"fal-ai/qwen-image-2.1/edit", "0.036666666667", "megapixels", ""},
+		{"fal-ai/qwen-image", "0.020", "megapixels", ""},
+		{"no/such", "1", "images", live.OnlyLive},
+		{"fal-ai/control-light", "0.01", "images", live.OnlyLive},
+	} {
+		got := live.Diff(pricing.Embedded(), []live.Price{{Endpoint: tt.endpoint, UnitPrice: json.Number(tt.price), Unit: tt.unit, Currency: "USD"}})
+		if tt.want == "" && len(got) != 0 || tt.want != "" && (len(got) != 1 || got[0].Kind != tt.want) {
+			t.Errorf("%s at %s per %s: %v, want %q", tt.endpoint, tt.price, tt.unit, got, tt.want)
+		}
+	}
+}
+
+// A live price of a step changes the least charge by as much.
+func TestApplyScalesMinimumCharge(t *testing.T) {
+	t.Parallel()
+	table, _, err := live.Apply(pricing.Embedded(), []live.Price{{Endpoint: "fal-ai/qwen-image-trainer", UnitPrice: "0.001", Unit: "steps", Currency: "USD"}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := table.Estimate(fal.Usage{Endpoint: "fal-ai/qwen-image-trainer", Outputs: 1, Steps: 1})
+	if err != nil || q.Max != 25*pricing.Cent {
+		t.Errorf("%v, %v, want $0.25: 250 steps", q, err)
+	}
+}
+
+// A feed asks for other endpoints besides those of the table, each once.
+func TestFeedAlso(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	client := platform(func(_ int, r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.Query()["endpoint_id"]...)
+		return priced(r, "0.02")
+	})
+	feed := &live.Feed{Client: client, Table: liveTable(t, "a/known"), Also: []string{"b/new", "a/known", ""}}
+	_, changes, err := feed.Refresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a/known", "b/new"}, asked); diff != "" {
+		t.Errorf("asked (-want +got)\n%s", diff)
+	}
+	if last := changes[len(changes)-1]; last.Endpoint != "b/new" || last.Kind != live.OnlyLive {
+		t.Errorf("%v", changes)
 	}
 }
 
