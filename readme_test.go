@@ -13,6 +13,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -103,6 +104,21 @@ func _(ctx context.Context, client *fal.Client) error {
 	}
 	fmt.Println(bill.Billed, "for request", out.RequestID)
 	return nil
+}
+
+func _(ctx context.Context, req flux.Pro2) (*fal.Images, error) {
+	client := &fal.Client{FixSeeds: true}
+	job, err := fal.Submit(ctx, client, req)
+	if err != nil {
+		job, err = platform.Adopt(ctx, platform.Reconciler{Client: client}, req.Endpoint(), err)
+	}
+	switch {
+	case err == nil:
+		return job.Wait(ctx) // the job that was accepted, or found
+	case fal.NotSent(err):
+		// Refused here, or proved absent: it may be sent again.
+	}
+	return nil, err // fal's refusal, or still unknown, and why
 }
 
 func _(keyFromVault string) any {

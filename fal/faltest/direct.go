@@ -36,11 +36,12 @@ func (s *Server) serveRun(w http.ResponseWriter, r *http.Request, path string) {
 			return
 		}
 		id := s.newID()
-		result, _ := s.perform(path, r, body, id, s.effects(r, op, path))
+		result, inline := s.perform(path, r, body, id, s.effects(r, op, path))
 		result.header["X-Fal-Request-Id"] = id
 		s.mu.Lock()
 		s.ledger.Runs++
-		s.bill(id, path, result, r, p)
+		now := s.now()
+		s.remember(s.bill(id, path, result, r, p), body, result, p.stored && !inline, now, now, now.Add(s.runTime))
 		s.mu.Unlock()
 		if streams && result.status == http.StatusOK {
 			s.stream(w, r, result)

@@ -44,12 +44,21 @@
 // pictures, requests, steps or seconds, with the minimum steps of trainers.
 // [Ledger] has them. Money is not its business: see package pricing.
 //
+// # Platform
+//
+// The platform API is answered from what the server was asked: past requests
+// with their payloads, billing events at the prices of [Server.SetPrice], usage,
+// models from the catalogue. [Server.SetLag] lets it be late, as the service is,
+// and [Server.Admin] has a key of admin scope. Requests under way are not listed;
+// whether the service lists them is unconfirmed.
+//
 // # What it keeps
 //
 // Results are kept as long as fal keeps them: an hour, six minutes if the body
 // has 10 kB or more, and 30 days where the input and output are stored, which
 // they are unless X-Fal-Store-IO is 0 or the pictures are part of the result.
-// Of those that are stored, the latest 10,000 are kept beyond their hour.
+// Of those that are stored, the latest 10,000 are kept beyond their hour. The
+// request history has the latest 10,000 requests at least, with 64 MiB of payloads.
 // Pictures are drawn when they are fetched; the addresses of the latest
 // 100,000 files are good. Uploads take 1 GiB at most, then the oldest go.
 //

@@ -9,8 +9,9 @@ import (
 
 // What tests lower.
 var (
-	UploadBytes = &uploadBytes
-	StoredMost  = &storedMost
+	UploadBytes  = &uploadBytes
+	StoredMost   = &storedMost
+	PayloadBytes = &payloadBytes
 )
 
 // Jobs returns how many jobs are kept.

@@ -16,6 +16,7 @@ type job struct {
 	expires  time.Time // is kept no longer
 	result   answer
 	bill     *Bill
+	past     *past
 	seconds  float64 // inference time
 	effects  effects
 	// changed is closed when the job is cancelled before its end.

@@ -122,6 +122,7 @@ func (s *Server) accept(path string, body []byte, r *http.Request, p params) *jo
 	s.jobs.add(j, p.stored && !inline, now)
 	s.ledger.Submissions++
 	j.bill = s.bill(j.id, path, j.result, r, p)
+	j.past = s.remember(j.bill, body, j.result, p.stored && !inline, now, j.begins, j.ends)
 	s.mu.Unlock()
 	if p.webhook != "" {
 		s.callLater(j, p.webhook)
@@ -296,6 +297,7 @@ func (s *Server) cancel(w http.ResponseWriter, j *job) {
 		j.result = failure(499, "client_cancelled", "Request was cancelled")
 		j.result.header["X-Fal-Request-Id"] = j.id
 		j.bill.Units = "0"
+		j.past.status, j.past.ended = j.result.status, s.now()
 	}
 	s.mu.Unlock()
 	switch state {

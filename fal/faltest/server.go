@@ -3,6 +3,7 @@ package faltest
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -44,7 +45,8 @@ type Server struct {
 	files      files
 	handlers   map[string]http.HandlerFunc
 	faults     []*rule
-	prices     map[string]price
+	platform   platform
+	pasts      pasts
 	ledger     Ledger
 	bills      []*Bill
 	violations []string
@@ -146,7 +148,11 @@ func Start(address string, opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr()),
-		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc), prices: make(map[string]price),
+		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc),
+		platform: platform{
+			prices: make(map[string]price), discount: "0", settings: json.RawMessage(`{}`),
+			access: make(map[string]json.RawMessage), deletions: make(map[string]answer),
+		},
 		jobs: jobs{byID: make(map[string]*job)}, files: files{byName: make(map[string]*file)}, run: rand.Uint32(),
 		signer: newSigner(), oldSigner: newSigner(),
 	}
@@ -304,7 +310,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.authorized(w, r, func() { s.serveREST(w, r, path) })
 	case "api.fal.ai":
-		s.authorized(w, r, func() { s.servePlatform(w, r, path) })
+		s.servePlatform(w, r, path)
 	case "v3.fal.media":
 		s.serveMedia(w, r, path)
 	default:
@@ -318,7 +324,7 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, next func())
 	switch {
 	case !ok || !strings.Contains(key, ":"):
 		writeDetail(w, http.StatusUnauthorized, "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.")
-	case key != s.key:
+	case s.scopeOf(key) == "":
 		writeDetail(w, http.StatusUnauthorized, "No user found for Key ID and Secret")
 	default:
 		next()

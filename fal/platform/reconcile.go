@@ -1,0 +1,342 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// Reconciler finds out what became of requests whose answers were lost. Only a
+// request that it proves absent may be sent again: what it does not know, it
+// says not to know.
+type Reconciler struct {
+	// Client does the calls. Required. With a key of admin scope the bills are
+	// looked at too.
+	Client *fal.Client
+	// Lag is how long after it was sent a request may be missing in the history
+	// and the bills, since it waits, runs or is not listed yet: before that, none
+	// is proved absent. Fal does not publish it. Default: 70 minutes, after which
+	// other clients give up on bills, and a day for trainers.
+	Lag time.Duration
+	// Known reports whether a request id is that of another request, which is
+	// then not taken for a lost one; nil knows none.
+	Known func(requestID string) bool
+}
+
+const (
+	lag      = 70 * time.Minute
+	trainLag = 24 * time.Hour
+	// A request was sent between early before and late after the moment that was
+	// noted: clocks differ, and attempts take time.
+	early, late = 5 * time.Minute, 15 * time.Minute
+	// doubtful is how much further a clock may be wrong: the same input so far
+	// away is not adopted, but nothing is proved absent beside it.
+	doubtful = time.Hour
+	// remembered is how long the history has payloads, and kept how far back it
+	// goes.
+	remembered, kept = 30 * 24 * time.Hour, 90 * 24 * time.Hour
+)
+
+// Verdict is what became of a request.
+type Verdict string
+
+// The verdicts.
+const (
+	Found   Verdict = "found"   // fal accepted it
+	Absent  Verdict = "absent"  // fal did not: it may be sent again
+	Unknown Verdict = "unknown" // neither is proved
+)
+
+// Finding is what was found out about a request.
+type Finding struct {
+	Lost    *fal.OutcomeUnknownError
+	Verdict Verdict
+	// RequestID is that of the job that was found, and Request what the history
+	// has of it, with its output if it has ended; that is where the result of a
+	// direct call is.
+	RequestID string
+	Request   Request
+	// Candidates are the ids of jobs that may be the lost one, where it is not
+	// known.
+	Candidates []string
+	// Why says in a sentence what the verdict stands on.
+	Why string
+	// AskAgain is when to ask again, where time will tell.
+	AskAgain time.Time
+}
+
+// Err returns nil if the job was found. If it was proved absent, [fal.NotSent] is
+// true of the error, and else it holds the [fal.OutcomeUnknownError].
+func (f Finding) Err() error {
+	switch f.Verdict {
+	case Found:
+		return nil
+	case Absent:
+		return &absentError{f}
+	}
+	return fmt.Errorf("platform: %s: %w", f.Why, f.Lost)
+}
+
+type absentError struct{ f Finding }
+
+func (e *absentError) Error() string {
+	return fmt.Sprintf("platform: %s: the request sent at %s was not accepted: %s", e.f.Lost.Endpoint, at(e.f.Lost.Sent), e.f.Why)
+}
+
+// NotSent returns true: fal did not accept it.
+func (*absentError) NotSent() bool { return true }
+
+// Adopt looks for the job of a request that failed with an error, and returns it
+// if it is found. If the job was proved absent, [fal.NotSent] is true of the
+// error: the request may be sent again. An error that is not about a lost answer
+// comes back as it is. A direct call by [fal.Run] has no job that could be waited
+// for: use [Reconciler.Reconcile], whose finding has the output.
+func Adopt[Out any](ctx context.Context, r Reconciler, e fal.Endpoint[Out], err error) (*fal.Job[Out], error) {
+	lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
+	if !ok {
+		return nil, err
+	}
+	findings, err := r.Reconcile(ctx, lost)
+	if err != nil {
+		return nil, errors.Join(err, lost)
+	}
+	if err := findings[0].Err(); err != nil {
+		return nil, err
+	}
+	return fal.Resume(r.Client, e, findings[0].RequestID), nil
+}
+
+// Reconcile finds out what became of requests, in their order. They are looked
+// for by endpoint, time and the whole of what was sent, in the request history,
+// and in the bills for what the history does not list. An error says that the
+// platform could not be asked; nothing is found out then.
+func (r Reconciler) Reconcile(ctx context.Context, lost ...*fal.OutcomeUnknownError) ([]Finding, error) {
+	cases := make([]*inquiry, len(lost))
+	for i, l := range lost {
+		if l == nil {
+			return nil, fmt.Errorf("platform: error %d of %d is nil", i+1, len(lost))
+		}
+		cases[i] = r.inquiry(l)
+	}
+	now := time.Now()
+	byEndpoint := make(map[string][]*inquiry)
+	for _, c := range cases {
+		byEndpoint[c.lost.Endpoint] = append(byEndpoint[c.lost.Endpoint], c)
+	}
+	bills := true
+	for endpoint, cases := range byEndpoint {
+		if err := r.search(ctx, endpoint, cases, now, &bills); err != nil {
+			return nil, err
+		}
+	}
+	findings := make([]Finding, len(cases))
+	for i, c := range cases {
+		findings[i] = c.finding(cases, now, bills)
+	}
+	return findings, nil
+}
+
+// inquiry is the search for one request.
+type inquiry struct {
+	lost    *fal.OutcomeUnknownError
+	lag     time.Duration
+	payload any // what was sent; nil if that is not known
+
+	same, similar []Request
+	unlisted      []string // ids in the bills that the history does not have
+	byID          bool     // its id came with the answer, and fal knows it
+}
+
+func (r Reconciler) inquiry(lost *fal.OutcomeUnknownError) *inquiry {
+	c := &inquiry{lost: lost, lag: r.Lag}
+	if c.lag <= 0 {
+		c.lag = lag
+		if strings.Contains(lost.Endpoint, "train") {
+			c.lag = trainLag
+		}
+	}
+	if lost.Payload != nil {
+		c.payload = readJSON(lost.Payload())
+	}
+	return c
+}
+
+// look compares a request of the history.
+func (c *inquiry) look(row Request) {
+	away := row.Sent.Sub(c.lost.Sent)
+	if row.Sent.IsZero() {
+		away = 0
+	}
+	inTime := away >= -early && away <= late
+	input := readJSON(row.Input)
+	row.Input = nil // it may be long
+	switch {
+	case row.ID == c.lost.RequestID:
+		c.byID, c.same = true, []Request{row}
+	case away < -early-doubtful || away > late+doubtful:
+	case input == nil || c.payload == nil:
+		if inTime {
+			c.similar = append(c.similar, row)
+		}
+	default:
+		switch likeness := compare(c.payload, input); {
+		case likeness == same && inTime && !row.Sent.IsZero():
+			c.same = append(c.same, row)
+		case likeness == same, likeness == similar && inTime:
+			c.similar = append(c.similar, row)
+		}
+	}
+}
+
+// search goes through the history of an endpoint since the first of the
+// requests, and through the bills.
+func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquiry, now time.Time, bills *bool) error {
+	api := API{Client: r.Client}
+	first, last := cases[0].lost.Sent, cases[0].lost.Sent
+	for _, c := range cases {
+		if c.lost.Sent.Before(first) {
+			first = c.lost.Sent
+		}
+		if until := c.lost.Sent.Add(late + c.lag); until.After(last) {
+			last = until
+		}
+		if c.lost.RequestID == "" {
+			continue
+		}
+		_, err := fal.Resume(r.Client, fal.Endpoint[struct{}](endpoint), c.lost.RequestID).Status(ctx)
+		if c.byID = err == nil; err != nil && !errors.Is(err, fal.ErrNotFound) {
+			return fmt.Errorf("platform: %s: asking for job %s: %w", endpoint, c.lost.RequestID, err)
+		}
+	}
+	if first = first.Add(-early - doubtful); now.Sub(first) > kept {
+		first = now.Add(-kept + time.Minute)
+	}
+	seen := make(map[string]bool)
+	look := func(row Request) {
+		if seen[row.ID] || row.ID == "" || r.Known != nil && r.Known(row.ID) {
+			seen[row.ID] = true
+			return
+		}
+		seen[row.ID] = true
+		for _, c := range cases {
+			c.look(row)
+		}
+	}
+	query := RequestQuery{Endpoint: endpoint, Span: Span{Start: first}, Payloads: true, PageSize: 100}
+	for row, err := range api.Requests(ctx, query) {
+		if err != nil {
+			return err
+		}
+		look(row)
+	}
+	if !*bills {
+		return nil
+	}
+	billed, err := billedSince(ctx, api, endpoint, first, min(last.Sub(first), now.Sub(first)), seen)
+	if errors.Is(err, ErrAdmin) {
+		*bills = false
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, event := range billed {
+		if r.Known != nil && r.Known(event.RequestID) {
+			continue
+		}
+		listed := false
+		for row, err := range api.Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: event.RequestID, Payloads: true}) {
+			if err != nil {
+				return err
+			}
+			if row.ID == event.RequestID {
+				listed = true
+				look(row)
+			}
+		}
+		for _, c := range cases {
+			after := event.Time.Sub(c.lost.Sent)
+			if !listed && (event.Time.IsZero() || after >= -early && after <= late+c.lag) {
+				c.unlisted = append(c.unlisted, event.RequestID)
+			}
+		}
+	}
+	return nil
+}
+
+// billedSince returns the bills of an endpoint, in a time, of requests that were
+// not seen. An event may name owner and app alone.
+func billedSince(ctx context.Context, api API, endpoint string, start time.Time, d time.Duration, seen map[string]bool) (events []BillingEvent, err error) {
+	endpoints := []string{endpoint}
+	if parts := strings.SplitN(endpoint, "/", 3); len(parts) == 3 {
+		endpoints = append(endpoints, parts[0]+"/"+parts[1])
+	}
+	query := BillingQuery{Span: Span{Start: start, End: start.Add(max(d, time.Second))}, Endpoints: endpoints}
+	for event, err := range api.BillingEvents(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		if !seen[event.RequestID] {
+			events = append(events, event)
+		}
+	}
+	return events, nil
+}
+
+// finding judges what was seen.
+func (c *inquiry) finding(all []*inquiry, now time.Time, bills bool) Finding {
+	f := Finding{Lost: c.lost, Verdict: Unknown, Candidates: c.candidates()}
+	alike := slices.ContainsFunc(all, func(o *inquiry) bool {
+		return o != c && o.lost.Endpoint == c.lost.Endpoint && slices.ContainsFunc(o.same, func(r Request) bool {
+			return slices.ContainsFunc(c.same, func(s Request) bool { return s.ID == r.ID })
+		})
+	})
+	switch age := now.Sub(c.lost.Sent); {
+	case c.byID:
+		f.Verdict, f.RequestID, f.Why = Found, c.lost.RequestID, "fal knows the job by the id that came with the answer"
+		for _, row := range c.same {
+			if row.ID == f.RequestID {
+				f.Request = row
+			}
+		}
+	case len(c.same) == 1 && !alike:
+		f.Verdict, f.Request, f.RequestID = Found, c.same[0], c.same[0].ID
+		f.Why = "the history has one request with this input at this time"
+	case len(c.same) > 0:
+		f.Why = "there are requests with the same input at the same time, and it is not known which is which: fix seeds, or say which are known"
+	case len(c.similar) > 0:
+		f.Why = "there are requests at this time whose input cannot be compared for certain"
+	case len(c.unlisted) > 0:
+		f.Why = "there are bills of requests that the history does not list"
+		f.AskAgain = now.Add(c.lag)
+	case age > remembered:
+		f.Why = "it was sent longer ago than the history is complete"
+	case age < c.lag:
+		f.AskAgain = c.lost.Sent.Add(c.lag)
+		f.Why = "the history may be incomplete until " + at(f.AskAgain)
+	default:
+		f.Verdict = Absent
+		f.Why = fmt.Sprintf("the history is complete %v after, and has no such request", c.lag)
+		if bills {
+			f.Why += "; nor do the bills"
+		}
+	}
+	if f.Verdict != Unknown {
+		f.Candidates = nil
+	}
+	return f
+}
+
+// candidates returns the ids of what may be the lost request.
+func (c *inquiry) candidates() []string {
+	var ids []string
+	for _, r := range slices.Concat(c.same, c.similar) {
+		ids = append(ids, r.ID)
+	}
+	return slices.Concat(ids, c.unlisted)
+}
