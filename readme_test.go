@@ -14,6 +14,7 @@ import (
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/platform"
+	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -151,6 +152,27 @@ func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
 	}
 
 	return nil
+}
+
+func _(req flux.Pro2, out *fal.Images, bill pricing.Settlement) error {
+	rec, err := provenance.Of(req, out.Meta, out.Seed)
+	if err != nil {
+		return err
+	}
+	rec.Cost = bill.Billed.String()
+	if err := provenance.MarkFile("mug.png", rec); err != nil {
+		return err
+	}
+
+	// A year later, from the file alone:
+	rec, err = provenance.ReadFile("mug.png")
+	if err != nil {
+		return err
+	}
+	again, err := provenance.Reproduce[fal.Images](rec, nil, flux.Decode, qwen.Decode)
+
+	_ = again
+	return err
 }
 
 func _(ctx context.Context, req flux.Pro2) error {

@@ -82,6 +82,8 @@ func TestArguments(t *testing.T) {
 		{"quickstart", "fox", `"fox"`},
 		{"quickstart", "-nothing", "flag provided but not defined"},
 		{"quickstart", "", "$0.045"},
+		{"provenance", "fox", `"fox"`},
+		{"provenance", "", "-yes"},
 		{"structured", "fox", `"fox"`},
 		{"structured", "", "-yes"},
 		{"train", "-steps 0", "-steps 0"},
@@ -108,7 +110,7 @@ func TestArguments(t *testing.T) {
 		})
 	}
 	// Without a key nothing is asked, and what is written is what it says to be.
-	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
+	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {
 			t.Parallel()
 			name, args, _ := strings.Cut(args, " ")
