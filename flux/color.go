@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
+
+	"github.com/falimage/falimage-go/internal/colors"
 )
 
 // Color is a colour in a prompt: an exact one such as "#2ECC71", an exact one
-// with a name beside it such as "#2ECC71 (emerald green)", or a name alone such
-// as "warm amber". Constants are converted as they stand:
+// with a name beside it such as "#2ECC71 emerald" or "emerald (#2ECC71)", or a
+// name alone such as "warm amber". Constants are converted as they stand:
 //
 //	const brand flux.Color = "#2ECC71"
 //
@@ -24,8 +26,8 @@ type Color string
 // Hex returns the colour with a code such as "#2ECC71". Letter case is kept.
 // The error says what is wrong with any other code.
 func Hex(code string) (Color, error) {
-	if err := checkCode(code); err != nil {
-		return "", fmt.Errorf("flux: colour %q: %w", code, err)
+	if wrong := colors.Wrong(code); wrong != "" {
+		return "", fmt.Errorf("flux: colour %q: %s", code, wrong)
 	}
 	return Color(code), nil
 }
@@ -49,23 +51,13 @@ func nrgba(c color.Color) color.NRGBA {
 // exact reports whether the colour has a valid code.
 func (c Color) exact() bool {
 	code, _ := c.split()
-	return checkCode(code) == nil
+	return code != "" && colors.Wrong(code) == ""
 }
 
 // Phrase returns the colour as a prompt in prose wants it, with the word
 // before its code that makes the model read the code: "color #2ECC71", or
 // "emerald green (color #2ECC71)" where it has a name. A name alone is itself.
-func (c Color) Phrase() string {
-	code, name := c.split()
-	switch {
-	case code == "":
-		return name
-	case name == "":
-		return "color " + code
-	default:
-		return name + " (color " + code + ")"
-	}
-}
+func (c Color) Phrase() string { return english.color(c) }
 
 // Validate returns an error unless c is a code, a code with a name, or a name.
 func (c Color) Validate() error {
@@ -83,50 +75,43 @@ func (c Color) check() error {
 		}
 		return nil
 	}
-	if err := checkCode(code); err != nil {
-		return fmt.Errorf("colour %q: %w", string(c), err)
+	if wrong := colors.Wrong(code); wrong != "" {
+		return fmt.Errorf("colour %q: %s", string(c), wrong)
 	}
 	return nil
 }
 
 // split returns the code, as far as there is one, and the name. What begins
-// with "#" is taken for a code, up to " (".
+// with "#" is taken for a code. Several codes, as in a gradient, are a name.
 func (c Color) split() (code, name string) {
 	s := string(c)
-	if !strings.HasPrefix(s, "#") {
-		return "", s
+	var at colors.Code
+	for next := range colors.All(s) {
+		if at.End > 0 {
+			return "", s
+		}
+		at = next
 	}
-	if inner, ok := strings.CutSuffix(s, ")"); ok {
-		if code, name, ok := strings.Cut(inner, " ("); ok && name != "" {
-			return code, name
+	if at.End == 0 {
+		if !strings.HasPrefix(s, "#") {
+			return "", s
+		}
+		if at.End = strings.IndexAny(s, " ("); at.End < 0 {
+			at.End = len(s)
 		}
 	}
-	return s, ""
-}
-
-// checkCode returns what is wrong with a code.
-func checkCode(code string) error {
-	digits, ok := strings.CutPrefix(code, "#")
-	if !ok {
-		return errors.New("must begin with # and have six digits, as in #2ECC71")
-	}
-	for i := range len(digits) {
-		if !isHex(digits[i]) {
-			return errors.New("must have six digits of 0 to 9 and A to F, as in #2ECC71")
+	before := strings.TrimRight(s[:at.Start], " (（:,-")
+	for _, word := range []string{"color", "colour", "hex"} { // what Phrase adds
+		if rest, ok := strings.CutSuffix(before, word); ok && (rest == "" || strings.ContainsAny(rest[len(rest)-1:], " (") || strings.HasSuffix(rest, "（")) {
+			before = strings.TrimRight(rest, " (（")
 		}
 	}
-	switch len(digits) {
-	case 6:
-		return nil
-	case 3:
-		return fmt.Errorf("is the short form, which prompts do not know: write #%[1]c%[1]c%[2]c%[2]c%[3]c%[3]c", digits[0], digits[1], digits[2])
-	case 4, 8:
-		return errors.New("has an alpha channel, which prompts do not know: write six digits, as in #2ECC71")
-	default:
-		return fmt.Errorf("has %d digits; must have six, as in #2ECC71", len(digits))
+	after := strings.Trim(s[at.End:], " :,-")
+	if strings.HasPrefix(after, ")") || strings.HasPrefix(after, "）") { // the code stood in brackets
+		after = strings.TrimLeft(after, ")） ")
 	}
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+	if inner := strings.TrimPrefix(strings.TrimPrefix(after, "("), "（"); inner != after {
+		after = strings.TrimSuffix(strings.TrimSuffix(inner, ")"), "）")
+	}
+	return s[at.Start:at.End], strings.TrimSpace(before + " " + after)
 }

@@ -22,7 +22,7 @@ func TestHex(t *testing.T) {
 		"#2C7":        "write #22CC77",
 		"#2C7F":       "alpha",
 		"#2ECC71FF":   "alpha",
-		"2ECC71":      "must begin with #",
+		"2ECC71":      "must begin with #: write #2ECC71",
 		"":            "must begin with #",
 		"#":           "has 0 digits",
 		"#2ECC7":      "has 5 digits",
@@ -30,7 +30,7 @@ func TestHex(t *testing.T) {
 		"#2ECC7G":     "0 to 9 and A to F",
 		" #2ECC71":    "must begin with #",
 		"#2ECC71 ":    "0 to 9 and A to F",
-		"#2ECC7１":     "0 to 9 and A to F",
+		"#2ECC7１":     "plain characters: write #2ECC71",
 		"#2ECC71 (a)": "0 to 9 and A to F",
 		"0x2ECC71":    "must begin with #",
 	} {
@@ -57,8 +57,27 @@ func TestColorForms(t *testing.T) {
 		{" ", " ", false},
 		{"#FFF", "color #FFF", false},
 		{"#FFF (white)", "white (color #FFF)", false},
-		{"#2ECC71 ()", "color #2ECC71 ()", false},
-		{"#2ECC71 green", "color #2ECC71 green", false},
+		{"#FFF white", "white (color #FFF)", false},
+		{"#12345", "color #12345", false},
+		{"#", "color #", false},
+		{"#1", "color #1", false},
+		{"#12", "color #12", false},
+		{"2ECC71", "color 2ECC71", false},
+		{"＃2ECC71", "color ＃2ECC71", false},
+		{"#２ＥＣＣ７１", "color #２ＥＣＣ７１", false},
+		{"#2ECC71 ()", "color #2ECC71", true},
+		{"#2ECC71 emerald", "emerald (color #2ECC71)", true},
+		{"#2ECC71: emerald", "emerald (color #2ECC71)", true},
+		{"emerald #2ECC71", "emerald (color #2ECC71)", true},
+		{"emerald (#2ECC71)", "emerald (color #2ECC71)", true},
+		{"emerald (#2ECC71), glossy", "emerald , glossy (color #2ECC71)", true},
+		{"emerald green (color #2ECC71)", "emerald green (color #2ECC71)", true},
+		{"color #2ECC71", "color #2ECC71", true},
+		{"watercolor #2ECC71", "watercolor (color #2ECC71)", true},
+		{"red (dark) #2ECC71", "red (dark) (color #2ECC71)", true},
+		{"翠绿（#2ECC71）", "翠绿 (color #2ECC71)", true},
+		{"#2ECC71（翠绿）", "翠绿 (color #2ECC71)", true},
+		{"#FF0000 to #00FF00", "#FF0000 to #00FF00", true},
 	}
 	for _, tt := range tests {
 		if got := tt.color.Phrase(); got != tt.phrase {
@@ -98,7 +117,7 @@ func FuzzHex(f *testing.F) {
 		if err == nil && (c.Validate() != nil || c.Phrase() != "color "+s) {
 			t.Fatalf("Hex(%q) = %q, which is not valid, or its phrase is %q", s, c, c.Phrase())
 		}
-		if other := flux.Color(s); strings.HasPrefix(s, "#") && other.Validate() == nil && !strings.Contains(other.Phrase(), "color #") {
+		if other := flux.Color(s); strings.HasPrefix(s, "#") && other.Validate() == nil && !strings.Contains(other.Phrase(), "#") {
 			t.Fatalf("%q.Phrase() = %q", s, other.Phrase())
 		}
 	})

@@ -20,23 +20,26 @@ import (
 //	}
 //	req := flux.Pro2{Prompt: prompt.Prompt()}
 //
-// Every field may be left out, and empty fields are left out of the JSON. The
-// order is always that of the fields here, because FLUX.2 weighs what comes
-// first most. It is documented for FLUX.2 [pro], [max], [flex] and [dev]; for
+// Every field may be left out, and empty fields are left out of the JSON. FLUX.2
+// weighs what comes first most, so the order matters: it is that of the fields
+// here, which is the order of Black Forest Labs' own examples, unless Order says
+// another. It is documented for FLUX.2 [pro], [max], [flex] and [dev]; for
 // models that want plain sentences (FLUX.2 [klein], Kontext, FLUX.1, Qwen
 // Image) use [StructuredPrompt.Prose].
 //
-// Prompts that others wrote are read with encoding/json. Nothing is lost but
-// empty values and the order of known keys: keys that have no field here are
-// kept in Extra, in their order. So are known keys whose value has another form
-// than the field, such as a scene that is an object; Extra.Get finds them, and
-// they are written where the field would stand.
+// Prompts that others wrote are read with [ReadPrompt] or encoding/json. Nothing
+// is lost but empty values: keys that have no field here are kept in Extra. So
+// are known keys whose value has another form than the field, such as a scene
+// that is an object; Extra.Get finds them. Where the keys stand in another order
+// than they would be written in, Order keeps it.
 type StructuredPrompt struct {
 	// Scene is the setting as a whole.
 	Scene string
 	// Subjects are the people and things in the picture, the most important
 	// first.
 	Subjects []PromptSubject
+	// Text is what is to be read in the picture, word for word.
+	Text []string
 	// Style is the manner: a medium, an era, a kind of photography.
 	Style string
 	// ColorPalette is the colours of the whole picture, as codes or names.
@@ -58,6 +61,10 @@ type StructuredPrompt struct {
 	Effects []string
 	// Extra is what has no field here, in order. The models accept any key.
 	Extra PromptFields
+	// Order is the keys of the JSON in the order to write them, such as
+	// "subjects", "scene". Keys that it does not name follow in their usual
+	// order. Default: the usual order.
+	Order []string
 }
 
 // PromptSubject is one person or thing of a [StructuredPrompt].
@@ -66,12 +73,16 @@ type PromptSubject struct {
 	Type string
 	// Description is what it looks like.
 	Description string
+	// Expression is that of its face, such as "a faint smile".
+	Expression string
 	// Pose is how it stands or lies.
 	Pose string
-	// Action is what it does.
-	Action string
 	// Position is where it is: "foreground", "midground", "background".
 	Position string
+	// Action is what it does.
+	Action string
+	// Text is what is to be read on it, word for word.
+	Text string
 	// Colors are its exact colours.
 	Colors []Color
 	// ColorPalette is its colours, as codes or names.
@@ -82,6 +93,8 @@ type PromptSubject struct {
 	DetailPreservation string
 	// Extra is what has no field here, in order.
 	Extra PromptFields
+	// Order is as in [StructuredPrompt].
+	Order []string
 }
 
 // PromptCamera is how the picture of a [StructuredPrompt] is taken.
@@ -90,6 +103,8 @@ type PromptCamera struct {
 	Angle string
 	// Distance is such as "close-up", "medium shot", "wide shot".
 	Distance string
+	// Focus is what is sharp, such as "sharp focus on the handle".
+	Focus string
 	// Lens is such as "85mm".
 	Lens string
 	// LensMM is the focal length in millimetres; its key is "lens-mm".
@@ -98,12 +113,14 @@ type PromptCamera struct {
 	FNumber string
 	// ISO is the film speed, such as 200; its key is "ISO".
 	ISO int
-	// Focus is what is sharp, such as "sharp focus on the handle".
-	Focus string
 	// DepthOfField is how much of the depth is sharp, such as "shallow".
 	DepthOfField string
+	// Model is what the picture is taken with, such as "Sony A7IV".
+	Model string
 	// Extra is what has no field here, in order.
 	Extra PromptFields
+	// Order is as in [StructuredPrompt].
+	Order []string
 }
 
 // PromptFields is an object with its keys in order. Values are what
@@ -138,10 +155,11 @@ type slot struct {
 
 // The slots of each type, in the order in which they are written.
 
-func promptSlots(p *StructuredPrompt) []slot {
+func (p *StructuredPrompt) slots() []slot {
 	return []slot{
 		{"scene", &p.Scene},
 		{"subjects", &p.Subjects},
+		{"text", &p.Text},
 		{"style", &p.Style},
 		{"color_palette", &p.ColorPalette},
 		{"colors", &p.Colors},
@@ -154,13 +172,15 @@ func promptSlots(p *StructuredPrompt) []slot {
 	}
 }
 
-func subjectSlots(s *PromptSubject) []slot {
+func (s *PromptSubject) slots() []slot {
 	return []slot{
 		{"type", &s.Type},
 		{"description", &s.Description},
+		{"expression", &s.Expression},
 		{"pose", &s.Pose},
-		{"action", &s.Action},
 		{"position", &s.Position},
+		{"action", &s.Action},
+		{"text", &s.Text},
 		{"colors", &s.Colors},
 		{"color_palette", &s.ColorPalette},
 		{"color_match", &s.ColorMatch},
@@ -168,16 +188,17 @@ func subjectSlots(s *PromptSubject) []slot {
 	}
 }
 
-func cameraSlots(c *PromptCamera) []slot {
+func (c *PromptCamera) slots() []slot {
 	return []slot{
 		{"angle", &c.Angle},
 		{"distance", &c.Distance},
+		{"focus", &c.Focus},
 		{"lens", &c.Lens},
 		{"lens-mm", &c.LensMM},
 		{"f-number", &c.FNumber},
 		{"ISO", &c.ISO},
-		{"focus", &c.Focus},
 		{"depth_of_field", &c.DepthOfField},
+		{"model", &c.Model},
 	}
 }
 
@@ -187,7 +208,7 @@ func cameraSlots(c *PromptCamera) []slot {
 // cannot hold. It costs nothing and may be left out: the models refuse none of
 // these, they only paint something else.
 func (p StructuredPrompt) Validate() error {
-	return errors.Join(problems("", promptSlots(&p), p.Extra)...)
+	return errors.Join(problems("", p.slots(), p.Extra)...)
 }
 
 // problems returns what is wrong with the fields below a path.
@@ -219,10 +240,10 @@ func problems(path string, slots []slot, extra PromptFields) []error {
 		case *[]PromptSubject:
 			for i := range *v {
 				subject := &(*v)[i]
-				all = append(all, problems(fmt.Sprintf("%s%s[%d].", path, s.key, i), subjectSlots(subject), subject.Extra)...)
+				all = append(all, problems(fmt.Sprintf("%s%s[%d].", path, s.key, i), subject.slots(), subject.Extra)...)
 			}
 		case *PromptCamera:
-			all = append(all, problems(path+s.key+".", cameraSlots(v), v.Extra)...)
+			all = append(all, problems(path+s.key+".", v.slots(), v.Extra)...)
 		}
 	}
 	for _, field := range extra {

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 // Prompt returns the prompt as JSON on one line, for the Prompt field of any
@@ -17,18 +20,66 @@ func (p StructuredPrompt) Prompt() string { return string(p.fields().lenient()) 
 // The error names an extra value that JSON cannot hold.
 func (p StructuredPrompt) MarshalJSON() ([]byte, error) { return p.fields().MarshalJSON() }
 
-// UnmarshalJSON reads a prompt in any published form, and null as an empty
-// prompt. What was in p before is replaced. A key that stands twice in one
-// object is an error, since one of its values would be lost.
+// UnmarshalJSON reads a prompt in any published form, null as an empty prompt,
+// and text that holds a prompt as [ReadPrompt] does. What was in p before is
+// replaced. A key that stands twice in one object is an error, since one of its
+// values would be lost.
 func (p *StructuredPrompt) UnmarshalJSON(data []byte) error {
-	fields, err := parseFields(data)
-	if err != nil {
-		return fmt.Errorf("flux: structured prompt: %w", err)
+	read, err := ReadPrompt(string(data))
+	if err == nil {
+		*p = read
 	}
-	*p = StructuredPrompt{}
-	p.Extra = fill(promptSlots(p), fields)
-	return nil
+	return err
 }
+
+// ReadPrompt reads a prompt as people and language models hand it on: a JSON
+// object, one inside of a JSON string, or one between the marks of a code block,
+// with or without words around the block. Only the object counts. The error is
+// that of [StructuredPrompt.UnmarshalJSON], or says that there are several
+// blocks.
+func ReadPrompt(text string) (StructuredPrompt, error) {
+	var p StructuredPrompt
+	fields, err := parseText(text)
+	if err != nil {
+		return p, fmt.Errorf("flux: structured prompt: %w", err)
+	}
+	p.Extra, p.Order = fill(p.slots(), fields)
+	return p, nil
+}
+
+// parseText reads an object, whatever it is wrapped in.
+func parseText(text string) (PromptFields, error) {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	switch {
+	case strings.HasPrefix(text, `"`):
+		var inner string // each round takes the quotation marks away
+		if err := json.Unmarshal([]byte(text), &inner); err != nil {
+			return nil, err
+		}
+		if inner = strings.TrimSpace(inner); !strings.ContainsAny(inner, "{") {
+			return nil, errNoObject
+		}
+		return parseText(inner)
+	case strings.HasPrefix(text, "{"):
+	case strings.Contains(text, fence):
+		parts := strings.Split(text, fence)
+		if len(parts) > 3 {
+			return nil, errors.New("there are several code blocks: give one")
+		}
+		// The word behind the mark is the language.
+		inner := strings.TrimLeftFunc(parts[1], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		if !strings.Contains(inner, "{") {
+			return nil, errNoObject
+		}
+		return parseText(inner)
+	}
+	return parseFields([]byte(text))
+}
+
+// fence marks the beginning and the end of a code block.
+const fence = "```"
+
+var errNoObject = errors.New("must be a JSON object")
 
 // MarshalJSON returns the fields as a JSON object, in their order.
 func (f PromptFields) MarshalJSON() ([]byte, error) {
@@ -40,11 +91,17 @@ func (f PromptFields) MarshalJSON() ([]byte, error) {
 }
 
 // fields returns the prompt as one object, in the order to write it.
-func (p StructuredPrompt) fields() PromptFields { return gather(promptSlots(&p), p.Extra) }
+func (p StructuredPrompt) fields() PromptFields { return gather(p.slots(), p.Extra, p.Order) }
 
-// gather returns the slots that are set, then the extra fields. An extra field
-// with the key of a slot that is not set takes the place of that slot.
-func gather(slots []slot, extra PromptFields) PromptFields {
+func (s PromptSubject) fields() PromptFields { return gather(s.slots(), s.Extra, s.Order) }
+
+func (c PromptCamera) fields() PromptFields { return gather(c.slots(), c.Extra, c.Order) }
+
+// gather returns the slots that are set and the extra fields: first those whose
+// keys the order names, then the other slots, then the other extra fields. An
+// extra field with the key of a slot that is not set takes the place of that
+// slot.
+func gather(slots []slot, extra PromptFields, order []string) PromptFields {
 	known := make(map[string]bool, len(slots))
 	var all PromptFields
 	for _, s := range slots {
@@ -60,6 +117,14 @@ func gather(slots []slot, extra PromptFields) PromptFields {
 			all = append(all, field)
 		}
 	}
+	if len(order) == 0 {
+		return all
+	}
+	place := make(map[string]int, len(order)) // from -len(order) to -1
+	for i, key := range order {
+		place[key] = min(place[key], i-len(order))
+	}
+	slices.SortStableFunc(all, func(a, b PromptField) int { return place[a.Key] - place[b.Key] })
 	return all
 }
 
@@ -79,7 +144,7 @@ func isEmpty(to any) bool {
 	case *[]PromptSubject:
 		return len(*v) == 0
 	case *PromptCamera:
-		return len(gather(cameraSlots(v), v.Extra)) == 0
+		return len(v.fields()) == 0
 	}
 	return true
 }
@@ -98,9 +163,9 @@ func plain(to any) any {
 	case *[]Color:
 		return list(*v, func(c *Color) any { return string(*c) })
 	case *[]PromptSubject:
-		return list(*v, func(s *PromptSubject) any { return gather(subjectSlots(s), s.Extra) })
+		return list(*v, func(s *PromptSubject) any { return s.fields() })
 	case *PromptCamera:
-		return gather(cameraSlots(v), v.Extra)
+		return v.fields()
 	}
 	return nil
 }
@@ -113,9 +178,9 @@ func list[T any](items []T, f func(*T) any) []any {
 	return out
 }
 
-// fill puts into the slots what has their form and returns the rest in the
-// order in which gather writes it: known keys first.
-func fill(slots []slot, fields PromptFields) (rest PromptFields) {
+// fill puts into the slots what has their form and returns the rest, known keys
+// first, and the order of all keys where gather would write another.
+func fill(slots []slot, fields PromptFields) (rest PromptFields, order []string) {
 	known := make(map[string]bool, len(slots))
 	for _, s := range slots {
 		known[s.key] = true
@@ -128,7 +193,20 @@ func fill(slots []slot, fields PromptFields) (rest PromptFields) {
 			rest = append(rest, field)
 		}
 	}
-	return rest
+	written := gather(slots, rest, nil)
+	kept := make(map[string]bool, len(written))
+	for _, field := range written {
+		kept[field.Key] = true
+	}
+	for _, field := range fields {
+		if kept[field.Key] { // the others are empty
+			order = append(order, field.Key)
+		}
+	}
+	if slices.EqualFunc(written, order, func(f PromptField, key string) bool { return f.Key == key }) {
+		return rest, nil
+	}
+	return rest, order
 }
 
 // take puts a value into a slot. It returns false, with the slot as it was,
@@ -207,14 +285,14 @@ func whole(value any) (int, bool) {
 func subject(value any) (PromptSubject, bool) {
 	fields, ok := value.(PromptFields)
 	var s PromptSubject
-	s.Extra = fill(subjectSlots(&s), fields)
+	s.Extra, s.Order = fill(s.slots(), fields)
 	return s, ok
 }
 
 func camera(value any) (PromptCamera, bool) {
 	fields, ok := value.(PromptFields)
 	var c PromptCamera
-	c.Extra = fill(cameraSlots(&c), fields)
+	c.Extra, c.Order = fill(c.slots(), fields)
 	return c, ok
 }
 
@@ -237,7 +315,7 @@ func parseFields(data []byte) (PromptFields, error) {
 	case PromptFields:
 		return value, nil
 	default:
-		return nil, errors.New("must be a JSON object")
+		return nil, errNoObject
 	}
 }
 

@@ -18,9 +18,11 @@ var full = flux.StructuredPrompt{
 		{
 			Type:               "coffee mug",
 			Description:        "matte black ceramic",
+			Expression:         "none",
 			Pose:               "upright",
-			Action:             "steaming",
 			Position:           "foreground",
+			Action:             "steaming",
+			Text:               "TO GO",
 			Colors:             []flux.Color{"#1A1A1A"},
 			ColorPalette:       []flux.Color{"matte black", "#FFD700 (gold)"},
 			ColorMatch:         "exact",
@@ -29,6 +31,7 @@ var full = flux.StructuredPrompt{
 		},
 		{Description: "a succulent", Position: "left of the mug"},
 	},
+	Text:         []string{"SALE", "today"},
 	Style:        "editorial",
 	ColorPalette: []flux.Color{"#2ECC71", "linen white"},
 	Colors:       []flux.Color{"#ABCDEF"},
@@ -45,19 +48,20 @@ var full = flux.StructuredPrompt{
 		ISO:          200,
 		Focus:        "the handle",
 		DepthOfField: "shallow",
-		Extra:        flux.PromptFields{{Key: "model", Value: "X100"}},
+		Model:        "X100",
+		Extra:        flux.PromptFields{{Key: "film", Value: "slide"}},
 	},
 	Effects: []string{"film grain", "R&D <glow>"},
 	Extra:   flux.PromptFields{{Key: "aspect_ratio", Value: "16:9"}, {Key: "technical", Value: flux.PromptFields{{Key: "z", Value: "1"}, {Key: "a", Value: true}}}},
 }
 
 const fullJSON = `{"scene":"a product photograph in a studio",` +
-	`"subjects":[{"type":"coffee mug","description":"matte black ceramic","pose":"upright","action":"steaming","position":"foreground",` +
+	`"subjects":[{"type":"coffee mug","description":"matte black ceramic","expression":"none","pose":"upright","position":"foreground","action":"steaming","text":"TO GO",` +
 	`"colors":["#1A1A1A"],"color_palette":["matte black","#FFD700 (gold)"],"color_match":"exact","detail_preservation":"high","id":"mug","details":"thin rim"},` +
 	`{"description":"a succulent","position":"left of the mug"}],` +
-	`"style":"editorial","color_palette":["#2ECC71","linen white"],"colors":["#ABCDEF"],` +
+	`"text":["SALE","today"],"style":"editorial","color_palette":["#2ECC71","linen white"],"colors":["#ABCDEF"],` +
 	`"lighting":"soft window light","mood":"calm","background":"polished concrete","composition":"rule of thirds",` +
-	`"camera":{"angle":"high angle","distance":"close-up","lens":"macro","lens-mm":85,"f-number":"f/5.6","ISO":200,"focus":"the handle","depth_of_field":"shallow","model":"X100"},` +
+	`"camera":{"angle":"high angle","distance":"close-up","focus":"the handle","lens":"macro","lens-mm":85,"f-number":"f/5.6","ISO":200,"depth_of_field":"shallow","model":"X100","film":"slide"},` +
 	`"effects":["film grain","R&D <glow>"],"aspect_ratio":"16:9","technical":{"z":"1","a":true}}`
 
 func TestStructuredPromptFull(t *testing.T) {
@@ -91,8 +95,11 @@ func TestStructuredPromptForms(t *testing.T) {
 		{"empty", `{}`, ``},
 		{"null", `null`, `{}`},
 		{"empty values", `{"scene":"","subjects":[],"camera":{},"effects":null,"camera2":{},"note":"","none":null}`, `{"camera2":{},"note":"","none":null}`},
-		{"order", `{"mood":"calm","x":1,"scene":"s","w":2}`, `{"scene":"s","mood":"calm","x":1,"w":2}`},
-		{"scene object", `{"mood":"m","scene":{"setting":"kitchen","time":"dawn","mood":"calm"}}`, `{"scene":{"setting":"kitchen","time":"dawn","mood":"calm"},"mood":"m"}`},
+		{"order", `{"mood":"calm","x":1,"scene":"s","w":2}`, ``},
+		{"order in objects", `{"subjects":[{"position":"left","id":"a","description":"d"},{"description":"d","position":"left"}],"camera":{"ISO":100,"gear":"tripod","angle":"low"}}`, ``},
+		{"order without what is empty", `{"mood":"calm","style":"","scene":"s"}`, `{"mood":"calm","scene":"s"}`},
+		{"usual order without what is empty", `{"lighting":null,"scene":"s","subjects":[],"mood":"calm"}`, `{"scene":"s","mood":"calm"}`},
+		{"scene object", `{"mood":"m","scene":{"setting":"kitchen","time":"dawn","mood":"calm"}}`, ``},
 		{"style object", `{"style":{"medium":"oil","technique":"impasto","reference":"none"}}`, ``},
 		{"composition object", `{"composition":{"layout":"grid","focal_point":"cup","depth_layers":["a","b"]}}`, ``},
 		{"camera text", `{"camera":"35mm, eye level"}`, ``},
@@ -111,11 +118,13 @@ func TestStructuredPromptForms(t *testing.T) {
 		{"zero", `{"camera":{"lens-mm":0,"ISO":-0}}`, `{}`},
 		{"long numbers", `{"camera":{"lens-mm":85.12345678901234567890,"ISO":123456789012345678901234567890}}`, ``},
 		{"exponents", `{"camera":{"lens-mm":1e999999,"ISO":2e2}}`, ``},
-		{"letter case of keys", `{"Scene":"x","camera":{"iso":100,"f_number":"f/2"}}`, `{"camera":{"iso":100,"f_number":"f/2"},"Scene":"x"}`},
+		{"letter case of keys", `{"Scene":"x","camera":{"iso":100,"f_number":"f/2"}}`, ``},
 		{"infographic", `{"style":"flat","type":"infographic","title":"T","sections":[{"heading":"h","content":"c","visual":"v"}],"color_scheme":"warm"}`, ``},
 		{"technical", `{"technical":{"camera":"c","lighting":"l","composition":"o"}}`, ``},
 		{"unknown order", `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`, `{"b":{"y":1,"x":[1.50,-0,1e3,true,null,{}]},"a":"é\u2028<&>"}`},
-		{"other forms among unknown keys", `{"x":1,"lighting":{},"scene":{"a":1}}`, `{"scene":{"a":1},"lighting":{},"x":1}`},
+		{"other forms among unknown keys", `{"x":1,"lighting":{},"scene":{"a":1}}`, ``},
+		{"lettering", `{"text":"SALE","subjects":[{"text":["a","b"],"expression":"calm"}],"camera":{"model":"X100"}}`, ``},
+		{"in a string", `"{\"mood\":\"calm\",\"scene\":\"s\"}"`, `{"mood":"calm","scene":"s"}`},
 		{"escapes", `{"scene":"\u0061\/\n\ud83c\udf31"}`, `{"scene":"a/\n🌱"}`},
 	}
 	for _, tt := range tests {
@@ -154,8 +163,9 @@ func TestStructuredPromptReads(t *testing.T) {
 	}
 	want := flux.StructuredPrompt{
 		Colors: []flux.Color{"#ff0000"},
-		Camera: flux.PromptCamera{LensMM: 85, ISO: 200, FNumber: "f/2"},
+		Camera: flux.PromptCamera{LensMM: 85, ISO: 200, FNumber: "f/2", Order: []string{"lens-mm", "ISO", "f-number"}},
 		Extra:  flux.PromptFields{{Key: "scene", Value: flux.PromptFields{{Key: "setting", Value: "kitchen"}}}},
+		Order:  []string{"scene", "camera", "colors"},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -165,6 +175,97 @@ func TestStructuredPromptReads(t *testing.T) {
 	}
 	if v, ok := p.Extra.Get("style"); ok || v != nil {
 		t.Errorf("Get(style) = %v, %v", v, ok)
+	}
+}
+
+// TestUsualOrder compares with the keys of Black Forest Labs' own examples: they
+// are in the usual order.
+func TestUsualOrder(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"scene":"s","subjects":[{"description":"d","position":"p","action":"a"}],"style":"s","color_palette":["#FF0000"],"lighting":"l","mood":"m",` +
+			`"background":"b","composition":"c","camera":{"angle":"a","lens":"l","depth_of_field":"d"}}`,
+		`{"scene":"s","subjects":[{"description":"d","pose":"p","position":"p","color_palette":["black"]}],"style":"s","color_palette":["black"],"lighting":"l",` +
+			`"mood":"m","background":"b","composition":"c","camera":{"angle":"a","distance":"d","focus":"f","lens-mm":85,"f-number":"f/5.6","ISO":200}}`,
+		`{"scene":"s","subjects":[{"type":"t","description":"d","position":"p","color_match":"exact"}]}`,
+	} {
+		p, err := flux.ReadPrompt(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Order != nil || p.Camera.Order != nil || p.Subjects[0].Order != nil || p.Extra != nil {
+			t.Errorf("%s was read as\n%+v", text, p)
+		}
+	}
+}
+
+// TestPromptOrder writes prompts whose order is given.
+func TestPromptOrder(t *testing.T) {
+	t.Parallel()
+	p := flux.StructuredPrompt{
+		Scene:    "s",
+		Subjects: []flux.PromptSubject{{Description: "d", Position: "p", Order: []string{"position"}}},
+		Mood:     "m",
+		Camera:   flux.PromptCamera{Angle: "a", ISO: 100, Order: []string{"none", "ISO", "ISO"}},
+		Extra:    flux.PromptFields{{Key: "x", Value: 1}, {Key: "y", Value: 2}},
+		Order:    []string{"y", "camera", "scene", "y", "style"},
+	}
+	want := `{"y":2,"camera":{"ISO":100,"angle":"a"},"scene":"s","subjects":[{"position":"p","description":"d"}],"mood":"m","x":1}`
+	if diff := cmp.Diff(want, p.Prompt()); diff != "" {
+		t.Errorf("Prompt (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("Y: 2. Camera: ISO 100, a. s. p, d. Mood: m. X: 1.", p.Prose()); diff != "" {
+		t.Errorf("Prose (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadPrompt reads prompts as they are handed on.
+func TestReadPrompt(t *testing.T) {
+	t.Parallel()
+	const object = `{"mood":"calm","scene":"a ` + "```" + ` mark"}`
+	const block = "```json\n{\"mood\": \"calm\",\n \"scene\": \"s\"}\n```"
+	for text, want := range map[string]string{
+		object:                      object,
+		"\ufeff \n" + object + "\n": object,
+		"null":                      "{}",
+		block:                       `{"mood":"calm","scene":"s"}`,
+		"Here it is:\n\n" + block + "\nHave fun!": `{"mood":"calm","scene":"s"}`,
+		"```\n{}\n```":                           "{}",
+		"```{}":                                  "{}",
+		`"{\"scene\": \"s\"}"`:                   `{"scene":"s"}`,
+		`"\"{\\\"scene\\\": \\\"s\\\"}\""`:       `{"scene":"s"}`,
+		"\"```json\\n{\\\"scene\\\": 1}\\n```\"": `{"scene":1}`,
+		"```json5\n\"{}\"\n```":                  "{}",
+	} {
+		p, err := flux.ReadPrompt(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, p.Prompt()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                         "unexpected end",
+		"a mug":                    "invalid character 'a'",
+		`"a mug"`:                  "must be a JSON object",
+		`"a mug`:                   "unexpected end",
+		"```json\na mug\n```":      "must be a JSON object",
+		"```json\n[{}]\n```":       "must be a JSON object",
+		block + "\n" + block:       "several code blocks",
+		"Here it is: {}":           "invalid character 'H'",
+		`{"scene":"a"} and {}`:     "invalid character 'a'",
+		`"{\"a\":1,\"a\":2}"`:      `the key "a" stands twice`,
+		strings.Repeat("[", 1<<20): "exceeded max depth",
+	} {
+		p, err := flux.ReadPrompt(text)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "flux: structured prompt: ") {
+			t.Errorf("%.40s: error %v, want %q", text, err, want)
+		}
+		if diff := cmp.Diff(flux.StructuredPrompt{}, p); diff != "" {
+			t.Errorf("%.40s: a prompt with the error:\n%s", text, diff)
+		}
 	}
 }
 
@@ -274,10 +375,13 @@ func FuzzStructuredPrompt(f *testing.F) {
 		}
 		sameLeaves(t, data, b)
 		prose := p.Prose()
-		for _, c := range p.ColorPalette {
-			if !strings.Contains(prose, strings.TrimSpace(c.Phrase())) {
-				t.Fatalf("%q is not in %q", c.Phrase(), prose)
+		for _, s := range []string{p.Scene, p.Style, p.Mood, p.Lighting} {
+			if !strings.Contains(prose, strings.TrimSpace(s)) && !strings.HasPrefix(s, "#") {
+				t.Fatalf("%q is not in %q", s, prose)
 			}
+		}
+		if read, err := flux.ReadPrompt("```json\n" + string(b) + "```"); !strings.Contains(string(b), "```") && (err != nil || !cmp.Equal(p, read)) {
+			t.Fatalf("%s in a block: %v", b, err)
 		}
 	})
 }

@@ -27,9 +27,7 @@ func newPrompts(t *Task) prompts {
 			s.ColorPalette = append(append([]flux.Color(nil), s.ColorPalette...), t.Colors...)
 		}
 		p.prose = withText(s.Prose(), t.Text)
-		if more := withText("", missing(s.Prose(), t.Text)); more != "" {
-			s.Extra = append(append(flux.PromptFields(nil), s.Extra...), flux.PromptField{Key: "text", Value: more})
-		}
+		s.Text = append(append([]string(nil), s.Text...), missing(s.Prose(), t.Text)...)
 		p.json = s.Prompt()
 	} else {
 		p.prose = withText(t.Prompt, t.Text)
