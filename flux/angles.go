@@ -47,7 +47,8 @@ type Gallery2Angles struct {
 	Seed *uint64 `json:"seed,omitzero"`
 	// Acceleration trades quality for speed: none or regular. Default: regular.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is png, jpeg or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -29,7 +29,8 @@ type ControlLight struct {
 	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
 	// Seed makes the result repeatable. Default: a random one.
 	Seed *uint64 `json:"seed,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -31,7 +31,8 @@ type Dev struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -92,7 +93,8 @@ type DevImageToImage struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -152,7 +154,8 @@ type DevRedux struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

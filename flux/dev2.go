@@ -35,7 +35,8 @@ type Dev2 struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -98,7 +99,8 @@ type Dev2Edit struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -170,7 +172,8 @@ type Dev2LoRA struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -241,7 +244,8 @@ type Dev2EditLoRA struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

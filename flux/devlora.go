@@ -33,7 +33,8 @@ type DevLoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -101,7 +102,8 @@ type DevLoRAImageToImage struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -180,7 +182,8 @@ type DevLoRAInpaint struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -103,7 +103,8 @@ type GeneralDifferentialDiffusion struct {
 	// NAGEnd is the share of the steps after which the negative prompt stops
 	// counting, more than 0 and up to 1. Default: 0.25.
 	NAGEnd float64 `json:"nag_end,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -198,10 +199,13 @@ func (r GeneralDifferentialDiffusion) Usage() fal.Usage {
 
 // DifferentialDiffusion reworks a picture with FLUX.1 [dev] Differential
 // Diffusion: changes whose strength a map sets place by place. Open weights,
-// for non-commercial use. It may be retired: newer lists of models leave it
-// out.
+// for non-commercial use.
 //
 // Endpoint: fal-ai/flux-differential-diffusion
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use
+// [GeneralDifferentialDiffusion] instead.
 type DifferentialDiffusion struct {
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -222,7 +226,8 @@ type DifferentialDiffusion struct {
 	NumImages int `json:"num_images,omitzero"`
 	// Seed makes the result repeatable. Default: a random one.
 	Seed *uint64 `json:"seed,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// SyncMode returns the pictures as data URLs inside the result, which is
 	// then not kept in the request history. Default: false.
@@ -247,9 +252,10 @@ func (r DifferentialDiffusion) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r DifferentialDiffusion) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		MatchInput:   1,
@@ -257,4 +263,8 @@ func (r DifferentialDiffusion) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.ChangeMapImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/flux-general/differential-diffusion instead")
+	u.Doubts = l.Problems()
+	return u
 }

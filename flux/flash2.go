@@ -30,7 +30,8 @@ type Flash2 struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -85,7 +86,8 @@ type Flash2Edit struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: false.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

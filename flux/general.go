@@ -94,7 +94,8 @@ type General struct {
 	// NAGEnd is the share of the steps after which the negative prompt stops
 	// counting, more than 0 and up to 1. Default: 0.25.
 	NAGEnd float64 `json:"nag_end,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

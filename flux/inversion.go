@@ -104,7 +104,8 @@ type GeneralRFInversion struct {
 	// ReverseGuidanceSchedule is how that guidance changes from step to step:
 	// constant, linear_increase or linear_decrease. Default: constant.
 	ReverseGuidanceSchedule string `json:"reverse_guidance_schedule,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -33,7 +33,8 @@ type Klein4BBase struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: regular.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -95,7 +96,8 @@ type Klein4BBaseEdit struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: regular.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -166,7 +168,8 @@ type Klein4BBaseLoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model, up to 3.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -236,7 +239,8 @@ type Klein4BBaseEditLoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model, up to 3.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -36,7 +36,8 @@ type KontextDev struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -106,7 +107,8 @@ type KontextLoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -185,7 +187,8 @@ type KontextLoRAInpaint struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -257,7 +260,8 @@ type KontextLoRATextToImage struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -5,7 +5,10 @@
 // The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 // under $0.04, $$$ from there on; training is paid by the step and realtime by
 // the second; a dash is a price that no source settles. Package pricing has the
-// figures. An endpoint whose owner is not written out begins with fal-ai/.
+// figures. Delisted models are gone from fal's list and may still answer,
+// withdrawn ones are not supported any more; the others were live when last
+// seen, which [Models] tells. An endpoint whose owner is not written out begins
+// with fal-ai/.
 //
 // FLUX 3:
 //
@@ -51,9 +54,9 @@
 //	GeneralInpaint                $$$     flux-general/inpainting               ControlNets, IP adapters and LoRAs at once, within a mask
 //	GeneralDifferentialDiffusion  second  flux-general/differential-diffusion   ControlNets, IP adapters and LoRAs at once, with a map of how much each place may change
 //	GeneralRFInversion            second  flux-general/rf-inversion             edits that keep the structure of a picture, by inverting it first
-//	DifferentialDiffusion         $$$     flux-differential-diffusion           changes whose strength a map sets place by place
-//	ProNew                        $$$     flux-pro/new                          pictures of the first [pro] generation
-//	ProRedux                      $$$     flux-pro/v1/redux                     variations by the first [pro] generation
+//	DifferentialDiffusion         $$$     flux-differential-diffusion           (delisted) changes whose strength a map sets place by place
+//	ProNew                        $$$     flux-pro/new                          (delisted) pictures of the first [pro] generation
+//	ProRedux                      $$$     flux-pro/v1/redux                     (delisted) variations by the first [pro] generation
 //	Pro11                         $$$     flux-pro/v1.1                         production photorealism of the first generation
 //	Pro11Redux                    $$$     flux-pro/v1.1/redux                   variations of production quality
 //	Pro11Ultra                    $$$     flux-pro/v1.1-ultra                   pictures of up to 4 megapixels
@@ -67,7 +70,7 @@
 //	FastTrainer                   step    flux-lora-fast-training               a style or subject, fast
 //	PortraitTrainer               step    flux-lora-portrait-trainer            portraits of a person
 //	TurboTrainer                  step    turbo-flux-trainer                    a subject or a style, in turbo mode
-//	KreaTrainer                   step    flux-krea-trainer                     a style or subject with natural looks
+//	KreaTrainer                   step    flux-krea-trainer                     (delisted) a style or subject with natural looks
 //
 // Kontext:
 //
@@ -125,8 +128,8 @@
 //	Dev2EditTrainer         step    flux-2-trainer/edit                  an edit taught by pairs of pictures, with up to 4 references each
 //	Dev2TrainerV2           step    flux-2-trainer-v2                    a style or subject, second version of the trainer
 //	Dev2EditTrainerV2       step    flux-2-trainer-v2/edit               an edit taught by pairs of pictures, with up to 4 references each, second version of the trainer
-//	Klein4BBaseTrainer      step    flux-2-klein-4b-base-trainer         a style or subject
-//	Klein4BBaseEditTrainer  step    flux-2-klein-4b-base-trainer/edit    an edit taught by pairs of pictures, with up to 4 references each
+//	Klein4BBaseTrainer      step    flux-2-klein-4b-base-trainer         (delisted) a style or subject
+//	Klein4BBaseEditTrainer  step    flux-2-klein-4b-base-trainer/edit    (delisted) an edit taught by pairs of pictures, with up to 4 references each
 //	Klein9BBaseTrainer      step    flux-2-klein-9b-base-trainer         a style or subject
 //	Klein9BBaseEditTrainer  step    flux-2-klein-9b-base-trainer/edit    an edit taught by pairs of pictures, with up to 4 references each
 package flux

@@ -10,10 +10,12 @@ import (
 )
 
 // ProNew makes pictures with FLUX.1 [pro] new: pictures of the first [pro]
-// generation. Its ranges are those of [Pro11Redux]: no source tells its own. It
-// may be retired: newer lists of models leave it out.
+// generation. Its ranges are those of [Pro11Redux]: no source tells its own.
 //
 // Endpoint: fal-ai/flux-pro/new
+//
+// Deprecated: fal's list of models leaves this endpoint out since 2026-05-12,
+// though it may still answer. Use [Pro11] instead.
 type ProNew struct {
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -56,21 +58,29 @@ func (r ProNew) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ProNew) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-05-12, though it may still answer; use fal-ai/flux-pro/v1.1 instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // ProRedux makes variations of a picture with FLUX.1 [pro] Redux: variations by
 // the first [pro] generation. Its ranges are those of [Pro11Redux]: no source
-// tells its own. It may be retired: newer lists of models leave it out.
+// tells its own.
 //
 // Endpoint: fal-ai/flux-pro/v1/redux
+//
+// Deprecated: fal's list of models leaves this endpoint out since 2026-05-12,
+// though it may still answer. Use [Pro11Redux] instead.
 type ProRedux struct {
 	// Prompt describes the picture.
 	Prompt string `json:"prompt,omitzero"`
@@ -115,13 +125,18 @@ func (r ProRedux) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ProRedux) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Inputs:   check.Given(r.ImageURL),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-05-12, though it may still answer; use fal-ai/flux-pro/v1.1/redux instead")
+	u.Doubts = l.Problems()
+	return u
 }

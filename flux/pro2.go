@@ -144,7 +144,10 @@ type Pro2Outpaint struct {
 	ExpandRight int `json:"expand_right,omitzero"`
 	// AutoCrop crops the result where nothing was added. Default: false.
 	AutoCrop bool `json:"auto_crop,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// Mode trades quality for speed: high or fast. Default: high.
+	Mode string `json:"mode,omitzero"`
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -164,6 +167,7 @@ func (r Pro2Outpaint) Validate() error {
 	l.Int("expand_bottom", r.ExpandBottom, 0, 2048)
 	l.Int("expand_left", r.ExpandLeft, 0, 2048)
 	l.Int("expand_right", r.ExpandRight, 0, 2048)
+	check.Enum(&l, "mode", r.Mode, "high", "fast")
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
 	return l.Err(string(r.Endpoint()))
 }

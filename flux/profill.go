@@ -182,8 +182,6 @@ type ProTryOn struct {
 	// GarmentImageURL is the picture of the garment, of up to 1 megapixel.
 	// Required.
 	GarmentImageURL fal.File `json:"garment_image_url,omitzero"`
-	// NumInferenceSteps is the number of denoising steps, 1 to 4. Default: 4.
-	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
 	// Seed makes the result repeatable. Default: a random one.
 	Seed *uint64 `json:"seed,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
@@ -204,7 +202,6 @@ func (r ProTryOn) Validate() error {
 	l.Pictures("human_image_url", check.PictureRule{MaxArea: 2 * check.Megapixel}, r.HumanImageURL)
 	l.RequiredFile("garment_image_url", r.GarmentImageURL)
 	l.Pictures("garment_image_url", check.PictureRule{MaxArea: check.Megapixel}, r.GarmentImageURL)
-	l.Int("num_inference_steps", r.NumInferenceSteps, 1, 4)
 	check.Enum(&l, "output_format", r.OutputFormat, "jpeg", "png")
 	return l.Err(string(r.Endpoint()))
 }
@@ -217,6 +214,5 @@ func (r ProTryOn) Usage() fal.Usage {
 		MatchInput:   1,
 		MatchAssumed: true,
 		Inputs:       check.Given(r.HumanImageURL, r.GarmentImageURL),
-		Steps:        cmp.Or(r.NumInferenceSteps, 4),
 	}
 }

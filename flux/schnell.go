@@ -31,7 +31,8 @@ type Schnell struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -85,7 +86,8 @@ type SchnellRedux struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: none.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

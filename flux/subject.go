@@ -40,7 +40,8 @@ type PuLID struct {
 	// MaxSequenceLength is the number of prompt tokens that are read: 128, 256
 	// or 512. Default: 128.
 	MaxSequenceLength string `json:"max_sequence_length,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// SyncMode returns the pictures as data URLs inside the result, which is
 	// then not kept in the request history. Default: false.
@@ -97,7 +98,8 @@ type SubjectDriven struct {
 	NumImages int `json:"num_images,omitzero"`
 	// Seed makes the result repeatable. Default: a random one.
 	Seed *uint64 `json:"seed,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

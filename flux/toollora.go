@@ -46,7 +46,8 @@ type FillLoRA struct {
 	// ResizeToOriginal scales the result to the size of the original picture.
 	// Default: false.
 	ResizeToOriginal bool `json:"resize_to_original,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -121,7 +122,8 @@ type StructureLoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: jpeg.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

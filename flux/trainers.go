@@ -150,9 +150,13 @@ func (r TurboTrainer) Usage() fal.Usage {
 }
 
 // KreaTrainer trains a LoRA for FLUX.1 Krea [dev]: a style or subject with
-// natural looks. It may be retired: newer lists of models leave it out.
+// natural looks.
 //
 // Endpoint: fal-ai/flux-krea-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [FastTrainer]
+// instead.
 type KreaTrainer struct {
 	// ImagesDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -186,13 +190,18 @@ func (r KreaTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KreaTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    r.Steps,
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/flux-lora-fast-training instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KontextTrainer trains a LoRA for FLUX.1 Kontext [dev]: an edit taught by

@@ -105,7 +105,7 @@ type Dev2TrainerV2 struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 10000, in steps of 100.
+	// Steps is the number of training steps, 100 to 20000, in steps of 100.
 	// Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.00005.
@@ -125,7 +125,7 @@ func (Dev2TrainerV2) Endpoint() fal.Endpoint[fal.Training] { return "fal-ai/flux
 func (r Dev2TrainerV2) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 10000)
+	l.Int("steps", r.Steps, 100, 20000)
 	l.Multiple("steps", r.Steps, 100)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	check.Enum(&l, "output_lora_format", r.OutputLoRAFormat, "fal", "comfy")
@@ -149,7 +149,7 @@ type Dev2EditTrainerV2 struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 10000, in steps of 100.
+	// Steps is the number of training steps, 100 to 20000, in steps of 100.
 	// Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.00005.
@@ -171,7 +171,7 @@ func (Dev2EditTrainerV2) Endpoint() fal.Endpoint[fal.Training] {
 func (r Dev2EditTrainerV2) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 10000)
+	l.Int("steps", r.Steps, 100, 20000)
 	l.Multiple("steps", r.Steps, 100)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	check.Enum(&l, "output_lora_format", r.OutputLoRAFormat, "fal", "comfy")
@@ -188,9 +188,13 @@ func (r Dev2EditTrainerV2) Usage() fal.Usage {
 }
 
 // Klein4BBaseTrainer trains a LoRA for FLUX.2 [klein] 4B Base: a style or
-// subject. It may be retired: newer lists of models leave it out.
+// subject.
 //
 // Endpoint: fal-ai/flux-2-klein-4b-base-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use
+// [Klein9BBaseTrainer] instead.
 type Klein4BBaseTrainer struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -224,20 +228,28 @@ func (r Klein4BBaseTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein4BBaseTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/flux-2-klein-9b-base-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein4BBaseEditTrainer trains a LoRA for FLUX.2 [klein] 4B Base: an edit
-// taught by pairs of pictures, with up to 4 references each. It may be retired:
-// newer lists of models leave it out.
+// taught by pairs of pictures, with up to 4 references each.
 //
 // Endpoint: fal-ai/flux-2-klein-4b-base-trainer/edit
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use
+// [Klein9BBaseEditTrainer] instead.
 type Klein4BBaseEditTrainer struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
@@ -271,13 +283,18 @@ func (r Klein4BBaseEditTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein4BBaseEditTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/flux-2-klein-9b-base-trainer/edit instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein9BBaseTrainer trains a LoRA for FLUX.2 [klein] 9B Base: a style or
@@ -288,7 +305,7 @@ type Klein9BBaseTrainer struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 10000, in steps of 100.
+	// Steps is the number of training steps, 100 to 20000, in steps of 100.
 	// Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.00005.
@@ -310,7 +327,7 @@ func (Klein9BBaseTrainer) Endpoint() fal.Endpoint[fal.Training] {
 func (r Klein9BBaseTrainer) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 10000)
+	l.Int("steps", r.Steps, 100, 20000)
 	l.Multiple("steps", r.Steps, 100)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	check.Enum(&l, "output_lora_format", r.OutputLoRAFormat, "fal", "comfy")
@@ -334,7 +351,7 @@ type Klein9BBaseEditTrainer struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 10000, in steps of 100.
+	// Steps is the number of training steps, 100 to 20000, in steps of 100.
 	// Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.00005.
@@ -356,7 +373,7 @@ func (Klein9BBaseEditTrainer) Endpoint() fal.Endpoint[fal.Training] {
 func (r Klein9BBaseEditTrainer) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 10000)
+	l.Int("steps", r.Steps, 100, 20000)
 	l.Multiple("steps", r.Steps, 100)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	check.Enum(&l, "output_lora_format", r.OutputLoRAFormat, "fal", "comfy")

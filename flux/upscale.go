@@ -29,7 +29,8 @@ type VisionUpscaler struct {
 	Steps int `json:"steps,omitzero"`
 	// Seed makes the result repeatable. Default: a random one.
 	Seed *uint64 `json:"seed,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 }
 

@@ -36,7 +36,8 @@ type Edit2509 struct {
 	Seed *uint64 `json:"seed,omitzero"`
 	// Acceleration trades quality for speed: none or regular. Default: regular.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -107,7 +108,8 @@ type Edit2509LoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model, up to 3.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg or png. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -11,9 +11,13 @@ import (
 )
 
 // EditTrainer trains a LoRA for Qwen Image Edit: an edit taught by pairs of
-// pictures. It may be retired: newer lists of models leave it out.
+// pictures.
 //
 // Endpoint: fal-ai/qwen-image-edit-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [Edit2509Trainer]
+// instead.
 type EditTrainer struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
@@ -41,13 +45,18 @@ func (r EditTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r EditTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/qwen-image-edit-2509-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Edit2509Trainer trains a LoRA for Qwen Image Edit 2509: an edit taught by
@@ -59,8 +68,7 @@ type Edit2509Trainer struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 30000, in steps of 100.
-	// Default: 1000.
+	// Steps is the number of training steps, 1 to 30000. Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.0001.
 	LearningRate float64 `json:"learning_rate,omitzero"`
@@ -78,26 +86,33 @@ func (Edit2509Trainer) Endpoint() fal.Endpoint[fal.Training] {
 func (r Edit2509Trainer) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 30000)
-	l.Multiple("steps", r.Steps, 100)
+	l.Int("steps", r.Steps, 1, 30000)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Edit2509Trainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.AdviseMultiple("steps", r.Steps, 100, "the schema of 2026-05 asked for steps of 100, that of 2026-09 for 1 or more")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Edit2511Trainer trains a LoRA for Qwen Image Edit 2511: an edit taught by
-// pairs of pictures, with several inputs. It may be retired: newer lists of
-// models leave it out.
+// pairs of pictures, with several inputs.
 //
 // Endpoint: fal-ai/qwen-image-edit-2511-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [Edit2509Trainer]
+// instead.
 type Edit2511Trainer struct {
 	// ImageDataURL is a zip archive of training pairs, each ROOT_start.EXT and
 	// ROOT_end.EXT, with captions in ROOT.txt. Required.
@@ -127,20 +142,28 @@ func (r Edit2511Trainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Edit2511Trainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/qwen-image-edit-2509-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // LayeredTrainer trains a LoRA for Qwen Image Layered: a way of taking pictures
-// apart, taught by examples. It may be retired: newer lists of models leave it
-// out.
+// apart, taught by examples.
 //
 // Endpoint: fal-ai/qwen-image-layered-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. No other endpoint does
+// the same.
 type LayeredTrainer struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -170,11 +193,16 @@ func (r LayeredTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r LayeredTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer")
+	u.Doubts = l.Problems()
+	return u
 }

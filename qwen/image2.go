@@ -14,6 +14,9 @@ import (
 // levels; its schema has none.
 //
 // Endpoint: fal-ai/qwen-image-2/text-to-image
+//
+// Deprecated: fal's list of models leaves this endpoint out since 2026-08-19,
+// though it may still answer. Use [Image3] instead.
 type Image2 struct {
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -31,7 +34,8 @@ type Image2 struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -55,19 +59,27 @@ func (r Image2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.SquareHD),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/text-to-image instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Image2Edit edits pictures with Qwen Image 2.0: edits in words without masks.
 // The prompt calls the pictures "image 1", "image 2" and "image 3".
 //
 // Endpoint: fal-ai/qwen-image-2/edit
+//
+// Deprecated: fal has withdrawn this endpoint since 2026-08-19. Use
+// [Image3Edit] instead.
 type Image2Edit struct {
 	// Prompt describes the change. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -88,7 +100,8 @@ type Image2Edit struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -125,6 +138,7 @@ func (r Image2Edit) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 	}
 	var l check.List
+	l.Add("endpoint", u.Endpoint, "was withdrawn by fal since 2026-08-19; use alibaba/qwen-image-3/edit instead")
 	l.AdviseLength("prompt", r.Prompt, 800, "the description of the endpoint says 800 characters, its schema sets no limit")
 	u.Doubts = l.Problems()
 	return u
@@ -135,6 +149,9 @@ func (r Image2Edit) Usage() fal.Usage {
 // acceleration levels; its schema has none.
 //
 // Endpoint: fal-ai/qwen-image-2/pro/text-to-image
+//
+// Deprecated: fal's list of models leaves this endpoint out since 2026-08-19,
+// though it may still answer. Use [Image3] instead.
 type Image2Pro struct {
 	// Prompt describes the picture. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -152,7 +169,8 @@ type Image2Pro struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -176,13 +194,18 @@ func (r Image2Pro) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image2Pro) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.SquareHD),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/text-to-image instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Image2ProEdit edits pictures with Qwen Image 2.0 Pro: edits of final quality,
@@ -190,6 +213,9 @@ func (r Image2Pro) Usage() fal.Usage {
 // "image 2" and "image 3".
 //
 // Endpoint: fal-ai/qwen-image-2/pro/edit
+//
+// Deprecated: fal's list of models leaves this endpoint out since 2026-08-19,
+// though it may still answer. Use [Image3Edit] instead.
 type Image2ProEdit struct {
 	// Prompt describes the change. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -210,7 +236,8 @@ type Image2ProEdit struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -236,13 +263,18 @@ func (r Image2ProEdit) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image2ProEdit) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:   string(r.Endpoint()),
 		Outputs:    cmp.Or(r.NumImages, 1),
 		Size:       r.ImageSize,
 		MatchInput: len(r.ImageURLs),
 		Inputs:     r.ImageURLs,
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/edit instead")
+	u.Doubts = l.Problems()
+	return u
 }

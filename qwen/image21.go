@@ -34,7 +34,8 @@ type Image21 struct {
 	// PromptExpander is how a language model rewrites the prompt: none or
 	// quality. none keeps it as it is. Default: quality.
 	PromptExpander PromptExpander `json:"prompt_expander,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is png, jpeg or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -97,7 +98,8 @@ type Image21Edit struct {
 	// PromptExpander is how a language model rewrites the prompt: none or
 	// quality. none keeps it as it is. Default: quality.
 	PromptExpander PromptExpander `json:"prompt_expander,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is png, jpeg or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

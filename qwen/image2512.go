@@ -32,7 +32,8 @@ type Image2512 struct {
 	// Acceleration trades quality for speed: none, regular or high.
 	// Default: regular.
 	Acceleration Acceleration `json:"acceleration,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -92,7 +93,8 @@ type Image2512LoRA struct {
 	Acceleration Acceleration `json:"acceleration,omitzero"`
 	// LoRAs are weights to load on top of the model, up to 3.
 	LoRAs []LoRA `json:"loras,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

@@ -30,7 +30,8 @@ type Image3 struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`
@@ -93,7 +94,8 @@ type Image3Edit struct {
 	// EnablePromptExpansion lets a language model rewrite the prompt.
 	// Default: true.
 	EnablePromptExpansion *bool `json:"enable_prompt_expansion,omitzero"`
-	// EnableSafetyChecker flags unsafe pictures. Default: true.
+	// EnableSafetyChecker turns unsafe pictures black; without fal's permission
+	// for the account it cannot be switched off. Default: true.
 	EnableSafetyChecker *bool `json:"enable_safety_checker,omitzero"`
 	// OutputFormat is jpeg, png or webp. Default: png.
 	OutputFormat fal.OutputFormat `json:"output_format,omitzero"`

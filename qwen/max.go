@@ -52,13 +52,18 @@ func (r Max) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Max) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.SquareHD),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "may fail: its maker retired the model on 2026-10-10; use alibaba/qwen-image-3/text-to-image instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // MaxEdit edits pictures with Qwen Image Max: edits with up to 3 pictures,
@@ -122,6 +127,7 @@ func (r MaxEdit) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 	}
 	var l check.List
+	l.Add("endpoint", u.Endpoint, "may fail: its maker retired the model on 2026-10-10; use alibaba/qwen-image-3/edit instead")
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 512, MaxSide: 2048})
 	u.Doubts = l.Problems()
 	return u

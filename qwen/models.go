@@ -5,7 +5,10 @@
 // The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 // under $0.04, $$$ from there on; training is paid by the step and realtime by
 // the second; a dash is a price that no source settles. Package pricing has the
-// figures. An endpoint whose owner is not written out begins with fal-ai/.
+// figures. Delisted models are gone from fal's list and may still answer,
+// withdrawn ones are not supported any more; the others were live when last
+// seen, which [Models] tells. An endpoint whose owner is not written out begins
+// with fal-ai/.
 //
 // Qwen Image 3:
 //
@@ -23,17 +26,17 @@
 //	ImageToImage        $$    qwen-image/image-to-image   a new picture that starts from yours, with lettering
 //	Image2512           $$    qwen-image-2512             more photorealism, finer textures and more natural people
 //	Image2512LoRA       $$    qwen-image-2512/lora        your own styles and characters
-//	ImageTrainer        step  qwen-image-trainer          a style or subject
-//	ImageTrainerV2      step  qwen-image-trainer-v2       a style or subject, second version of the trainer
+//	ImageTrainer        step  qwen-image-trainer          (delisted) a style or subject
+//	ImageTrainerV2      step  qwen-image-trainer-v2       (delisted) a style or subject, second version of the trainer
 //	Image2512Trainer    step  qwen-image-2512-trainer     a style or subject
-//	Image2512TrainerV2  step  qwen-image-2512-trainer-v2  a style or subject, second version of the trainer
+//	Image2512TrainerV2  step  qwen-image-2512-trainer-v2  (delisted) a style or subject, second version of the trainer
 //
 // Qwen Image 2.0:
 //
-//	Image2         $$   qwen-image-2/text-to-image      lettering and layout at up to 2048x2048 pixels
-//	Image2Edit     $$   qwen-image-2/edit               edits in words without masks
-//	Image2Pro      $$$  qwen-image-2/pro/text-to-image  infographics, posters and lettering of final quality
-//	Image2ProEdit  $$$  qwen-image-2/pro/edit           edits of final quality, style transfer and compositing
+//	Image2         $$   qwen-image-2/text-to-image      (delisted) lettering and layout at up to 2048x2048 pixels
+//	Image2Edit     $$   qwen-image-2/edit               (withdrawn) edits in words without masks
+//	Image2Pro      $$$  qwen-image-2/pro/text-to-image  (delisted) infographics, posters and lettering of final quality
+//	Image2ProEdit  $$$  qwen-image-2/pro/edit           (delisted) edits of final quality, style transfer and compositing
 //
 // Qwen Image Max:
 //
@@ -54,15 +57,15 @@
 //	Edit2509Gallery   $$    qwen-image-edit-2509-lora-gallery/...              ready-made edits, from backgrounds to shirt prints
 //	Edit2509Lighting  $$    qwen-image-edit-2509-lora-gallery/...              light and shadow removed or restored
 //	Edit2509Angles    $$    qwen-image-edit-2509-lora-gallery/multiple-angles  the same scene after a move of the camera
-//	EditTrainer       step  qwen-image-edit-trainer                            an edit taught by pairs of pictures
+//	EditTrainer       step  qwen-image-edit-trainer                            (delisted) an edit taught by pairs of pictures
 //	Edit2509Trainer   step  qwen-image-edit-2509-trainer                       an edit taught by pairs of pictures, with several inputs
-//	Edit2511Trainer   step  qwen-image-edit-2511-trainer                       an edit taught by pairs of pictures, with several inputs
+//	Edit2511Trainer   step  qwen-image-edit-2511-trainer                       (delisted) an edit taught by pairs of pictures, with several inputs
 //
 // Qwen Image Layered:
 //
 //	Layered         $$$  qwen-image-layered          a picture taken apart into up to 10 layers with transparency
 //	LayeredLoRA     $$$  qwen-image-layered/lora     layers with your own LoRAs
-//	LayeredTrainer  -    qwen-image-layered-trainer  a way of taking pictures apart, taught by examples
+//	LayeredTrainer  -    qwen-image-layered-trainer  (delisted) a way of taking pictures apart, taught by examples
 package qwen
 
 import (

@@ -10,10 +10,13 @@ import (
 	"github.com/falimage/falimage-go/internal/check"
 )
 
-// ImageTrainer trains a LoRA for Qwen Image: a style or subject. It may be
-// retired: newer lists of models leave it out.
+// ImageTrainer trains a LoRA for Qwen Image: a style or subject.
 //
 // Endpoint: fal-ai/qwen-image-trainer
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [Image2512Trainer]
+// instead.
 type ImageTrainer struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -38,20 +41,28 @@ func (r ImageTrainer) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ImageTrainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/qwen-image-2512-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // ImageTrainerV2 trains a LoRA for Qwen Image: a style or subject, second
-// version of the trainer. It may be retired: newer lists of models leave it
-// out.
+// version of the trainer.
 //
 // Endpoint: fal-ai/qwen-image-trainer-v2
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [Image2512Trainer]
+// instead.
 type ImageTrainerV2 struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -79,13 +90,18 @@ func (r ImageTrainerV2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ImageTrainerV2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/qwen-image-2512-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Image2512Trainer trains a LoRA for Qwen Image 2512: a style or subject.
@@ -95,8 +111,7 @@ type Image2512Trainer struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
 	ImageDataURL fal.File `json:"image_data_url,omitzero"`
-	// Steps is the number of training steps, 100 to 30000, in steps of 100.
-	// Default: 1000.
+	// Steps is the number of training steps, 1 to 30000. Default: 1000.
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.0005.
 	LearningRate float64 `json:"learning_rate,omitzero"`
@@ -114,26 +129,33 @@ func (Image2512Trainer) Endpoint() fal.Endpoint[fal.Training] {
 func (r Image2512Trainer) Validate() error {
 	var l check.List
 	l.RequiredFile("image_data_url", r.ImageDataURL)
-	l.Int("steps", r.Steps, 100, 30000)
-	l.Multiple("steps", r.Steps, 100)
+	l.Int("steps", r.Steps, 1, 30000)
 	l.Above("learning_rate", r.LearningRate, 0, math.MaxFloat64)
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image2512Trainer) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 1000),
 	}
+	var l check.List
+	l.AdviseMultiple("steps", r.Steps, 100, "the schema of 2026-05 asked for steps of 100, that of 2026-09 for 1 or more")
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Image2512TrainerV2 trains a LoRA for Qwen Image 2512: a style or subject,
-// second version of the trainer. It may be retired: newer lists of models leave
-// it out.
+// second version of the trainer.
 //
 // Endpoint: fal-ai/qwen-image-2512-trainer-v2
+//
+// Deprecated: fal's list of models leaves this endpoint out since a day between
+// 2026-05-12 and 2026-07-02, though it may still answer. Use [Image2512Trainer]
+// instead.
 type Image2512TrainerV2 struct {
 	// ImageDataURL is a zip archive of training pictures, which may have
 	// captions beside them. Required.
@@ -161,11 +183,16 @@ func (r Image2512TrainerV2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image2512TrainerV2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Steps:    cmp.Or(r.Steps, 2000),
 	}
+	var l check.List
+	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/qwen-image-2512-trainer instead")
+	u.Doubts = l.Problems()
+	return u
 }

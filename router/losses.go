@@ -38,7 +38,7 @@ func (r *route) lacks(m *model) iter.Seq2[Feature, string] {
 			{!t.Mask.IsZero() && m.task != "inpaint" && m.task != "erase", FeatureMask, "takes no mask: it is left out"},
 			{t.Edit == EditAngle && m.task == "edit", FeatureAngle, "turns the camera by words alone: the prompt says where it goes"},
 			{slices.ContainsFunc(t.LoRAs, func(l LoRA) bool { return l.Base == "" }), FeatureLoRABase, "the task does not say which model the LoRA was trained for: it may not fit"},
-			{m.retired, FeatureCurrent, "may be retired: newer lists of models leave it out"},
+			{m.doubt != "", FeatureCurrent, m.doubt},
 		} {
 			if l.is && !yield(l.feature, l.text) {
 				return

@@ -41,9 +41,11 @@ func Models() []Model {
 // model is what is known of a model.
 type model struct {
 	Model
-	task          string // the kind of work it is for, one of tasks
-	preset        string // of those that share a Go type
-	open, retired bool
+	task   string // the kind of work it is for, one of tasks
+	preset string // of those that share a Go type
+	open   bool
+	state  schema.State // "" is live
+	doubt  string       // what speaks against sending it anything
 
 	has           flags
 	formats       []fal.OutputFormat

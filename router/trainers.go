@@ -11,6 +11,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/internal/catalog"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/qwen"
 )
@@ -115,7 +116,7 @@ func (t *TrainingTask) check() []fal.Problem {
 	lessons := []Lesson{LearnSubject, LearnEdit, LearnLayers}
 	refuse(!slices.Contains(lessons, t.Lesson), "lesson", t.Lesson, fmt.Sprintf("must be one of %q", lessons))
 	refuse(t.Steps < 1 || t.Steps > 40_000, "steps", t.Steps, "must be between 1 and 40000")
-	refuse(t.References < 0 || t.References > 4, "references", t.References, "must be between 0 and 4")
+	refuse(t.References < 0 || t.References > 10, "references", t.References, "must be between 0 and 10")
 	refuse(t.MaxPrice < 0, "max_price", t.MaxPrice, "must not be negative")
 	for _, names := range []struct {
 		field string
@@ -141,7 +142,7 @@ func lesson(m schema.Model) Lesson {
 	switch {
 	case strings.Contains(m.For, "taking pictures apart"):
 		return LearnLayers
-	case strings.Contains(m.For, "pairs"):
+	case strings.Contains(m.For, "edit taught"):
 		return LearnEdit
 	}
 	return LearnSubject
@@ -167,8 +168,8 @@ func trainer(m schema.Model, lesson Lesson, q pricing.Quote) Trainer {
 		reason = Reason{Rule: "qwen-lora-training", Text: "Qwen Image has the cheapest training, $2 for 1,000 steps", Source: "article, Choose Qwen Image when 5: LoRA training cost"}
 	}
 	out.Reasons = []Reason{reason}
-	if m.PossiblyRetired {
-		out.Losses = []Loss{{Feature: FeatureCurrent, Text: "may be retired: newer lists of models leave it out"}}
+	if e, ok := catalog.Lookup(m.Endpoint); ok && e.Doubt() != "" {
+		out.Losses = []Loss{{Feature: FeatureCurrent, Text: e.Doubt()}}
 	}
 	return out
 }

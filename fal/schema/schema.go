@@ -44,18 +44,51 @@ type Model struct {
 	Licence string
 	// OpenWeights says that the weights are published.
 	OpenWeights bool
-	// PossiblyRetired says that newer lists of models leave it out.
-	PossiblyRetired bool
+	// Status says whether fal still serves it. AliasStatus is that of the
+	// aliases of which something else is known.
+	Status      Status
+	AliasStatus map[string]Status
 	// Result is the kind of result: images, layers, training, upscaled or
 	// frames.
 	Result string
 	// Fields are the fields of the request.
 	Fields []Field
-	// AsOf is the day of these facts, such as "2026-11-23".
+	// AsOf is the day on which these facts were put together, such as
+	// "2026-11-23". How long ago a source saw the endpoint is in Status.Seen.
 	AsOf string
 	// New returns an empty request of the Go type, such as flux.Pro2{}.
 	New func() any
 }
+
+// Status says whether fal serves an endpoint, as far as public sources tell:
+// nothing of it was tried. Package platform asks fal itself.
+type Status struct {
+	State State
+	// Since is the day from which on it is in this state, such as "2026-08-19",
+	// or words where no source gives a day; "" if it always was.
+	Since string
+	// Seen is the last day on which a source had it in a list of active models or
+	// saw it answer; what came after is not known. It is "" if no day is told.
+	Seen string
+	// Confidence is how sure the sources are: high, medium or low.
+	Confidence string
+	// Successor is the id of the endpoint to use instead; "" if there is none.
+	Successor string
+	// Risk says why a live endpoint may fail all the same, "" if nothing is known.
+	Risk string
+	// Sources says where this is from.
+	Sources []string
+}
+
+// State is what became of an endpoint.
+type State string
+
+// The states.
+const (
+	Live      State = "live"      // in fal's list of active models, or seen to answer
+	Delisted  State = "delisted"  // gone from the list; it may still answer
+	Withdrawn State = "withdrawn" // fal says that it is not supported any more
+)
 
 // Type is what a field holds in JSON.
 type Type string
@@ -122,4 +155,13 @@ func (m Model) Field(name string) (Field, bool) {
 		}
 	}
 	return Field{}, false
+}
+
+// StatusOf returns the status of one of the ids of the endpoint: its own or an
+// alias.
+func (m Model) StatusOf(id string) Status {
+	if s, ok := m.AliasStatus[id]; ok {
+		return s
+	}
+	return m.Status
 }

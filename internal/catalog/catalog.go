@@ -11,6 +11,8 @@ package catalog
 import (
 	"maps"
 	"slices"
+
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 // Endpoint is one endpoint that has a type, or a preset of a type, of its own.
@@ -64,10 +66,10 @@ type Endpoint struct {
 	OutputFields []OutputField
 	// Limits are the rules that stand in no schema.
 	Limits Limits
-	// Retired is "possibly" where the endpoint may be gone, else "".
-	Retired string
-	// RetiredAliases are the aliases that may be gone.
-	RetiredAliases []string
+	// Status says whether fal still serves it. AliasStatus is that of the aliases
+	// of which something else is known.
+	Status      schema.Status
+	AliasStatus map[string]schema.Status
 	// AsOf is the day of the facts, such as "2026-11-23".
 	AsOf string
 	// Sources says where the facts come from.

@@ -13,7 +13,7 @@ type Limits struct {
 	Mentions bool `json:"mentions"`
 	// Prompt limits the prompt beyond the schema.
 	Prompt PromptLimit `json:"prompt"`
-	// Doubts are values of enums that some source doubts.
+	// Doubts are values that some source doubts.
 	Doubts []ValueDoubt `json:"doubts"`
 	// NegativeAbove is the guidance that must be exceeded for negative_prompt
 	// to count; 0 where it always does.
@@ -73,11 +73,13 @@ type PromptLimit struct {
 	WarnWhy string `json:"warnWhy"`
 }
 
-// ValueDoubt is a value of an enum that some source doubts, and why.
+// ValueDoubt is what some source doubts of a field, and why: the Value of an
+// enum, or whole numbers that are no multiple of MultipleOf.
 type ValueDoubt struct {
-	Field string `json:"field"`
-	Value string `json:"value"`
-	Why   string `json:"why"`
+	Field      string `json:"field"`
+	Value      string `json:"value"`
+	MultipleOf int    `json:"multipleOf"`
+	Why        string `json:"why"`
 }
 
 // OutputLimit says how large the output is where no size is given.

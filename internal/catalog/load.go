@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/falimage/falimage-go/fal/schema"
 )
 
 //go:embed data
@@ -24,17 +26,17 @@ type (
 	}
 	endpointsFile struct {
 		AsOf      string
+		Status    schema.Status // of the endpoints that have none of their own
 		Endpoints []endpointJSON
 	}
 	endpointJSON struct {
 		ID, Name, File, Family, Task, Title, For, Verb, Notes, Licence, Price string
-		AsOf                                                                  string // instead of that of the file
 		OpenWeights, HostedOnly                                               bool
 		Aliases                                                               []string
 		PresetType                                                            string
 		Presets                                                               []presetJSON
-		Retired                                                               string
-		RetiredAliases                                                        []string
+		Status                                                                *schema.Status
+		AliasStatus                                                           map[string]schema.Status
 		Fields                                                                []Field
 		Output                                                                string
 		Returns                                                               []OutputField
@@ -101,7 +103,7 @@ func load() (*loaded, error) {
 			return nil, err
 		}
 		for i := range file.Endpoints {
-			if err := l.add(pkg, file.AsOf, &file.Endpoints[i], table); err != nil {
+			if err := l.add(pkg, &file, &file.Endpoints[i], table); err != nil {
 				return nil, fmt.Errorf("%s: %w", file.Endpoints[i].ID, err)
 			}
 		}
@@ -123,13 +125,13 @@ func read(name string, v any) error {
 }
 
 // add expands an entry into the endpoints it stands for.
-func (l *loaded) add(pkg, asOf string, j *endpointJSON, table map[string][]Field) error {
+func (l *loaded) add(pkg string, file *endpointsFile, j *endpointJSON, table map[string][]Field) error {
 	base := Endpoint{
 		ID: j.ID, Name: j.Name, Package: pkg, File: j.File, Family: j.Family, Task: j.Task,
 		Title: j.Title, For: j.For, Verb: j.Verb, Notes: j.Notes, Licence: j.Licence, Price: j.Price,
 		OpenWeights: j.OpenWeights, HostedOnly: j.HostedOnly, Aliases: j.Aliases,
 		PresetType: j.PresetType, Output: j.Output, OutputFields: j.Returns, Limits: j.Limits,
-		Retired: j.Retired, RetiredAliases: j.RetiredAliases, AsOf: cmp.Or(j.AsOf, asOf), Sources: j.Sources,
+		Status: *cmp.Or(j.Status, &file.Status), AliasStatus: j.AliasStatus, AsOf: file.AsOf, Sources: j.Sources,
 	}
 	for _, f := range j.Fields {
 		field, err := merge(f, table)

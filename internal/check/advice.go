@@ -63,3 +63,11 @@ func (l *List) AdviseNegative(prompt string, guidance *float64, above float64) {
 		l.Add("negative_prompt", strconv.Quote(prompt), "has no effect unless guidance_scale is above "+number(above))
 	}
 }
+
+// AdviseMultiple doubts a number that is no multiple of step, for the reason
+// why.
+func (l *List) AdviseMultiple(field string, value, step int, why string) {
+	if value%step != 0 {
+		l.Add(field, strconv.Itoa(value), why)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
@@ -12,7 +13,10 @@ import (
 const legend = `The price class is that of a picture of 1 megapixel: $ is under $0.01, $$
 under $0.04, $$$ from there on; training is paid by the step and realtime by
 the second; a dash is a price that no source settles. Package pricing has the
-figures. An endpoint whose owner is not written out begins with fal-ai/.`
+figures. Delisted models are gone from fal's list and may still answer,
+withdrawn ones are not supported any more; the others were live when last
+seen, which [Models] tells. An endpoint whose owner is not written out begins
+with fal-ai/.`
 
 // modelTable is the comment with a table of the models of a package. It ends
 // the documentation that doc.go begins, which is written by hand so that linters
@@ -40,6 +44,14 @@ func modelTable(all []*request) string {
 	return b.String()
 }
 
+// status is what a row says of a model that is not live.
+func status(r *request) string {
+	if r.Status.State == schema.Live {
+		return ""
+	}
+	return "(" + string(r.Status.State) + ") "
+}
+
 // table returns the rows for one family, in columns.
 func table(family string, all []*request) []string {
 	var rows [][4]string
@@ -53,7 +65,7 @@ func table(family string, all []*request) []string {
 			price = "-"
 		}
 		id := strings.ReplaceAll(strings.TrimPrefix(r.pattern(), "fal-ai/"), catalog.PresetMark, "...")
-		row := [4]string{r.Name, price, id, r.For}
+		row := [4]string{r.Name, price, id, status(r) + r.For}
 		for i, cell := range row {
 			width[i] = max(width[i], len(cell))
 		}

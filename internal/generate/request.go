@@ -50,9 +50,6 @@ func about(r *request) string {
 	case r.OpenWeights:
 		text += " Open weights, " + r.Licence + "."
 	}
-	if r.Retired != "" {
-		text += " It may be retired: newer lists of models leave it out."
-	}
 	return text
 }
 
@@ -66,6 +63,10 @@ func (p *printer) requestType(r *request) {
 	p.line("// Endpoint: %s", r.pattern())
 	for _, alias := range aliases(r) {
 		p.line("// Other name, by [fal.At]: %s", alias)
+	}
+	if d := r.Deprecated(); d != "" {
+		p.line("//")
+		p.comment(0, d)
 	}
 	p.line("type %s struct {", r.Name)
 	if r.Preset != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
@@ -124,8 +125,11 @@ func (p *printer) routed(e *catalog.Endpoint) {
 	if e.OpenWeights {
 		p.line("open: true,")
 	}
-	if e.Retired != "" {
-		p.line("retired: true,")
+	if e.Status.State != schema.Live {
+		p.line("state: %q,", e.Status.State)
+	}
+	if d := e.Doubt(); d != "" {
+		p.line("doubt: %q,", d)
 	}
 	var flags []string
 	for _, h := range has {

@@ -45,6 +45,9 @@ func (p *printer) usage(r *request) {
 		after.line("if r.UseTurbo {\nu.Steps = 10\n}")
 	}
 	doubts := &printer{}
+	if d := r.Doubt(); d != "" {
+		doubts.line("l.Add(\"endpoint\", u.Endpoint, %q)", d)
+	}
 	doubts.doubts(r)
 	if doubts.Len() > 0 {
 		after.line("var l check.List\n%su.Doubts = l.Problems()", doubts.String())

@@ -235,6 +235,10 @@ func (p *printer) doubts(r *request) {
 	}
 	for _, d := range r.Limits.Doubts {
 		f, _ := r.Field(d.Field)
+		if d.MultipleOf > 0 {
+			p.line("l.AdviseMultiple(%q, r.%s, %d, %q)", d.Field, f.Go, d.MultipleOf, d.Why)
+			continue
+		}
 		p.line("check.AdviseValue(&l, %q, r.%s, %q, %q)", d.Field, f.Go, d.Value, d.Why)
 	}
 	if n := r.Limits.NegativeAbove; n > 0 {

@@ -4,6 +4,7 @@
 package introspect
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
@@ -27,7 +28,7 @@ func model(e *catalog.Endpoint, newRequest func(id string) any) schema.Model {
 	m := schema.Model{
 		Endpoint: e.ID, Aliases: slices.Clone(e.Aliases), Package: e.Package, Name: e.Name,
 		Title: e.Title, Family: e.Family, Task: e.Task, For: e.For, PriceClass: e.Price,
-		Licence: e.Licence, OpenWeights: e.OpenWeights, PossiblyRetired: e.Retired != "",
+		Licence: e.Licence, OpenWeights: e.OpenWeights, Status: e.Status, AliasStatus: maps.Clone(e.AliasStatus),
 		Result: e.Output, Fields: fields(e, e.Fields), AsOf: e.AsOf,
 		New: func() any { return reflect.ValueOf(newRequest(e.ID)).Elem().Interface() },
 	}
