@@ -52,11 +52,11 @@ func TestArticlePrices(t *testing.T) {
 		"Qwen Image 2512":              {qwen.Image2512{Prompt: prompt, ImageSize: mp}, "$0.02"},
 		"Qwen Image Edit 2511":         {qwen.Edit2511{Prompt: prompt, ImageSize: mp, ImageURLs: []fal.File{picture}}, "$0.03"},
 		"Qwen Image Edit 2511 LoRA":    {qwen.Edit2511LoRA{Prompt: prompt, ImageSize: mp, ImageURLs: []fal.File{picture}}, "$0.035"},
-		"Qwen Image 2.0":               {qwen.Image2{Prompt: prompt}, "$0.035"},
-		"Qwen Image 2.0 Edit":          {qwen.Image2Edit{Prompt: prompt, ImageURLs: []fal.File{picture}}, "$0.035"},
+		"Qwen Image 2.0":               {qwen.Image2{Prompt: prompt}, "$0.035"},                                     //nolint:staticcheck // the article has it
+		"Qwen Image 2.0 Edit":          {qwen.Image2Edit{Prompt: prompt, ImageURLs: []fal.File{picture}}, "$0.035"}, //nolint:staticcheck // the article has it
 		"Qwen Image Layered":           {qwen.Layered{ImageURL: picture, NumLayers: 10}, "$0.05"},
-		"Qwen Image 2.0 Pro":           {qwen.Image2Pro{Prompt: prompt}, "$0.075"},
-		"Qwen Image 2.0 Pro Edit":      {qwen.Image2ProEdit{Prompt: prompt, ImageURLs: []fal.File{picture}}, "$0.075"},
+		"Qwen Image 2.0 Pro":           {qwen.Image2Pro{Prompt: prompt}, "$0.075"},                                     //nolint:staticcheck // the article has it
+		"Qwen Image 2.0 Pro Edit":      {qwen.Image2ProEdit{Prompt: prompt, ImageURLs: []fal.File{picture}}, "$0.075"}, //nolint:staticcheck // the article has it
 	} {
 		q := estimate(t, tt.req)
 		if q.Expected.String() != tt.want || !q.Exact() {
@@ -67,8 +67,8 @@ func TestArticlePrices(t *testing.T) {
 		req  fal.Request[fal.Training]
 		want string
 	}{
-		"klein 4B, 1,000 steps":   {flux.Klein4BBaseTrainer{ImageDataURL: picture, Steps: 1000}, "$5.00"},
-		"Qwen Image, 1,000 steps": {qwen.ImageTrainer{ImageDataURL: picture, Steps: 1000}, "$2.00"},
+		"klein 4B, 1,000 steps":   {flux.Klein4BBaseTrainer{ImageDataURL: picture, Steps: 1000}, "$5.00"}, //nolint:staticcheck // the article has it
+		"Qwen Image, 1,000 steps": {qwen.ImageTrainer{ImageDataURL: picture, Steps: 1000}, "$2.00"},       //nolint:staticcheck // the article has it
 	} {
 		if q := estimate(t, tt.req); q.Expected.String() != tt.want {
 			t.Errorf("%s: %v, want %s", name, q.Expected, tt.want)
@@ -95,8 +95,8 @@ func TestArticleMonths(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, got := range map[string]pricing.USD{
-		"$30.00": price(pro, 1000), "$20.00": price(image, 1000), "$35.00": price(qwen.Image2{Prompt: "x"}, 1000),
-		"$300.00": price(pro, 10000), "$200.00": price(image, 10000), "$350.00": price(qwen.Image2{Prompt: "x"}, 10000),
+		"$30.00": price(pro, 1000), "$20.00": price(image, 1000), "$35.00": price(qwen.Image2{Prompt: "x"}, 1000), //nolint:staticcheck // the article has it
+		"$300.00": price(pro, 10000), "$200.00": price(image, 10000), "$350.00": price(qwen.Image2{Prompt: "x"}, 10000), //nolint:staticcheck // the article has it
 		"$111.00": blended,
 	} {
 		if got.String() != want {

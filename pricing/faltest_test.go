@@ -36,7 +36,7 @@ func TestLocalFalBillsAsQuoted(t *testing.T) {
 		flux.Pro11Ultra{Prompt: "x"},
 		qwen.Image{Prompt: "x", ImageSize: size, UseTurbo: true},
 		qwen.Edit2511{Prompt: "x", ImageSize: size, ImageURLs: []fal.File{ref}},
-		qwen.Image2{Prompt: "x", NumImages: 2},
+		qwen.Image3{Prompt: "x", NumImages: 2},
 	} {
 		quote := estimate(t, r)
 		out, err := fal.Subscribe(t.Context(), client, r)

@@ -78,8 +78,8 @@ func (r Image2) Usage() fal.Usage {
 //
 // Endpoint: fal-ai/qwen-image-2/edit
 //
-// Deprecated: fal has withdrawn this endpoint since 2026-08-19. Use
-// [Image3Edit] instead.
+// Deprecated: fal has withdrawn this endpoint on 2026-08-19. Use [Image3Edit]
+// instead.
 type Image2Edit struct {
 	// Prompt describes the change. Required.
 	Prompt string `json:"prompt,omitzero"`
@@ -138,7 +138,7 @@ func (r Image2Edit) Usage() fal.Usage {
 		Inputs:     r.ImageURLs,
 	}
 	var l check.List
-	l.Add("endpoint", u.Endpoint, "was withdrawn by fal since 2026-08-19; use alibaba/qwen-image-3/edit instead")
+	l.Add("endpoint", u.Endpoint, "was withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit instead")
 	l.AdviseLength("prompt", r.Prompt, 800, "the description of the endpoint says 800 characters, its schema sets no limit")
 	u.Doubts = l.Problems()
 	return u

@@ -32,6 +32,7 @@ type Candidate struct {
 
 	points   points
 	requests *requests
+	last     bool // comes after all others: its model is gone from fal's list
 }
 
 // points are what the score is the sum of, but for the losses.

@@ -25,10 +25,13 @@
 // named in [Task.Require].
 //
 // The points, weights and rules are data: a [Policy], which can be read,
-// changed and written. The default one follows the article "FLUX vs. Qwen
+// changed and written. [ArticlePolicy] is the advice of the article "FLUX vs. Qwen
 // Image" of 2026-03-17: photorealism, speed, in-context editing and prompt
 // control go to FLUX; text, other languages, many elements, layers, removal and
-// camera angles to Qwen Image; drafts to FLUX.1 [schnell] and FLUX.2 [flash].
+// camera angles to Qwen Image; drafts to FLUX.1 [schnell] and FLUX.2 [flash]. The
+// [DefaultPolicy] is that with the models of today: those that fal has withdrawn
+// are refused unless a task names them, those that are gone from its list come
+// last, and [Routing.Article] says where that makes a difference and why.
 //
 // Prices come from package pricing. Models whose price no source tells are
 // refused unless the task allows them.

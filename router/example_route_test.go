@@ -40,13 +40,13 @@ func Example() {
 	// fal.Subscribe(ctx, client, routing.Best().Request) paints the picture.
 
 	// Output:
-	// FLUX.2 [pro] (flux.Pro2) for $0.03, or else Qwen Image 2512 (qwen.Image2512)
+	// FLUX.2 [pro] (flux.Pro2) for $0.03, or else Qwen Image 3 (qwen.Image3)
 	// 	because FLUX.2 [pro] is for final renders that are photorealistic
 	// 	although it has no negative prompt: it is left out
-	// Qwen Image 2512 (qwen.Image2512) for $0.02, or else Qwen Image 2.0 (qwen.Image2)
+	// Qwen Image 3 (qwen.Image3) for $0.04, or else Qwen Image 2.1 (qwen.Image21)
+	// 	because Qwen Image 3 takes the place of Qwen Image 2.0 Pro, which is gone from fal's list and which the article advises for infographics, posters and comics
+	// Qwen Image (qwen.Image) for $0.02, or else Qwen Image 3 (qwen.Image3)
 	// 	because Qwen Image renders text that is legible and in perspective
-	// Qwen Image (qwen.Image) for $0.02, or else Qwen Image 2.0 Pro (qwen.Image2Pro)
-	// 	because Qwen Image renders text that is legible and in perspective
-	// Qwen Image 2.0 (qwen.Image2Edit) for $0.035, or else Qwen Image 2.0 Pro (qwen.Image2ProEdit)
-	// 	because Qwen Image 2.0 Edit does style transfer, removal, text and backgrounds in natural language, without masks
+	// Qwen Image 3 (qwen.Image3Edit) for $0.043, or else FLUX 3 (flux.Image3Edit)
+	// 	because Qwen Image 3 takes the place of Qwen Image 2.0 Edit, which fal has withdrawn and which the article advises for style transfer, removal, text and backgrounds
 }

@@ -11,7 +11,7 @@ func ExampleRoute() {
 	routing, err := router.Route(router.Task{
 		Prompt:           "a poster for a jazz night, headline 'BLUE HOUR'",
 		Aspect:           "3:4",
-		MaxPricePerImage: 4 * pricing.Cent,
+		MaxPricePerImage: 5 * pricing.Cent,
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -22,13 +22,17 @@ func ExampleRoute() {
 	for _, reason := range best.Reasons() {
 		fmt.Println(reason.Points, reason.Text)
 	}
+	advice, why := routing.Article()
+	fmt.Printf("the article: %v, but %s\n", advice, why)
 	// Output:
-	// Qwen Image 2512 (qwen.Image2512) $0.02
+	// Qwen Image 3 (qwen.Image3) $0.04
+	// 30 Qwen Image 3 takes the place of Qwen Image 2.0 Pro, which is gone from fal's list and which the article advises for infographics, posters and comics
 	// 25 Qwen Image renders text that is legible and in perspective
 	// 10 layouts with readable text suit the Qwen family
-	// 49 quality 7 of 10, weight 7
-	// 4 speed 4 of 10, weight 1
-	// 12 price $0.02, 6 of 10, weight 2
+	// 63 quality 9 of 10, weight 7
+	// 3 speed 3 of 10, weight 1
+	// 8 price $0.04, 4 of 10, weight 2
+	// the article: Qwen Image 2512 (qwen.Image2512), but Qwen Image 3 came after the article: Qwen Image 3 takes the place of Qwen Image 2.0 Pro, which is gone from fal's list and which the article advises for infographics, posters and comics
 }
 
 func ExampleRoute_conflict() {

@@ -23,6 +23,8 @@ type input struct {
 	loras            []LoRA
 	format           fal.OutputFormat
 	expansion        *bool
+	expander         qwen.PromptExpander
+	resolution       flux.Resolution
 	angle            Angle
 	upscale          float64
 }

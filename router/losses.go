@@ -56,6 +56,9 @@ func (r *route) unmeasured() bool {
 }
 
 func (r *route) sizeLoss(m *model) string {
+	if m.has&hasResolution != 0 {
+		return "takes aspect ratios and size classes: the size is that of the nearest of them"
+	}
 	if len(m.aspects) > 0 {
 		return "takes aspect ratios alone: the size is its own, at the nearest ratio"
 	}

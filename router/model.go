@@ -52,6 +52,7 @@ type model struct {
 	accelerations []string
 	aspects       []string // the aspect ratios, where it has no sizes
 	sizes         sizes
+	reduced       int    // the area that larger pictures are reduced to, or 0
 	maxCount      int    // of pictures in a request; 0 is one
 	maxLoRAs      int    // 0 is any number, of those that have any
 	pictures      [2]int // how many it must and may get
@@ -76,15 +77,11 @@ const (
 	hasTurbo
 	hasExpansion // a switch that keeps the prompt as it is
 	hasMentions
+	hasResolution // size classes
 )
 
 // routable reports whether there are tasks that the model serves.
 func (m *model) routable() bool {
-	// The policy does not say yet what these are better at than others.
-	switch m.Family {
-	case "FLUX 3", "FLUX 3 Klein", "Qwen Image 3", "Qwen Image 2.1":
-		return false
-	}
 	switch m.task {
 	case "redux", "control", "reference", "outpaint", "relight", "realtime":
 		return false
@@ -117,7 +114,7 @@ func (m *model) readsJSON() bool {
 func (m *model) knowsHex() bool { return m.readsJSON() }
 
 // chinese reports whether it is documented for Chinese and English alone.
-func (m *model) chinese() bool { return m.Family == "Qwen Image 2.0" }
+func (m *model) chinese() bool { return m.Family == "Qwen Image 2.0" || m.Family == "Qwen Image 3" }
 
 // rewrites reports whether it rewrites prompts and has no switch for it. For
 // FLUX.2 [pro] the comparison article says so; that its fellows do too is
@@ -132,6 +129,8 @@ var rewriters = []string{"flux.Pro2", "flux.Pro2Edit", "flux.Max2", "flux.Max2Ed
 // that is not known.
 func (m *model) ownArea() int {
 	switch {
+	case m.has&hasResolution != 0:
+		return 14 * schema.Megapixel // of its largest class, at any ratio
 	case strings.HasPrefix(m.Name, "flux.Pro11Ultra"):
 		return 4 * schema.Megapixel
 	case len(m.aspects) > 0:

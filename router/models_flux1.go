@@ -848,7 +848,7 @@ var flux1 = []model{
 		formats:  []fal.OutputFormat{"jpeg", "png"},
 		maxCount: 4,
 		request: func(in *input) fal.Request[fal.Images] {
-			return flux.ProNew{
+			return flux.ProNew{ //nolint:staticcheck // tasks may name it
 				Prompt:            in.prompt,
 				ImageSize:         in.size,
 				NumInferenceSteps: in.steps,
@@ -875,7 +875,7 @@ var flux1 = []model{
 		maxCount: 4,
 		pictures: [2]int{1, 1},
 		request: func(in *input) fal.Request[fal.Images] {
-			return flux.ProRedux{
+			return flux.ProRedux{ //nolint:staticcheck // tasks may name it
 				Prompt:            in.prompt,
 				ImageURL:          in.picture(0),
 				ImageSize:         in.size,

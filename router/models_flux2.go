@@ -259,6 +259,7 @@ var flux2 = []model{
 		task:    "text-to-image",
 		has:     hasSize | hasSeed,
 		formats: []fal.OutputFormat{"jpeg", "png"},
+		reduced: 4194304,
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Pro2{
 				Prompt:       in.prompt,
@@ -279,6 +280,7 @@ var flux2 = []model{
 		task:     "edit",
 		has:      hasSize | hasSeed | hasMentions,
 		formats:  []fal.OutputFormat{"jpeg", "png"},
+		reduced:  4194304,
 		pictures: [2]int{1, 9},
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Pro2Edit{
@@ -319,6 +321,7 @@ var flux2 = []model{
 		task:    "text-to-image",
 		has:     hasSize | hasSeed | hasSteps | hasGuidance,
 		formats: []fal.OutputFormat{"jpeg", "png"},
+		reduced: 4194304,
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Flex2{
 				Prompt:            in.prompt,
@@ -341,6 +344,7 @@ var flux2 = []model{
 		task:     "edit",
 		has:      hasSize | hasSeed | hasSteps | hasGuidance | hasMentions,
 		formats:  []fal.OutputFormat{"jpeg", "png"},
+		reduced:  4194304,
 		pictures: [2]int{1, 10},
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Flex2Edit{
@@ -365,6 +369,7 @@ var flux2 = []model{
 		task:    "text-to-image",
 		has:     hasSize | hasSeed,
 		formats: []fal.OutputFormat{"jpeg", "png"},
+		reduced: 4194304,
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Max2{
 				Prompt:       in.prompt,
@@ -385,6 +390,7 @@ var flux2 = []model{
 		task:     "edit",
 		has:      hasSize | hasSeed | hasMentions,
 		formats:  []fal.OutputFormat{"jpeg", "png"},
+		reduced:  4194304,
 		pictures: [2]int{1, 8},
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Max2Edit{

@@ -17,13 +17,14 @@ var flux3 = []model{
 			What:     "pictures of up to 4K, laid out by regions in the prompt",
 		},
 		task:    "text-to-image",
-		has:     hasExpansion,
+		has:     hasExpansion | hasResolution,
 		formats: []fal.OutputFormat{"jpeg", "png"},
 		aspects: []string{"21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1", "4:5", "3:4", "5:7", "2:3", "9:16", "1:2"},
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Image3{
 				Prompt:                in.prompt,
 				AspectRatio:           flux.AspectRatio(in.aspect),
+				Resolution:            in.resolution,
 				EnablePromptExpansion: in.expansion,
 				OutputFormat:          in.format,
 			}
@@ -38,7 +39,7 @@ var flux3 = []model{
 			What:     "up to 10 pictures edited and combined, in places that the prompt gives",
 		},
 		task:     "edit",
-		has:      hasExpansion,
+		has:      hasExpansion | hasResolution,
 		formats:  []fal.OutputFormat{"jpeg", "png"},
 		aspects:  []string{"21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1", "4:5", "3:4", "5:7", "2:3", "9:16", "1:2"},
 		pictures: [2]int{1, 10},
@@ -47,6 +48,7 @@ var flux3 = []model{
 				Prompt:                in.prompt,
 				ImageURLs:             in.pictures,
 				AspectRatio:           flux.AspectRatio(in.aspect),
+				Resolution:            in.resolution,
 				EnablePromptExpansion: in.expansion,
 				OutputFormat:          in.format,
 			}

@@ -24,7 +24,7 @@ var qwenImage20 = []model{
 		maxCount: 4,
 		sizes:    sizes{minSide: 0, maxSide: 0, minArea: 262144, maxArea: 4194304},
 		request: func(in *input) fal.Request[fal.Images] {
-			return qwen.Image2{
+			return qwen.Image2{ //nolint:staticcheck // tasks may name it
 				Prompt:                in.prompt,
 				NegativePrompt:        in.negative,
 				ImageSize:             in.size,
@@ -45,14 +45,14 @@ var qwenImage20 = []model{
 		},
 		task:     "edit",
 		state:    "withdrawn",
-		doubt:    "was withdrawn by fal since 2026-08-19; use alibaba/qwen-image-3/edit instead",
+		doubt:    "was withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit instead",
 		has:      hasNegative | hasSize | hasSeed | hasExpansion,
 		formats:  []fal.OutputFormat{"jpeg", "png", "webp"},
 		maxCount: 6,
 		sizes:    sizes{minSide: 0, maxSide: 0, minArea: 262144, maxArea: 4194304},
 		pictures: [2]int{1, 3},
 		request: func(in *input) fal.Request[fal.Images] {
-			return qwen.Image2Edit{
+			return qwen.Image2Edit{ //nolint:staticcheck // tasks may name it
 				Prompt:                in.prompt,
 				NegativePrompt:        in.negative,
 				ImageURLs:             in.pictures,
@@ -80,7 +80,7 @@ var qwenImage20 = []model{
 		maxCount: 4,
 		sizes:    sizes{minSide: 0, maxSide: 0, minArea: 262144, maxArea: 4194304},
 		request: func(in *input) fal.Request[fal.Images] {
-			return qwen.Image2Pro{
+			return qwen.Image2Pro{ //nolint:staticcheck // tasks may name it
 				Prompt:                in.prompt,
 				NegativePrompt:        in.negative,
 				ImageSize:             in.size,
@@ -108,7 +108,7 @@ var qwenImage20 = []model{
 		sizes:    sizes{minSide: 0, maxSide: 0, minArea: 262144, maxArea: 4194304},
 		pictures: [2]int{1, 3},
 		request: func(in *input) fal.Request[fal.Images] {
-			return qwen.Image2ProEdit{
+			return qwen.Image2ProEdit{ //nolint:staticcheck // tasks may name it
 				Prompt:                in.prompt,
 				NegativePrompt:        in.negative,
 				ImageURLs:             in.pictures,

@@ -19,7 +19,7 @@ var qwenImage21 = []model{
 		},
 		task:     "text-to-image",
 		open:     true,
-		has:      hasNegative | hasSize | hasSeed | hasGuidance,
+		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion,
 		formats:  []fal.OutputFormat{"png", "jpeg", "webp"},
 		maxCount: 4,
 		request: func(in *input) fal.Request[fal.Images] {
@@ -30,6 +30,7 @@ var qwenImage21 = []model{
 				GuidanceScale:  in.guidance,
 				NumImages:      in.count,
 				Seed:           in.seed,
+				PromptExpander: in.expander,
 				OutputFormat:   in.format,
 			}
 		},
@@ -45,7 +46,7 @@ var qwenImage21 = []model{
 		},
 		task:     "edit",
 		open:     true,
-		has:      hasNegative | hasSize | hasSeed | hasGuidance,
+		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion,
 		formats:  []fal.OutputFormat{"png", "jpeg", "webp"},
 		maxCount: 4,
 		pictures: [2]int{1, 10},
@@ -58,6 +59,7 @@ var qwenImage21 = []model{
 				GuidanceScale:  in.guidance,
 				NumImages:      in.count,
 				Seed:           in.seed,
+				PromptExpander: in.expander,
 				OutputFormat:   in.format,
 			}
 		},

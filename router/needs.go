@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -24,6 +25,7 @@ const (
 	needVerbatim
 	needOnly
 	needNot
+	needCurrent
 	needFeatures
 	needAngle
 	needLimits
@@ -142,6 +144,20 @@ var needTable = [needNothing]struct {
 		name:   func(t *Task) string { return "not " + strings.Join(t.Not, ", ") },
 		why:    func(*Refusal) string { return "is banned" },
 	},
+	needCurrent: {
+		unmet: func(r *route, m *model) bool {
+			p := &r.router.policy
+			return (m.state == schema.Withdrawn && !p.Outdated || slices.ContainsFunc(p.Not, m.is)) && !r.task.asksFor(m)
+		},
+		always: true,
+		name:   func(*Task) string { return "a model that the policy chooses from" },
+		why: func(r *Refusal) string {
+			if r.model.state == schema.Withdrawn {
+				return r.model.doubt
+			}
+			return "is none that the policy chooses from"
+		},
+	},
 	needFeatures: {
 		unmet: func(r *route, m *model) bool {
 			if len(r.task.Require) > 0 {
@@ -212,6 +228,9 @@ func (r *route) largeEnough(m *model) bool {
 		return m.ownArea() >= r.task.MinPixels
 	}
 	width, height, ok := m.sizes.fit(r.size).Dimensions()
+	if m.reduced > 0 && r.task.MinPixels > m.reduced {
+		return false
+	}
 	return !ok || pixels(width, height) >= int64(r.task.MinPixels)
 }
 
@@ -278,3 +297,9 @@ func whyPixels(r *Refusal) string {
 }
 
 func whyMaxPrice(r *Refusal) string { return fmt.Sprintf("costs up to %v", r.price) }
+
+// asksFor reports whether the task names the model, its id, title or family,
+// rather than the package alone.
+func (t *Task) asksFor(m *model) bool {
+	return slices.ContainsFunc(t.Only, func(name string) bool { return m.is(name) && !strings.EqualFold(name, m.pkg()) })
+}

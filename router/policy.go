@@ -2,7 +2,7 @@ package router
 
 import (
 	"bytes"
-	_ "embed" // for the default policy
+	_ "embed" // for the policies
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,6 +29,13 @@ type Policy struct {
 	// Losses are the points that a model loses for what it cannot do.
 	Losses map[Feature]int `json:"losses"`
 	Rules  []ScoreRule     `json:"rules"`
+	// Outdated says that models which are gone from fal's list, or withdrawn,
+	// count like any other. Without it the former come last, and the latter are
+	// refused unless the task names them.
+	Outdated bool `json:"outdated,omitzero"`
+	// Not are models that are refused unless the task names them, in the forms of
+	// [Task.Only].
+	Not []string `json:"not,omitzero"`
 
 	// Functions are further rules, in Go. They are called for each model that
 	// can serve the task, and must always answer the same to the same.
@@ -70,32 +77,70 @@ type ScoreRule struct {
 // points means that the rule does not apply.
 type ScoreFunc func(t *Task, m Model) (points int, because string)
 
-//go:embed policy.json
-var defaultJSON []byte
+// The article's advice, and what has changed since.
+var (
+	//go:embed article.json
+	articleJSON []byte
+	//go:embed policy.json
+	changesJSON []byte
+)
 
-// DefaultPolicy returns a copy of the policy that comes with this package. It
-// reproduces the advice of the article "FLUX vs. Qwen Image" of 2026-03-17;
-// each of its rules names the passage, or the catalogue of models. Ratings are the judgement of this
-// package, made from what the article says of speed and quality.
-func DefaultPolicy() Policy {
-	p := defaultPolicy()
+// changes are what makes the default policy of the article's.
+type changes struct {
+	Ratings map[string]Rating `json:"ratings"`
+	Losses  map[Feature]int   `json:"losses"`
+	Without []string          `json:"without"` // names of rules
+	Rules   []ScoreRule       `json:"rules"`
+}
+
+// ArticlePolicy returns a copy of the policy that reproduces the advice of the
+// article "FLUX vs. Qwen Image" of 2026-03-17, and knows the models of that day
+// alone: some of them are gone by now. Each of its rules names the passage, or
+// the catalogue of models. Ratings are the judgement of this package, made from
+// what the article says of speed and quality.
+func ArticlePolicy() Policy { return articlePolicy().clone() }
+
+// DefaultPolicy returns a copy of the policy that comes with this package. It is
+// the article's, with the models that came since, and with these in the place
+// of those that are gone. Each changed rule says from what it is; how good and
+// fast a new model is, is the judgement of this package.
+func DefaultPolicy() Policy { return defaultPolicy().clone() }
+
+func (p Policy) clone() Policy {
 	p.Ratings = maps.Clone(p.Ratings)
 	p.Stages = maps.Clone(p.Stages)
 	p.PricePoints = slices.Clone(p.PricePoints)
 	p.Losses = maps.Clone(p.Losses)
 	p.Rules = slices.Clone(p.Rules)
+	p.Not = slices.Clone(p.Not)
 	return p
 }
 
-var defaultPolicy = sync.OnceValue(func() Policy {
-	p, err := ReadPolicy(bytes.NewReader(defaultJSON))
-	if err != nil {
-		panic(err) // the file is part of the program, and tested
-	}
-	return p
-})
+// The files are part of the program, and tested.
+var (
+	articlePolicy = sync.OnceValue(func() Policy {
+		p, err := ReadPolicy(bytes.NewReader(articleJSON))
+		if err != nil {
+			panic(err)
+		}
+		return p
+	})
+	defaultPolicy = sync.OnceValue(func() Policy {
+		var c changes
+		if err := json.Unmarshal(changesJSON, &c); err != nil {
+			panic(err)
+		}
+		p := ArticlePolicy()
+		p.Outdated, p.Not = false, nil
+		maps.Copy(p.Ratings, c.Ratings)
+		maps.Copy(p.Losses, c.Losses)
+		p.Rules = slices.DeleteFunc(p.Rules, func(r ScoreRule) bool { return slices.Contains(c.Without, r.Name) })
+		p.Rules = append(p.Rules, c.Rules...)
+		return p
+	})
+)
 
-// ReadPolicy reads a policy in the form of the embedded policy.json, which is
+// ReadPolicy reads a policy in the form of the embedded article.json, which is
 // also what encoding/json writes. Unknown fields are an error.
 func ReadPolicy(r io.Reader) (Policy, error) {
 	const limit = 4 << 20

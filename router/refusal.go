@@ -46,6 +46,7 @@ var tasks = map[string]string{
 	"layers":         "takes a picture apart into layers",
 	"upscale":        "enlarges a picture",
 	"try-on":         "dresses a person",
+	"relight":        "brightens a picture",
 	"outpaint":       "extends a picture beyond its edges",
 	"realtime":       "needs a realtime session",
 	"gallery":        "has a style or purpose of its own",

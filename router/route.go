@@ -9,6 +9,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/qwen"
 )
 
 // Routing is how a task was understood and which models can serve it.
@@ -21,6 +22,31 @@ type Routing struct {
 	Candidates []Candidate
 	// Refused are the others.
 	Refused []Refusal
+}
+
+// Article returns the model that the article "FLUX vs. Qwen Image" of 2026-03-17
+// advises for the task, by [ArticlePolicy], and why [Routing.Best] is another; ""
+// if it is the same. The zero Model means that the article has none for it.
+func (r *Routing) Article() (advice Model, why string) {
+	routing, err := articleRouter().Route(r.Task)
+	if err != nil {
+		return Model{}, "none of the models of 2026-03-17 can serve the task"
+	}
+	advice, best := routing.Best().Model, r.Best()
+	if advice == best.Model {
+		return advice, ""
+	}
+	for i := range models {
+		if m := &models[i]; m.Endpoint == advice.Endpoint && m.doubt != "" {
+			return advice, advice.Title + " " + m.doubt
+		}
+	}
+	for i := range models {
+		if m := &models[i]; m.Endpoint == best.Model.Endpoint && slices.ContainsFunc(articleRouter().policy.Not, m.is) {
+			return advice, best.Model.Title + " came after the article: " + best.Reasons()[0].Text
+		}
+	}
+	return advice, "this policy is another: " + best.Reasons()[0].Text
 }
 
 // Best returns the first candidate.
@@ -53,7 +79,7 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	return routing, nil
 }
 
-// ranked returns the candidates by score, then by price, then in their order.
+// ranked returns the candidates by whether they are still listed, by score, then by price, then in their order.
 // They are large, so each is moved once.
 func ranked(list []Candidate) []Candidate {
 	order := make([]int, len(list))
@@ -62,6 +88,12 @@ func ranked(list []Candidate) []Candidate {
 	}
 	slices.SortFunc(order, func(i, j int) int {
 		a, b := &list[i], &list[j]
+		if a.last != b.last {
+			if a.last {
+				return 1
+			}
+			return -1
+		}
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Expected, b.Expected), cmp.Compare(i, j))
 	})
 	out := make([]Candidate, len(list))
@@ -145,6 +177,7 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 	}
 	in.pictures, in.mask = r.files, r.task.Mask
 	c := Candidate{
+		last:  m.state != "" && !r.router.policy.Outdated,
 		Model: m.Model, Calls: (r.count + perRequest - 1) / perRequest,
 		points:   points{entry: &r.router.entries[i], facts: r.known.facts, weights: r.weights},
 		requests: &requests{model: m, input: in, rest: r.count % perRequest},
@@ -232,8 +265,11 @@ func (r *route) input(m *model) input {
 	if len(m.aspects) > 0 {
 		in.aspect = nearestAspect(m.aspects, t)
 	}
+	if m.has&hasResolution != 0 {
+		in.resolution = resolutionFor(t)
+	}
 	if t.VerbatimPrompt {
-		in.expansion = new(false)
+		in.expansion, in.expander = new(false), qwen.ExpanderNone
 	}
 	in.acceleration, in.turbo = r.acceleration(m)
 	return in

@@ -52,11 +52,11 @@ func TestCompile(t *testing.T) {
 		{"preset", router.Task{Prompt: "x", Aspect: "16:9"}, flux.Pro2{Prompt: "x", ImageSize: fal.Landscape16x9}},
 		{"ratio without a preset", router.Task{Prompt: "x", Aspect: "3:2"}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(1248, 832)}},
 		{"ratio and area", router.Task{Prompt: "x", Aspect: "16:9", MinPixels: 2 << 20}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(1936, 1088)}},
-		{"area of an edit", router.Task{Prompt: "x", Pictures: []router.Picture{{File: a, Width: 700, Height: 500}}, MinPixels: 1 << 20}, qwen.Image2Edit{Prompt: "x", ImageURLs: []fal.File{a}, ImageSize: fal.Size(1216, 880)}},
-		{"area that the picture has", router.Task{Prompt: "x", Pictures: []router.Picture{{File: a, Width: 3000, Height: 2000}}, MinPixels: 1 << 20}, qwen.Image2Edit{Prompt: "x", ImageURLs: []fal.File{a}}},
-		{"area alone", router.Task{Prompt: "x", MinPixels: 4 << 20}, qwen.Image2{Prompt: "x", ImageSize: fal.Size(2048, 2048)}},
+		{"area of an edit", router.Task{Prompt: "x", Pictures: []router.Picture{{File: a, Width: 700, Height: 500}}, MinPixels: 1 << 20}, qwen.Image3Edit{Prompt: "x", ImageURLs: []fal.File{a}, ImageSize: fal.Size(1216, 880)}},
+		{"area that the picture has", router.Task{Prompt: "x", Pictures: []router.Picture{{File: a, Width: 2000, Height: 1500}}, MinPixels: 1 << 20}, qwen.Image3Edit{Prompt: "x", ImageURLs: []fal.File{a}}},
+		{"area alone", router.Task{Prompt: "x", MinPixels: 4 << 20}, qwen.Image3{Prompt: "x", ImageSize: fal.Size(2048, 2048)}},
 		{"ratio on an aspect model", router.Task{Prompt: "x", Size: fal.Size(1920, 1080)}, flux.KontextProTextToImage{Prompt: "x", AspectRatio: "16:9"}},
-		{"size too large", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, qwen.Image2{Prompt: "x", ImageSize: fal.Size(2496, 1664)}},
+		{"size too large", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, qwen.Image3{Prompt: "x", ImageSize: fal.Size(2496, 1664)}},
 		{"side too long", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Dev2{Prompt: "x", ImageSize: fal.Size(2048, 1360)}},
 		{"size too small", router.Task{Prompt: "x", Size: fal.Size(400, 300)}, flux.Dev2{Prompt: "x", ImageSize: fal.Size(688, 512)}},
 		{"size that fits", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(3000, 2000)}},
@@ -66,18 +66,18 @@ func TestCompile(t *testing.T) {
 		{"negative prompt", router.Task{Prompt: "x", NegativePrompt: "y"}, qwen.Image2512{Prompt: "x", NegativePrompt: "y"}},
 		{"json", router.Task{Structured: structured}, flux.Max2{Prompt: structured.Prompt()}},
 		{"prose", router.Task{Structured: structured}, qwen.Image{Prompt: "a kitchen. a mug, in color #2ECC71."}},
-		{"colours in words", router.Task{Prompt: "a mug", Colors: []flux.Color{"#2ECC71 (emerald)"}}, qwen.Image2{Prompt: "a mug. Color palette: emerald (color #2ECC71)."}},
+		{"colours in words", router.Task{Prompt: "a mug", Colors: []flux.Color{"#2ECC71 (emerald)"}}, qwen.Image3{Prompt: "a mug. Color palette: emerald (color #2ECC71)."}},
 		{"text in words", router.Task{Prompt: "a shop", Text: []string{"FISH"}}, qwen.Image{Prompt: `a shop. The text "FISH" is written in the picture.`}},
 		{"text that is there", router.Task{Prompt: "a sign FISH", Text: []string{"FISH"}}, qwen.Image{Prompt: "a sign FISH"}},
 		{"references by sign", router.Task{Prompt: "@image1 on @Image2", Pictures: two}, flux.Pro2Edit{Prompt: "@image1 on @Image2", ImageURLs: []fal.File{a, b}}},
-		{"references by number", router.Task{Prompt: "@image1 on @Image2", Pictures: two}, qwen.Image2Edit{Prompt: "image 1 on image 2", ImageURLs: []fal.File{a, b}}},
+		{"references by number", router.Task{Prompt: "@image1 on @Image2", Pictures: two}, qwen.Image3Edit{Prompt: "image 1 on image 2", ImageURLs: []fal.File{a, b}}},
 		{"an address is no reference", router.Task{Prompt: "write me@image1.com on @image1", Pictures: two[:1]}, flux.KontextPro{Prompt: "write me@image1.com on image 1", ImageURL: a}},
 		{"one picture", router.Task{Prompt: "red", Pictures: two[:1]}, flux.KontextPro{Prompt: "red", ImageURL: a}},
 		{"preview", router.Task{Prompt: "x", Stage: router.StagePreview}, qwen.Image{Prompt: "x", UseTurbo: true, Acceleration: qwen.AccelerationHigh}},
 		{"preview with text", router.Task{Prompt: "the words 'x'", Stage: router.StagePreview}, qwen.Image{Prompt: "the words 'x'", UseTurbo: true, Acceleration: qwen.AccelerationRegular}},
 		{"preview with steps", router.Task{Prompt: "x", Stage: router.StagePreview, Steps: 12}, qwen.Image{Prompt: "x", NumInferenceSteps: 12, Acceleration: qwen.AccelerationHigh}},
 		{"speed preferred", router.Task{Prompt: "x", Prefer: router.Preference{Speed: 3, Quality: 1}}, flux.Dev2{Prompt: "x", Acceleration: flux.AccelerationHigh}},
-		{"verbatim", router.Task{Prompt: "x", VerbatimPrompt: true}, qwen.Image2{Prompt: "x", EnablePromptExpansion: new(false)}},
+		{"verbatim", router.Task{Prompt: "x", VerbatimPrompt: true}, qwen.Image3{Prompt: "x", EnablePromptExpansion: new(false)}},
 		{"four pictures", router.Task{Prompt: "x", Count: 4}, qwen.Image{Prompt: "x", NumImages: 4}},
 		{"layers", router.Task{Pictures: two[:1], Edit: router.EditLayers, Layers: 6}, qwen.Layered{ImageURL: a, NumLayers: 6}},
 		{"angle", router.Task{Pictures: two[:1], Edit: router.EditAngle, Angle: router.Angle{Direction: qwen.Right, Height: qwen.Elevated, Distance: new(qwen.CloseUp)}},
@@ -168,7 +168,7 @@ func TestLosses(t *testing.T) {
 		"flux.Pro2":                  {router.FeatureNegative, router.FeatureSteps, router.FeatureGuidance},
 		"flux.Flex2":                 {router.FeatureNegative},
 		"qwen.Image":                 {router.FeatureStructured, router.FeatureColors},
-		"qwen.Image2":                {router.FeatureStructured, router.FeatureColors, router.FeatureSteps, router.FeatureGuidance, router.FeatureLanguage},
+		"qwen.Image3":                {router.FeatureStructured, router.FeatureColors, router.FeatureSteps, router.FeatureGuidance, router.FeatureLanguage},
 		"flux.KontextProTextToImage": {router.FeatureStructured, router.FeatureColors, router.FeatureNegative, router.FeatureSteps, router.FeatureSize},
 	} {
 		c := candidate(t, task, model)
@@ -332,7 +332,7 @@ func TestConflicts(t *testing.T) {
 		want string
 	}{
 		{"layers and FLUX only", router.Task{Pictures: pictures(1), Edit: router.EditLayers, Only: []string{"flux"}},
-			`router: no model can do all of this together: editing: layers + only flux; without "editing: layers": FLUX.2 [flash] (flux.Flash2Edit) for $0.01; without "only flux": Qwen Image Layered (qwen.Layered) for $0.05`},
+			`router: no model can do all of this together: editing: layers + only flux; without "editing: layers": FLUX 3 Klein (flux.Klein3Edit) for $0.009 (at most $0.036); without "only flux": Qwen Image Layered (qwen.Layered) for $0.05`},
 		{"Apache only and Kontext", router.Task{Prompt: "red car", Pictures: pictures(1), Edit: router.EditInContext, Licence: router.Apache2, Only: []string{"Kontext"}},
 			`router: no model can do all of this together: licence: Apache 2.0 + only Kontext; without "licence: Apache 2.0": FLUX.1 Kontext [dev] (flux.KontextDev) for $0.025; without "only Kontext": FLUX.2 [klein] 4B Base (flux.Klein4BBaseEdit) for $0.018`},
 		{"impossible price", router.Task{Prompt: "x", MaxPricePerImage: cent / 10},
@@ -480,8 +480,8 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 
-	p.Ratings["qwen.Max"] = router.Rating{Quality: 10, Speed: 10}
-	p.Rules = append(p.Rules, router.ScoreRule{Name: "ours", When: []string{"photo"}, Models: []string{"qwen.Max"}, Points: 100, Because: "we like it", Source: "us"})
+	p.Ratings["flux.Krea"] = router.Rating{Quality: 10, Speed: 10}
+	p.Rules = append(p.Rules, router.ScoreRule{Name: "ours", When: []string{"photo"}, Models: []string{"flux.Krea"}, Points: 100, Because: "we like it", Source: "us"})
 	p.Functions = append(p.Functions, func(task *router.Task, m router.Model) (int, string) {
 		if strings.Contains(task.Prompt, "cat") && m.Family == "Kontext" {
 			return 1000, "cats belong to Kontext"
@@ -492,7 +492,7 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for prompt, want := range map[string]string{"a dog, photo": "qwen.Max", "a cat": "flux.KontextMaxTextToImage", "a dog": "qwen.Max"} {
+	for prompt, want := range map[string]string{"a dog, photo": "flux.Krea", "a cat": "flux.KontextMaxTextToImage", "a dog": "flux.Krea"} {
 		r, err := ours.Route(router.Task{Prompt: prompt})
 		if err != nil || r.Best().Model.Name != want {
 			t.Errorf("%q: %v, %v, want %s", prompt, r.Best().Model, err, want)

@@ -53,6 +53,11 @@ func New(p Policy) (*Router, error) {
 		}
 		r.entries[i].rating = rating
 	}
+	for _, name := range p.Not {
+		if !slices.ContainsFunc(models, func(m model) bool { return m.is(name) }) {
+			errs = append(errs, fmt.Errorf("not: %w", unknownModel(name)))
+		}
+	}
 	for i := range p.Rules {
 		if err := r.add(&p.Rules[i]); err != nil {
 			errs = append(errs, fmt.Errorf("rule %q: %w", p.Rules[i].Name, err))
@@ -97,13 +102,19 @@ func (r *Router) add(rule *ScoreRule) error {
 // Default returns the router by the default policy.
 func Default() *Router { return defaultRouter() }
 
-var defaultRouter = sync.OnceValue(func() *Router {
-	r, err := New(DefaultPolicy())
+var (
+	defaultRouter = sync.OnceValue(func() *Router { return mustRouter(DefaultPolicy()) })
+	articleRouter = sync.OnceValue(func() *Router { return mustRouter(ArticlePolicy()) })
+)
+
+// mustRouter makes a router by a policy of this package.
+func mustRouter(p Policy) *Router {
+	r, err := New(p)
 	if err != nil {
-		panic(err) // likewise
+		panic(err) // tested
 	}
 	return r
-})
+}
 
 // table returns the prices.
 func (r *Router) table() *pricing.Table {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/flux"
 )
 
 // multiple is what widths and heights are a multiple of, as FLUX.2 makes them.
@@ -158,3 +159,22 @@ func nearestAspect(list []string, t *Task) string {
 	}
 	return best
 }
+
+// resolutionFor returns the size class of FLUX 3 for the area that a task asks
+// for: the nearest to a size, or one that has the least area for sure, since
+// the pixels of a class depend on the ratio.
+func resolutionFor(t *Task) flux.Resolution {
+	for _, c := range resolutions {
+		if area(t) <= c.area*11/10 && int64(t.MinPixels) <= c.area*9/10 {
+			return c.class
+		}
+	}
+	return flux.Resolution4K
+}
+
+// resolutions are the size classes with about their pixels. The first is what
+// is made where nothing is asked for.
+var resolutions = []struct {
+	class flux.Resolution
+	area  int64
+}{{"", schema.Megapixel}, {flux.Resolution2K, 4 * schema.Megapixel}, {flux.Resolution4K, 16 * schema.Megapixel}}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/qwen"
@@ -31,7 +32,7 @@ const (
 )
 
 // tasks are realistic needs, each with the model that must be the first choice
-// and the rule that must be among its reasons.
+// by the article's advice and the rule that must be among its reasons.
 var tasks = []struct {
 	name  string
 	task  router.Task
@@ -125,42 +126,92 @@ var tasks = []struct {
 	{"one model alone", router.Task{Prompt: journalPrompt, Only: []string{"qwen.Max"}}, "qwen.Max", ""},
 }
 
+// newer are the tasks for which the default policy has another model than the
+// article, with the rule that must be among its reasons and what must be told
+// of the difference.
+var newer = map[string]struct{ model, rule, why string }{
+	"nine references":                      {"flux.Image3Edit", "flux-3-references", "came after the article: FLUX 3 combines up to 10"},
+	"many elements":                        {"qwen.Image3", "qwen-composition", "not in fal's list of models any more"},
+	"many elements, stated, quality first": {"qwen.Image3", "qwen-composition", "not in fal's list of models any more"},
+	"removal":                              {"qwen.Image3Edit", "qwen-3-edit", "was withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit"},
+	"poster":                               {"qwen.Image3", "qwen-3-layout", "not in fal's list of models any more"},
+	"infographic":                          {"qwen.Image3", "qwen-3-layout", "not in fal's list of models any more"},
+	"comic":                                {"qwen.Image3", "qwen-3-layout", "not in fal's list of models any more"},
+	"dashboard":                            {"qwen.Image3", "qwen-3-ui", "not in fal's list of models any more"},
+	"poster for 4 cents":                   {"qwen.Image3", "qwen-3-layout", "not in fal's list of models any more"},
+	"style transfer":                       {"qwen.Image3Edit", "qwen-3-edit", "was withdrawn by fal"},
+	"style transfer, quality first":        {"qwen.Image3Edit", "qwen-3-edit", "not in fal's list of models any more"},
+	"background":                           {"qwen.Image3Edit", "qwen-3-edit", "was withdrawn by fal"},
+	"text in a picture":                    {"qwen.Image3Edit", "qwen-3-edit", "was withdrawn by fal"},
+	"season, in plain words":               {"qwen.Image3Edit", "qwen-3-edit-general", "was withdrawn by fal"},
+	"WebP":                                 {"qwen.Image3", "qwen-text", "not in fal's list of models any more"},
+	"negative prompt required":             {"qwen.Image3", "quality", "came after the article: quality 9 of 10"},
+	"prompt as it stands":                  {"flux.Image3", "flux-photorealism", "came after the article"},
+	"banned family":                        {"flux.Image3", "flux-photorealism", "came after the article"},
+}
+
+// newTasks are needs that the article does not speak of, by the default policy.
+var newTasks = []struct {
+	name  string
+	task  router.Task
+	model string
+	rule  string
+}{
+	{"4K", router.Task{Prompt: "mountains, photo", MinPixels: 3000 * 3000}, "flux.Image3", "flux-3-4k"},
+	{"ten references", router.Task{Prompt: "all of them on one shelf", Pictures: pictures(10), Edit: router.EditCompose}, "flux.Image3Edit", "flux-3-references"},
+	{"live preview by FLUX 3", router.Task{Prompt: "a castle", Stage: router.StagePreview, Only: []string{"FLUX 3", "FLUX 3 Klein"}}, "flux.Klein3", "flux-3-preview"},
+	{"three references, Qwen alone", router.Task{Prompt: "all of them on one shelf", Pictures: pictures(3), Only: []string{"qwen"}}, "qwen.Image3Edit", "qwen-3-edit-references"},
+	{"2K with text", router.Task{Prompt: "a sign reading 'OPEN'", MinPixels: 3 << 20}, "qwen.Image3", "qwen-3-2k"},
+}
+
+// mustRouter returns the router of a policy.
+func mustRouter(t *testing.T, p router.Policy) *router.Router {
+	t.Helper()
+	r, err := router.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestTasks(t *testing.T) {
 	t.Parallel()
+	article := mustRouter(t, router.ArticlePolicy())
 	for _, tt := range tasks {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := article.Route(tt.task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkBest(t, r, tt.model, tt.rule)
+		})
+		t.Run(tt.name+", today", func(t *testing.T) {
+			t.Parallel()
+			r, err := router.Route(tt.task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			model, rule := tt.model, tt.rule
+			other, differs := newer[tt.name]
+			if differs {
+				model, rule = other.model, other.rule
+			}
+			checkBest(t, r, model, rule)
+			advice, why := r.Article()
+			if advice.Name != tt.model || differs != (why != "") || !strings.Contains(why, other.why) {
+				t.Errorf("Article() = %v, %q", advice, why)
+			}
+		})
+	}
+	for _, tt := range newTasks {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r, err := router.Route(tt.task)
 			if err != nil {
 				t.Fatal(err)
 			}
-			best := r.Best()
-			var rules []string
-			sum := 0
-			for _, reason := range best.Reasons() {
-				rules = append(rules, reason.Rule)
-				sum += reason.Points
-				if reason.Text == "" || reason.Source == "" {
-					t.Errorf("reason without words or source: %+v", reason)
-				}
-			}
-			for _, l := range best.Losses {
-				sum -= l.Points
-			}
-			if sum != best.Score {
-				t.Errorf("the reasons have %d points, the score is %d", sum, best.Score)
-			}
-			if best.Model.Name != tt.model || tt.rule != "" && !slices.Contains(rules, tt.rule) {
-				var top []string
-				for _, c := range r.Candidates[:min(5, len(r.Candidates))] {
-					var why []string
-					for _, reason := range c.Reasons() {
-						why = append(why, reason.Rule)
-					}
-					top = append(top, c.Model.Name+" "+c.Expected.String()+" "+strings.Join(why, ","))
-				}
-				t.Errorf("got %s for %v, want %s for %s\nfacts %v\n%s", best.Model.Name, rules, tt.model, tt.rule, r.Facts, strings.Join(top, "\n"))
-			}
+			checkBest(t, r, tt.model, tt.rule)
 		})
 	}
 	if len(tasks) < 60 {
@@ -168,25 +219,118 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-// Every rule of the default policy decides something in the tasks above: each
-// is a reason of some first choice or at least of a candidate.
+// checkBest fails the test unless the first choice is a model, for a rule, and
+// its points add up.
+func checkBest(t *testing.T, r *router.Routing, model, rule string) {
+	t.Helper()
+	best := r.Best()
+	var rules []string
+	sum := 0
+	for _, reason := range best.Reasons() {
+		rules = append(rules, reason.Rule)
+		sum += reason.Points
+		if reason.Text == "" || reason.Source == "" {
+			t.Errorf("reason without words or source: %+v", reason)
+		}
+	}
+	for _, l := range best.Losses {
+		sum -= l.Points
+	}
+	if sum != best.Score {
+		t.Errorf("the reasons have %d points, the score is %d", sum, best.Score)
+	}
+	if best.Model.Name == model && (rule == "" || slices.Contains(rules, rule)) {
+		return
+	}
+	var top []string
+	for _, c := range r.Candidates[:min(5, len(r.Candidates))] {
+		var why []string
+		for _, reason := range c.Reasons() {
+			why = append(why, reason.Rule)
+		}
+		top = append(top, c.Model.Name+" "+c.Expected.String()+" "+strings.Join(why, ","))
+	}
+	t.Errorf("got %s for %v, want %s for %s\nfacts %v\n%s", best.Model.Name, rules, model, rule, r.Facts, strings.Join(top, "\n"))
+}
+
+// Every rule of the policies decides something in these tasks: each is a reason
+// of some first choice or at least of a candidate.
 func TestRulesApply(t *testing.T) {
 	t.Parallel()
-	used := make(map[string]bool)
+	var needs []router.Task
+	for _, tt := range tasks {
+		needs = append(needs, tt.task)
+	}
+	for _, tt := range newTasks {
+		needs = append(needs, tt.task)
+	}
+	for name, policy := range map[string]router.Policy{"article": router.ArticlePolicy(), "default": router.DefaultPolicy()} {
+		used := make(map[string]bool)
+		chooser := mustRouter(t, policy)
+		for _, task := range needs {
+			r, err := chooser.Route(task)
+			if err != nil {
+				if name == "article" {
+					continue // newer than its models
+				}
+				t.Fatal(err)
+			}
+			for i := range r.Candidates {
+				for _, reason := range r.Candidates[i].Reasons() {
+					used[reason.Rule] = true
+				}
+			}
+		}
+		for _, rule := range policy.Rules {
+			if !used[rule.Name] {
+				t.Errorf("%s: rule %s never applies", name, rule.Name)
+			}
+		}
+	}
+}
+
+// Models that are gone from fal's list come after all others, with a loss, and
+// those that fal has withdrawn are refused, unless the task names them.
+func TestGoneModels(t *testing.T) {
+	t.Parallel()
+	gone := make(map[string]schema.State)
+	for _, m := range slices.Concat(flux.Models(), qwen.Models()) {
+		if m.Status.State != schema.Live {
+			gone[m.Endpoint] = m.Status.State
+		}
+	}
 	for _, tt := range tasks {
 		r, err := router.Route(tt.task)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range r.Candidates {
-			for _, reason := range r.Candidates[i].Reasons() {
-				used[reason.Rule] = true
+		last := false
+		for _, c := range r.Candidates {
+			state := gone[c.Model.Endpoint]
+			told := slices.ContainsFunc(c.Losses, func(l router.Loss) bool { return l.Feature == router.FeatureCurrent })
+			if last && state == "" || state == schema.Withdrawn || state != "" && !told {
+				t.Errorf("%s: %v is %q, after one that is gone: %t, losses %v", tt.name, c.Model, state, last, c.Losses)
 			}
+			last = state != ""
 		}
 	}
-	for _, rule := range router.DefaultPolicy().Rules {
-		if !used[rule.Name] {
-			t.Errorf("rule %s never applies", rule.Name)
+	edit := router.Task{Prompt: "make it night", Pictures: pictures(1)}
+	for _, name := range []string{"qwen.Image2Edit", "fal-ai/qwen-image-2/edit", "Qwen Image 2.0"} {
+		edit.Only = []string{name}
+		r, err := router.Route(edit)
+		if err != nil || !slices.ContainsFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Name == "qwen.Image2Edit" && len(c.Losses) > 0 }) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
+	edit.Only = []string{"qwen"}
+	r, err := router.Route(edit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Refused {
+		if f.Model().Name == "qwen.Image2Edit" && strings.Contains(f.String(), "was withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit instead") {
+			return
+		}
+	}
+	t.Error("a withdrawn model is not refused with its successor")
 }

@@ -65,7 +65,7 @@ func TestTrainers(t *testing.T) {
 		need router.TrainingTask
 		want []string // the fields that are named
 	}{
-		{router.TrainingTask{Lesson: "cooking", Steps: -1, References: 5, MaxPrice: -1}, []string{"lesson", "steps", "references", "max_price"}},
+		{router.TrainingTask{Lesson: "cooking", Steps: -1, References: 11, MaxPrice: -1}, []string{"lesson", "steps", "references", "max_price"}},
 		{router.TrainingTask{Only: []string{"qwen", "sdxl"}, Not: []string{"x"}}, []string{"only[1]", "not[0]"}},
 		{router.TrainingTask{MaxPrice: cent}, []string{"max_price"}},
 		{router.TrainingTask{Lesson: router.LearnLayers}, []string{"lesson"}}, // no source tells what it costs

@@ -10,10 +10,10 @@ import (
 // that continue its id, or "" if nothing does.
 func (e *Endpoint) Doubt() string {
 	s := e.Status
-	text := ""
+	var text string
 	switch {
 	case s.State == schema.Withdrawn:
-		text = "was withdrawn by fal" + since(s)
+		text = "was withdrawn by fal" + strings.Replace(since(s), " since ", " on ", 1)
 	case s.State == schema.Delisted:
 		text = "is not in fal's list of models any more" + since(s) + ", though it may still answer"
 	case s.Risk != "":
@@ -32,10 +32,10 @@ func (e *Endpoint) Doubt() string {
 // successor.
 func (e *Endpoint) Deprecated() string {
 	s := e.Status
-	text := ""
+	var text string
 	switch s.State {
 	case schema.Withdrawn:
-		text = "fal has withdrawn this endpoint" + since(s)
+		text = "fal has withdrawn this endpoint" + strings.Replace(since(s), " since ", " on ", 1)
 	case schema.Delisted:
 		text = "fal's list of models leaves this endpoint out" + since(s) + ", though it may still answer"
 	default:

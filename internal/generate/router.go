@@ -30,6 +30,8 @@ var fills = map[string]string{
 	"acceleration":        "%s.Acceleration(in.acceleration)",
 	"use_turbo":           "in.turbo",
 	"output_format":       "in.format",
+	"resolution":          "in.resolution",
+	"prompt_expander":     "in.expander",
 	"upscale_factor":      "in.upscale",
 	"horizontal_angle":    "in.angle.Direction",
 	"vertical_angle":      "in.angle.Height",
@@ -49,6 +51,8 @@ var has = []struct{ field, flag string }{
 	{"loras", "hasLoRAs"},
 	{"use_turbo", "hasTurbo"},
 	{"enable_prompt_expansion", "hasExpansion"},
+	{"prompt_expander", "hasExpansion"},
+	{"resolution", "hasResolution"},
 }
 
 // routerFiles returns the models that package router chooses from, a file for
@@ -160,6 +164,9 @@ func (p *printer) routed(e *catalog.Endpoint) {
 	if s := e.Limits.Size; s.MinSide+s.MaxSide+s.MinArea+s.MaxArea > 0 {
 		p.line("sizes: sizes{minSide: %d, maxSide: %d, minArea: %d, maxArea: %d},", s.MinSide, s.MaxSide, s.MinArea, s.MaxArea)
 	}
+	if n := e.Limits.Size.WarnMaxArea; n > 0 {
+		p.line("reduced: %d,", n)
+	}
 	if n := e.Limits.LoRAs; n > 0 {
 		p.line("maxLoRAs: %d,", n)
 	}
@@ -231,7 +238,11 @@ func fill(e *catalog.Endpoint) string {
 		}
 		fields = append(fields, f.Go+": "+strings.ReplaceAll(value, "%s", e.Package))
 	}
-	literal := e.Package + "." + e.Name + "{\n" + strings.Join(fields, ",\n") + ",\n}"
+	open := "{\n"
+	if e.Deprecated() != "" {
+		open = "{ //nolint:staticcheck // tasks may name it\n"
+	}
+	literal := e.Package + "." + e.Name + open + strings.Join(fields, ",\n") + ",\n}"
 	if e.Output == "upscaled" {
 		return "upscale{" + literal + "}"
 	}

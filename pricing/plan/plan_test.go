@@ -63,7 +63,7 @@ func TestMostFinalsIsTheMost(t *testing.T) {
 	for _, tt := range []struct{ drafts, finals pricing.Quote }{
 		{draft(4), estimate(t, flux.Pro2{Prompt: "x", ImageSize: fal.SquareHD})},
 		{draft(1), estimate(t, flux.Pro2{Prompt: "x", ImageSize: fal.SquareHD})},
-		{draft(3), estimate(t, qwen.Image2{Prompt: "x", NumImages: 2})},
+		{draft(3), estimate(t, qwen.Image3{Prompt: "x", NumImages: 2})},
 		{draft(1), estimate(t, flux.Schnell{Prompt: "x", ImageSize: fal.SquareHD})}, // finals are cheaper
 	} {
 		for images := range int64(12) {
@@ -121,7 +121,7 @@ func TestPlanRounding(t *testing.T) {
 func TestRank(t *testing.T) {
 	t.Parallel()
 	rows, err := plan.Rank(1000,
-		plan.Part{Name: "2.0", Quote: estimate(t, qwen.Image2{Prompt: "x"})},
+		plan.Part{Name: "3", Quote: estimate(t, qwen.Image3{Prompt: "x"})},
 		plan.Part{Name: "pro", Quote: estimate(t, flux.Pro2{Prompt: "x"})},
 		plan.Part{Name: "qwen", Quote: estimate(t, qwen.Image{Prompt: "x"})})
 	if err != nil {
@@ -131,7 +131,7 @@ func TestRank(t *testing.T) {
 	for _, r := range rows {
 		got = append(got, r.Name+" "+r.Expected.String())
 	}
-	if diff := cmp.Diff([]string{"qwen $20.00", "pro $30.00", "2.0 $35.00"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"qwen $20.00", "pro $30.00", "3 $40.00"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

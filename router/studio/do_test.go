@@ -69,9 +69,9 @@ func TestDo(t *testing.T) {
 		unknown bool // it is unknown whether the request was accepted
 	}{
 		"well":           {models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
-		"model fails":    {op: faltest.OpSubmit, fault: down, models: []string{"flux.Pro2!", "flux.Max2"}, posts: 2, billed: 7 * cent, spent: 7 * cent},
-		"input refused":  {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_too_small", "Too small"), models: []string{"flux.Pro2!", "flux.Max2"}, posts: 2, billed: 10 * cent, spent: 10 * cent},
-		"refused":        {op: faltest.OpSubmit, fault: faltest.ServerError(http.StatusInternalServerError), models: []string{"flux.Pro2!", "flux.Max2"}, posts: 2, billed: 7 * cent, spent: 7 * cent},
+		"model fails":    {op: faltest.OpSubmit, fault: down, models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
+		"input refused":  {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_too_small", "Too small"), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 78 * cent / 10, spent: 78 * cent / 10},
+		"refused":        {op: faltest.OpSubmit, fault: faltest.ServerError(http.StatusInternalServerError), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
 		"lost answer":    {op: faltest.OpSubmit, fault: faltest.LostAnswer(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"reset":          {op: faltest.OpSubmit, fault: faltest.Reset(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"error page":     {op: faltest.OpSubmit, fault: faltest.ErrorPage(http.StatusBadGateway), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
@@ -83,7 +83,7 @@ func TestDo(t *testing.T) {
 		"no key":         {op: faltest.OpSubmit, fault: faltest.Answer(401, `{"detail":"No user found"}`), models: []string{"flux.Pro2!"}, posts: 1},
 		"no payment":     {op: faltest.OpSubmit, fault: faltest.Answer(402, "Pay-as-you go is not enabled"), models: []string{"flux.Pro2!"}, posts: 1},
 		"cancelled":      {op: faltest.OpSubmit, fault: faltest.LateFailure(499, "", "Cancelled"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
-		"no model":       {op: faltest.OpSubmit, fault: faltest.Answer(404, `{"detail":"Application not found"}`), models: []string{"flux.Pro2!", "flux.Max2"}, posts: 2, billed: 7 * cent, spent: 7 * cent},
+		"no model":       {op: faltest.OpSubmit, fault: faltest.Answer(404, `{"detail":"Application not found"}`), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
 		"locked":         {op: faltest.OpSubmit, fault: faltest.LockedAccount(), models: []string{"flux.Pro2!"}, posts: 1},
 		"too many":       {op: faltest.OpSubmit, fault: faltest.TooManyRequests(time.Second), models: []string{"flux.Pro2!"}, posts: 1},
 		"result cut off": {op: faltest.OpResult, fault: faltest.TruncatedBody(), models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},

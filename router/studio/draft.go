@@ -1,6 +1,7 @@
 package studio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,10 +56,11 @@ type Drafted struct {
 
 // Draft makes variants of a task with a cheap model, each with a seed of its
 // own, lets pick choose, and makes the chosen ones again with the best model,
-// with the same prompt, pictures and seed. MaxPrice bounds all of it; the whole
-// is priced before anything is sent. The error comes with what was made until
-// then. Count is not used: Drafts has the numbers. Drafts that the safety
-// checker flagged are not among those that pick chooses from.
+// with the same prompt, pictures and seed; models that take no seed are left out
+// of both. MaxPrice bounds all of it; the whole is priced before anything is
+// sent. The error comes with what was made until then. Count is not used: Drafts
+// has the numbers. Drafts that the safety checker flagged are not among those
+// that pick chooses from.
 func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	plan, err := s.PlanDrafts(t, d)
 	if err == nil && d.Approve != nil {
@@ -87,6 +89,9 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	p.draft.MinPixels = 0 // finals have them
 	p.draft.Only = d.Models
 	p.task.Stage, p.task.Count = router.StageFinal, 1
+	for _, task := range []*router.Task{&p.draft, &p.task} { // a draft is found again by its seed
+		task.Seed, task.Require = cmp.Or(task.Seed, new(uint64)), append(slices.Clone(task.Require), router.FeatureSeed)
+	}
 	drafts, err := s.router().Route(p.draft)
 	if err != nil {
 		return nil, fmt.Errorf("drafts: %w", err)

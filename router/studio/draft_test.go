@@ -133,6 +133,18 @@ func TestDraftRefusals(t *testing.T) {
 			t.Errorf("%+v was accepted", d)
 		}
 	}
+	// A model without a seed cannot make a draft again.
+	best := router.Task{Prompt: "a lighthouse", Prefer: router.Preference{Quality: 10}, Only: []string{"flux"}}
+	if routing, err := router.Route(best); err != nil || routing.Best().Model.Name != "flux.Image3" {
+		t.Fatalf("%v: the best of all is not the one without a seed", err)
+	}
+	if p, err := studio.PlanDrafts(best, studio.Drafts{}); err != nil || p.Final.Model.Name == "flux.Image3" {
+		t.Errorf("a final without a seed, or %v", err)
+	}
+	best.Only = []string{"flux.Image3"}
+	if _, err := studio.PlanDrafts(best, studio.Drafts{}); err == nil {
+		t.Error("drafts by a model without a seed were planned")
+	}
 	unplanned := studio.Drafts{Count: 1, Finals: 2, Approve: func(p *studio.DraftPlan) error {
 		t.Errorf("asked about a plan that there is not: %v", p)
 		return nil
