@@ -33,7 +33,7 @@ func TestPictures(t *testing.T) {
 		{"odd size", flux.Pro2{Prompt: prompt, ImageSize: fal.Size(333, 1), OutputFormat: fal.PNG}, 333, 1, "png"},
 		{"preset", flux.Schnell{Prompt: prompt, ImageSize: fal.Portrait16x9, OutputFormat: fal.PNG}, 576, 1024, "png"},
 		{"large", qwen.Image{Prompt: prompt, ImageSize: fal.Size(1920, 1080)}, 1920, 1080, "png"},
-		{"webp", qwen.Image2{Prompt: prompt, ImageSize: fal.Size(640, 512), OutputFormat: fal.WebP}, 640, 512, "webp"},
+		{"webp", qwen.Image3{Prompt: prompt, ImageSize: fal.Size(640, 512), OutputFormat: fal.WebP}, 640, 512, "webp"},
 		{"data URL", flux.Schnell{Prompt: prompt, ImageSize: fal.Square, SyncMode: true}, 512, 512, "jpeg"},
 	} {
 		out, err := fal.Subscribe(t.Context(), client, tt.req)
