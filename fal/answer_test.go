@@ -112,7 +112,7 @@ func TestRefusedRuns(t *testing.T) {
 		id     string
 		fate   string
 	}{
-		{302, "rid", ""}, {400, "rid", ""}, {408, "rid", ""}, {422, "rid", ""}, {499, "rid", ""}, {422, "", ""},
+		{302, "rid", ""}, {400, "rid", ""}, {422, "rid", ""}, {499, "rid", ""}, {422, "", ""},
 		{401, "rid", "released "}, {403, "rid", "released "}, {404, "rid", "released "}, {413, "rid", "released "}, {429, "rid", "released "},
 		{302, "", "released "}, {400, "", "released "},
 	} {

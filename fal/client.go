@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/falimage/falimage-go/fal/internal/transport"
@@ -56,6 +57,7 @@ type Client struct {
 	hosts     Hosts
 	transport *transport.Transport
 	logger    *slog.Logger
+	sent      atomic.Pointer[sentKey]
 	uploads   uploads
 }
 
@@ -111,7 +113,8 @@ func (c *Client) setUp() {
 	}
 	c.transport = transport.New(transport.Config{
 		HTTPClient: c.HTTPClient,
-		Key:        c.Key.text,
+		Key:        c.keyToSend,
+		Redact:     c.redact,
 		Trusted:    origins,
 		Backup:     origins == nil,
 		Logger:     c.logger,
@@ -127,10 +130,3 @@ func (c *Client) get(ctx context.Context, endpoint, url string) (*http.Response,
 		Auth: true, Endpoint: endpoint, Timeout: readTimeout,
 	})
 }
-
-// redact takes the API key out of a text that a server has sent. It is called
-// before the text is shortened, which could leave a part of the key.
-func (c *Client) redact(s string) string { return c.Key.redact(s) }
-
-// clean makes a text that a server has sent fit to be shown.
-func (c *Client) clean(s string) string { return visible(c.redact(s)) }

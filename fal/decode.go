@@ -41,9 +41,6 @@ func (f *OutputFile) UnmarshalJSON(data []byte) error {
 // "image". Pictures without a URL are left out, and fields of another type than
 // documented are read as far as they go.
 func (r *Images) UnmarshalJSON(data []byte) error {
-	if n := values(data); n > maxResultValues {
-		return fmt.Errorf("%w: it has %d values, at most %d are read", errTooLong, n, maxResultValues)
-	}
 	v := struct {
 		Meta            Meta         `json:"meta"`
 		Images          []looseImage `json:"images"`
@@ -221,7 +218,12 @@ func missing(out any) (found bool, err error) {
 // away. An answer that is no JSON is an [errNotJSON].
 func decode[Out any](meta Meta, body []byte) (*Out, error) {
 	out := new(Out)
-	err := json.Unmarshal(body, out)
+	var err error
+	if n := values(body); n > maxResultValues && reflect.TypeFor[Out]() != reflect.TypeFor[json.RawMessage]() {
+		err = fmt.Errorf("%w: it has %d values, at most %d are read", errTooLong, n, maxResultValues)
+	} else {
+		err = json.Unmarshal(body, out)
+	}
 	if m, ok := any(out).(metaSetter); ok {
 		m.setMeta(meta)
 	}

@@ -41,6 +41,7 @@
 //	401 403 404 405 410           Error, not charged             twice: JobError        twice: JobError
 //	400 422 499 of fal            Error; not charged by          twice: JobError        twice: Error, charged by
 //	                              Submit, by its units by Run                           its units, or unknown
+//	408 not of fal                OutcomeUnknownError            asked again            asked again
 //	4xx that is HTML              like 404                       asked again            asked again
 //	5xx with fal's error_type     Error, not charged             asked again            twice: Error, not charged
 //	5xx of any other form         OutcomeUnknownError            asked again            asked again

@@ -48,7 +48,7 @@ func (j *job) fetch(ctx context.Context, take func(http.Header, []byte) error) (
 		if ended := ctx.Err(); ended != nil && v != taken {
 			return false, j.unfinished(ended)
 		}
-		if v == confirm && err.Error() == before {
+		if v == confirm && gist(err) == before {
 			v = taken
 		}
 		switch said, failed := j.saidFailed(); {
@@ -64,12 +64,20 @@ func (j *job) fetch(ctx context.Context, take func(http.Header, []byte) error) (
 		case looks >= minLooks && time.Since(start) >= outage:
 			return false, j.unfinished(fmt.Errorf("the job is completed, but its result could not be read in %d tries: the picture may be ready, take it up again with fal.Resume: %w", looks, err))
 		}
-		before = err.Error()
+		before = gist(err)
 		if err := sleep(ctx, wait); err != nil {
 			return false, j.unfinished(err)
 		}
 		wait = min(2*wait, maxPoll)
 	}
+}
+
+// gist is what an error says, but for words that may be others each time.
+func gist(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return fmt.Sprint(e.Status, " ", e.Type)
+	}
+	return err.Error()
 }
 
 // readResult asks once for the result.
@@ -101,6 +109,7 @@ func (j *job) readResult(ctx context.Context, take func(http.Header, []byte) err
 // readSuccess looks at a result that came without an error status. It may be
 // an error all the same.
 func (j *job) readSuccess(resp *http.Response, body []byte, take func(http.Header, []byte) error) (verdict, error) {
+	body = j.c.redactResult(body)
 	err := take(resp.Header, body)
 	told := j.c.toldInResult(body, err)
 	_, failed := j.saidFailed()

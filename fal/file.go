@@ -114,7 +114,7 @@ func Picture(m image.Image) File {
 // kept returns a file whose content is made once, when first needed.
 func kept(content func() ([]byte, error)) File {
 	once := sync.OnceValues(func() (b []byte, err error) {
-		defer recovered(&err)
+		defer recovered("reading it", &err)
 		return content()
 	})
 	return Open("", func() (io.ReadCloser, error) {
@@ -132,15 +132,15 @@ func Open(name string, open func() (io.ReadCloser, error)) File {
 
 // recovered turns a panic of code that is not ours into an error: in one of
 // our goroutines it would end the process.
-func recovered(err *error) {
+func recovered(what string, err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("reading it panicked: %v", p)
+		*err = fmt.Errorf("%s panicked: %v", what, p)
 	}
 }
 
 // content opens the file, whatever its code does.
 func (l *local) content() (r io.ReadCloser, err error) {
-	defer recovered(&err)
+	defer recovered("reading it", &err)
 	if l.open == nil {
 		return nil, errors.New("there is no function to open it")
 	}
@@ -158,7 +158,7 @@ func (l *local) content() (r io.ReadCloser, err error) {
 type guardedReader struct{ r io.ReadCloser }
 
 func (g guardedReader) Read(p []byte) (n int, err error) {
-	defer recovered(&err)
+	defer recovered("reading it", &err)
 	n, err = g.r.Read(p)
 	if n < 0 || n > len(p) {
 		return 0, errors.New("its reader returned a count that cannot be")
@@ -167,7 +167,7 @@ func (g guardedReader) Read(p []byte) (n int, err error) {
 }
 
 func (g guardedReader) Close() (err error) {
-	defer recovered(&err)
+	defer recovered("reading it", &err)
 	return g.r.Close()
 }
 
@@ -235,7 +235,7 @@ func (f File) Dimensions() (width, height int, err error) {
 		return f.width, f.height, nil
 	}
 	if f.local != nil && f.local.dims != nil {
-		defer recovered(&err)
+		defer recovered("reading it", &err)
 		return f.local.dims()
 	}
 	r, err := f.Open()

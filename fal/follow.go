@@ -158,7 +158,10 @@ func (w *watcher) differs(s Status) bool {
 // look asks beside a stream that tells no status. If that finds anything new,
 // the stream is ended, for it to be passed on.
 func (w *watcher) look(ctx context.Context, end func()) (again bool) {
-	s, err := w.job.askStatus(ctx)
+	s, err := func() (_ Status, err error) {
+		defer recovered("asking", &err) // this is a goroutine of ours
+		return w.job.askStatus(ctx)
+	}()
 	if err != nil {
 		return ctx.Err() == nil
 	}
@@ -222,8 +225,8 @@ func (w *watcher) poll(ctx context.Context) error {
 		w.replayed = 0
 		return w.next(s)
 	}
-	repeated := err.Error() == w.before
-	w.before = err.Error()
+	repeated := gist(err) == w.before
+	w.before = gist(err)
 	w.failed++
 	outage := w.failed >= minLooks && time.Since(w.answered) >= w.job.c.outage()
 	if ctx.Err() != nil || hopeless(err) || outage || repeated && certain(err) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
 // Hosts are the base URLs that a client talks to. An empty one is fal's own.
@@ -44,6 +46,9 @@ func (h Hosts) resolve() (full Hosts, origins []string, err error) {
 			(u.Scheme != "https" && u.Scheme != "http") {
 			// The value is not shown: it may hold a password.
 			return h, nil, fmt.Errorf("fal: Client.Hosts.%s is not a base URL such as https://queue.fal.run, without credentials, query and fragment", host.field)
+		}
+		if u.Scheme == "http" && !transport.Loopback(u.Hostname()) {
+			return h, nil, fmt.Errorf("fal: Client.Hosts.%s begins with http://, and %s is not this machine: the API key is sent over https alone", host.field, shorten(u.Host))
 		}
 		*host.value = strings.TrimRight(*host.value, "/")
 		origins = append(origins, u.Scheme+"://"+u.Host)

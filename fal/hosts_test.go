@@ -1,6 +1,7 @@
 package fal_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -50,6 +51,15 @@ func TestHosts(t *testing.T) {
 	want := fal.Hosts{Run: "https://fal.run", Queue: "https://gateway.example/fal", REST: "https://rest.fal.ai", Platform: "https://api.fal.ai"}
 	if err != nil || full != want {
 		t.Errorf("got %v, %v, want %v", full, err, want)
+	}
+	for host, fine := range map[string]bool{
+		"http://queue.fal.run": false, "http://192.168.1.7:8080": false, "http://0.0.0.0:8080": false, "http://gateway.example": false,
+		"http://localhost:8080": true, "http://127.0.0.1:8080": true, "http://[::1]:8080/x": true,
+	} {
+		_, _, err := fal.ResolveHosts(fal.Hosts{REST: host})
+		if fine && err != nil || !fine && (err == nil || !strings.Contains(err.Error(), "https alone") || !strings.Contains(err.Error(), "Hosts.REST")) {
+			t.Errorf("%s: %v", host, err)
+		}
 	}
 	for _, bad := range []string{"queue.fal.run", "ftp://x", "https://user@x", "https://x?q", "https://", "https://x/#f", ":"} {
 		if _, _, err := fal.ResolveHosts(fal.Hosts{Queue: bad}); err == nil {

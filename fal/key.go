@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 )
@@ -76,26 +75,3 @@ func keyMistake(text string) string {
 	}
 	return ""
 }
-
-// redact takes the key out of a text that somebody else has written: whole or
-// the secret part alone, as it is or escaped for a URL.
-func (k Key) redact(s string) string {
-	if len(s) < minSecret {
-		return s
-	}
-	key, err := k.text()
-	if err != nil {
-		return s
-	}
-	_, secret, _ := strings.Cut(key, ":")
-	for _, part := range []string{key, url.QueryEscape(key), secret, url.QueryEscape(secret)} {
-		if len(part) >= minSecret && strings.Contains(s, part) {
-			s = strings.ReplaceAll(s, part, redacted)
-		}
-	}
-	return s
-}
-
-// minSecret is how long a secret is at least to be looked for: a shorter one
-// would be found in any text.
-const minSecret = 6

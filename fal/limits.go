@@ -22,7 +22,7 @@ const (
 	maxBody = 512 << 20
 	// streamResults limits a stream of results, in units of the largest.
 	streamResults = 64
-	// maxResultValues limits the values in a result with pictures.
+	// maxResultValues limits the values in a result that is decoded.
 	maxResultValues = 200_000
 )
 

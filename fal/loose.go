@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
 )
 
 // What a server sends is read as far as it goes: an answer that was cut off,
@@ -90,28 +88,6 @@ func looseText(v any) string {
 		return strconv.FormatBool(v)
 	}
 	return ""
-}
-
-// visible shows what would move the cursor of a terminal, forge a line of a log
-// or turn a text round: such characters are written as in Go.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func hidden(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
 
 // sortedKeys returns the keys of a map in order.

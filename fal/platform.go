@@ -34,24 +34,28 @@ func (c *Client) Platform(ctx context.Context, method, path string, query url.Va
 	if err != nil {
 		return fmt.Errorf("fal: platform: %w", err)
 	}
-	resp, err := c.transport.Send(ctx, req)
-	if err != nil {
-		return fmt.Errorf("fal: platform: %w", err)
-	}
-	body, err := readAll(resp, anyResult)
-	if err != nil {
-		return fmt.Errorf("fal: platform: %s: %w", path, err)
-	}
-	if resp.StatusCode >= 300 {
-		return c.newError("platform", "", resp, body)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("fal: platform: %s: the answer is not as expected: %w", path, err)
-	}
-	return nil
+	return c.repeat(ctx, func() (said bool, err error) {
+		resp, err := c.transport.Send(ctx, req)
+		if err != nil {
+			return true, fmt.Errorf("fal: platform: %w", err)
+		}
+		body, err := readHeadOrAll(resp, anyResult)
+		once := req.Class == transport.Submit // it is not asked for again
+		if resp.StatusCode >= 300 {
+			e := c.newError("platform", "", resp, body)
+			return once || e.ofForm, e
+		}
+		if err != nil {
+			return once || errors.Is(err, errTooLong), fmt.Errorf("fal: platform: %s: %w", path, err)
+		}
+		if out == nil {
+			return true, nil
+		}
+		if err := json.Unmarshal(c.redactResult(body), out); err != nil {
+			return once || json.Valid(body), fmt.Errorf("fal: platform: %s: the answer is not as expected: %w", path, err)
+		}
+		return true, nil
+	})
 }
 
 // withoutKey are the paths that the platform answers without a key.

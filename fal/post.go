@@ -33,8 +33,9 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 	}
 	body, readErr := readHead(resp)
 	e := p.c.newError(p.endpoint, "", resp, body)
-	if e.Status >= 500 && !e.falsWord {
-		// A machine in between may have passed the request on before it failed.
+	if (e.Status >= 500 || e.Status == http.StatusRequestTimeout) && !e.falsWord {
+		// A machine in between may have passed the request on before it failed,
+		// or gave up waiting.
 		return nil, p.unknown(start, e.RequestID, e.Status, errors.Join(e, readErr))
 	}
 	if e.Billing == BillingUnknown && (p.queued || turnedDown(e)) {

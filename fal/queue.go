@@ -299,8 +299,8 @@ func (s State) ended() bool {
 func (j *job) note(b *statusBody) Status {
 	s := b.status()
 	s.State, s.Error, s.ErrorType = State(shorten(j.c.clean(string(s.State)))), shortenTo(j.c.clean(s.Error), maxMessage), shorten(j.c.clean(s.ErrorType))
-	for i := range s.Logs {
-		s.Logs[i].Message = j.c.redact(s.Logs[i].Message)
+	for i, l := range s.Logs {
+		s.Logs[i] = Log{visibleBut("\n\t", j.c.redact(l.Message)), shorten(j.c.clean(l.Timestamp)), shorten(j.c.clean(l.Level)), shorten(j.c.clean(l.Source))}
 	}
 	if s.State.ended() {
 		j.mu.Lock()
@@ -311,26 +311,39 @@ func (j *job) note(b *statusBody) Status {
 }
 
 func (j *job) cancel(ctx context.Context) (CancelOutcome, error) {
-	resp, err := j.c.transport.Send(ctx, &transport.Request{
-		Class: transport.Read, Method: http.MethodPut, URL: j.base + "/cancel",
-		Auth: true, Endpoint: j.endpoint, Timeout: readTimeout,
+	var outcome CancelOutcome
+	err := j.c.repeat(ctx, func() (said bool, err error) {
+		resp, err := j.c.transport.Send(ctx, &transport.Request{
+			Class: transport.Read, Method: http.MethodPut, URL: j.base + "/cancel",
+			Auth: true, Endpoint: j.endpoint, Timeout: readTimeout,
+		})
+		if err != nil {
+			return true, j.unfinished(err)
+		}
+		body, err := readHead(resp)
+		b, _ := decodeStatus(body)
+		outcome = CancelOutcome(b.Status)
+		switch {
+		case resp.StatusCode >= 300 && (outcome == AlreadyCompleted || outcome == JobNotFound):
+			return true, nil
+		case resp.StatusCode >= 300:
+			return true, j.c.newError(j.endpoint, j.id, resp, body)
+		case err != nil:
+			return false, j.unfinished(err)
+		case !json.Valid(body):
+			return false, j.unfinished(errors.New("the answer does not say whether the job was cancelled: " + quoteShort(plainText(body, j.c.clean))))
+		case resp.StatusCode != http.StatusOK || outcome != Cancelled:
+			outcome = CancelRequested
+		}
+		return true, nil
 	})
 	if err != nil {
-		return "", j.unfinished(err)
+		return "", err
 	}
-	body, _ := readHead(resp)
-	b, _ := decodeStatus(body)
-	outcome := CancelOutcome(b.Status)
-	switch {
-	case resp.StatusCode == http.StatusOK && outcome == Cancelled:
+	if outcome == Cancelled {
 		j.release(ErrCancelled) // it has never run
-		return Cancelled, nil
-	case resp.StatusCode < 300:
-		return CancelRequested, nil
-	case outcome == AlreadyCompleted || outcome == JobNotFound:
-		return outcome, nil
 	}
-	return "", j.c.newError(j.endpoint, j.id, resp, body)
+	return outcome, nil
 }
 
 // saidFailed returns the last status, and whether it said that the job failed.

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// fileLooks is how often a file that is empty or a page of HTML is asked
-	// for, and how often in a row it is gone on with while nothing comes.
+	// fileLooks is how often what says nothing is asked for, such as a file that
+	// is empty or a page of HTML, and how often in a row it is gone on with while nothing comes.
 	fileLooks = 4
 	// fileResumes is how often a file is gone on with in all.
 	fileResumes = 100
@@ -31,7 +31,7 @@ func (c *Client) fetchFile(ctx context.Context, address string, html bool) (io.R
 		r := bufio.NewReader(body)
 		head, err := r.Peek(512)
 		empty := len(head) == 0 && errors.Is(err, io.EOF)
-		page := !html && strings.HasPrefix(http.DetectContentType(head), "text/html")
+		page := !html && isPage(head)
 		if !empty && !page { // if reading failed, so it does for the caller
 			return struct {
 				io.Reader
@@ -49,6 +49,22 @@ func (c *Client) fetchFile(ctx context.Context, address string, html bool) (io.R
 			return nil, fmt.Errorf("fal: download: %s: %w", bareURL(address), err)
 		}
 	}
+}
+
+// repeat asks until an answer says something: a page that something in between
+// has put there, or a body that was cut off, says nothing.
+func (c *Client) repeat(ctx context.Context, ask func() (said bool, err error)) error {
+	for look := 1; ; look++ {
+		said, err := ask()
+		if said || err == nil || look == fileLooks || sleep(ctx, c.pause(look)) != nil {
+			return err
+		}
+	}
+}
+
+// isPage reports whether the beginning of a body is that of a page of HTML.
+func isPage(head []byte) bool {
+	return strings.HasPrefix(http.DetectContentType(head), "text/html")
 }
 
 // pause is how long is waited before something that was read is read again.
@@ -122,7 +138,7 @@ func (r *fileReader) goOn(err error) bool {
 			return false
 		}
 		left := r.c.outage() - time.Since(r.progress)
-		if left <= 0 && r.looks > 2 {
+		if left <= 0 && r.looks > minLooks {
 			return false
 		}
 		if err = r.resume(); err == nil {

@@ -25,7 +25,7 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 	if err != nil {
 		return nil, p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
-	meta.Elapsed = time.Since(start)
+	meta.Elapsed, body = time.Since(start), p.c.redactResult(body)
 	out, err := decode[Out](meta, body)
 	if errors.Is(err, errNotJSON) { // a page that something in between has put there
 		err = p.unknown(start, meta.RequestID, resp.StatusCode, err)

@@ -55,7 +55,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		return p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
 	if !isEventStream(resp) {
-		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(resp.Header.Get("Content-Type"))))
+		return nil, unknown(errors.New("the answer is not a stream of events but " + quoteShort(p.c.clean(resp.Header.Get("Content-Type")))))
 	}
 	results := 0
 	var last *Out // that was yielded
@@ -69,7 +69,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 		if len(bytes.TrimSpace(event.data)) == 0 {
 			continue // a sign of life
 		}
-		data := event.data
+		data := p.c.redactResult(event.data)
 		if e := p.c.streamError(event.name, data); e != nil {
 			e.Endpoint, e.RequestID, e.Status = p.endpoint, meta.RequestID, resp.StatusCode
 			e.BillableUnits = meta.BillableUnits

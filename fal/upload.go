@@ -262,7 +262,8 @@ func (r *contextReader) Read(p []byte) (int, error) {
 
 // put uploads in two steps: fal names an address, and the content goes there
 // without any credentials.
-func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (string, error) {
+func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (fileURL string, err error) {
+	defer recovered("sending it", &err) // this may be a goroutine of ours
 	ask, err := json.Marshal(map[string]string{"content_type": s.contentType, "file_name": s.name})
 	if err != nil {
 		return "", err
@@ -272,47 +273,53 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 		header.Set("X-Fal-Object-Lifecycle-Preference", lifecycle)
 		header.Set("X-Fal-Object-Lifecycle", lifecycle) // an older name of the same
 	}
-	resp, err := c.transport.Send(ctx, &transport.Request{
-		Class: transport.Upload, Method: http.MethodPost,
-		URL:    c.hosts.REST + "/storage/upload/initiate?storage_type=fal-cdn-v3",
-		Header: header, Body: ask, Auth: true, Timeout: readTimeout, Endpoint: "storage",
-	})
-	if err != nil {
-		return "", err
-	}
-	body, err := readHead(resp)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode >= 300 {
-		return "", c.newError("storage", "", resp, body)
-	}
 	var address struct {
 		UploadURL string `json:"upload_url"`
 		FileURL   string `json:"file_url"`
 	}
-	if err := json.Unmarshal(body, &address); err != nil || address.UploadURL == "" || address.FileURL == "" {
-		return "", errors.New("fal named no address to upload to: " + quoteShort(plainText(body, c.clean)))
-	}
-	if err := c.checkUploadURL(address.UploadURL); err != nil {
-		return "", err
-	}
-	resp, err = c.transport.Send(ctx, &transport.Request{
-		Class: transport.Upload, Method: http.MethodPut, URL: address.UploadURL,
-		Header: http.Header{"Content-Type": {s.contentType}},
-		Open:   func() (io.ReadCloser, error) { return f.openUnchanged(s) }, Length: s.size, Endpoint: "storage",
+	err = c.repeat(ctx, func() (said bool, err error) {
+		resp, err := c.transport.Send(ctx, &transport.Request{
+			Class: transport.Upload, Method: http.MethodPost,
+			URL:    c.hosts.REST + "/storage/upload/initiate?storage_type=fal-cdn-v3",
+			Header: header, Body: ask, Auth: true, Timeout: readTimeout, Endpoint: "storage",
+		})
+		if err != nil {
+			return true, err
+		}
+		body, err := readHead(resp)
+		if resp.StatusCode >= 300 {
+			e := c.newError("storage", "", resp, body)
+			return e.ofForm, e
+		}
+		if err == nil && (json.Unmarshal(body, &address) != nil || address.UploadURL == "" || address.FileURL == "") {
+			err = errors.New("fal named no address to upload to: " + quoteShort(plainText(body, c.clean)))
+		}
+		return false, err
 	})
+	if err == nil {
+		err = c.checkUploadURL(address.UploadURL)
+	}
 	if err != nil {
 		return "", err
 	}
-	body, err = readHead(resp)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode >= 300 {
-		return "", c.newError("storage", "", resp, body)
-	}
-	return address.FileURL, nil
+	return address.FileURL, c.repeat(ctx, func() (said bool, err error) {
+		resp, err := c.transport.Send(ctx, &transport.Request{
+			Class: transport.Upload, Method: http.MethodPut, URL: address.UploadURL,
+			Header: http.Header{"Content-Type": {s.contentType}},
+			Open:   func() (io.ReadCloser, error) { return f.openUnchanged(s) }, Length: s.size, Endpoint: "storage",
+		})
+		if err != nil {
+			return true, err
+		}
+		body, _ := readHead(resp) // the status says that all has arrived
+		switch {
+		case resp.StatusCode >= 300:
+			return true, c.newError("storage", "", resp, body)
+		case isPage(body):
+			return false, errors.New("the upload was answered with a page of HTML")
+		}
+		return true, nil
+	})
 }
 
 // checkUploadURL refuses addresses that content should not be sent to.

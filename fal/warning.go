@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"image"
 	"log/slog"
+	"strings"
 )
 
 // Warning is something about a result that is no error, and that its user
-// should know. Each is also logged at warn level.
+// should know. All of a result are also logged at warn level, in one line.
 type Warning struct {
 	Kind string // such as FewerPictures
 	// Picture is the number of the picture in Images, from 0; -1 where the
@@ -110,9 +111,13 @@ func check(ctx context.Context, c *Client, out any, u Usage, refuseFlagged bool)
 	if refuseFlagged {
 		err = images.refuseFlagged(ctx, c)
 	}
-	for _, w := range images.Warnings {
+	if len(images.Warnings) > 0 && c.logger.Enabled(ctx, slog.LevelWarn) {
+		texts := make([]string, len(images.Warnings))
+		for i, w := range images.Warnings {
+			texts[i] = w.Message
+		}
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "fal result warning",
-			slog.String("endpoint", images.Endpoint), slog.String("request", images.RequestID), slog.String("warning", w.Message))
+			slog.String("endpoint", images.Endpoint), slog.String("request", images.RequestID), slog.String("warning", shortenTo(strings.Join(texts, "; "), maxMessage)))
 	}
 	return err
 }

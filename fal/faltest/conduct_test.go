@@ -218,13 +218,14 @@ func TestAllAddresses(t *testing.T) {
 		t.Fatalf("URL %s", srv.URL())
 	}
 	base := "http://localhost:" + u.Port()
-	client := &fal.Client{Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(base)}
-	out, err := fal.Subscribe(t.Context(), client, flux.Dev2Edit{Prompt: "x", ImageURLs: []fal.File{fal.Picture(image.NewGray(image.Rect(0, 0, 600, 600)))}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(out.Images[0].URL, base+"/") || out.Images[0].Width != 600 {
-		t.Errorf("picture %+v, want one at %s of 600x600", out.Images[0], base)
+	for _, client := range []*fal.Client{srv.Client(), {Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(base)}} {
+		out, err := fal.Subscribe(t.Context(), client, flux.Dev2Edit{Prompt: "x", ImageURLs: []fal.File{fal.Picture(image.NewGray(image.Rect(0, 0, 600, 600)))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(out.Images[0].URL, base+"/") || out.Images[0].Width != 600 {
+			t.Errorf("picture %+v, want one at %s of 600x600", out.Images[0], base)
+		}
 	}
 }
 

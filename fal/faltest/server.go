@@ -189,13 +189,21 @@ func reachable(addr net.Addr) string {
 // it listens on all addresses, this is one that other machines reach.
 func (s *Server) URL() string { return s.base }
 
-// Client returns a client that talks to this server and to nothing else.
+// Client returns a client of this program that talks to this server and to
+// nothing else.
 func (s *Server) Client() *fal.Client {
 	return &fal.Client{Key: fal.NewKey(s.key), Hosts: s.Hosts()}
 }
 
-// Hosts returns the hosts to set in a client of one's own.
-func (s *Server) Hosts() fal.Hosts { return HostsAt(s.base) }
+// Hosts returns the hosts to set in a client of one's own in this program. They
+// are at the loopback address if the server listens on all: clients send no key
+// to another machine without https.
+func (s *Server) Hosts() fal.Hosts {
+	if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return HostsAt("http://localhost:" + strconv.Itoa(tcp.Port))
+	}
+	return HostsAt(s.base)
+}
 
 // HostsAt returns the hosts to set in a client of a server that runs at a URL,
 // such as "http://127.0.0.1:8080". It panics if the URL is not one of a host.

@@ -109,8 +109,8 @@ func (c *checker) field(loc []any, f *catalog.Field, v any) {
 		c.number(loc, f, v, true)
 	case catalog.Number:
 		if layers, ok := v.(map[string]any); ok && f.PerLayer {
-			for name, value := range layers {
-				c.number(append(slices.Clone(loc), name), f, value, false)
+			for _, name := range slices.Sorted(maps.Keys(layers)) { // always in the same order
+				c.number(append(slices.Clone(loc), name), f, layers[name], false)
 			}
 			return
 		}

@@ -210,6 +210,7 @@ func TestKeyIsNotRepeated(t *testing.T) {
 			return nil, fmt.Errorf("cannot send %v in %+v", r.Header, r.Context())
 		})
 		tr := newTransport(talkative, func(c *transport.Config) {
+			c.Redact = func(s string) string { return strings.ReplaceAll(s, key, "[redacted]") }
 			c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
 		_, err := tr.Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: target, Auth: true})

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -20,7 +19,7 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := e.roundTrip(req)
 	if err != nil {
-		err = redact(err, req)
+		err = e.t.redacted(err)
 	}
 	e.log(req, resp, err, start)
 	return resp, err
@@ -213,15 +212,4 @@ func (e *exchange) explain(err error) error {
 		return ended
 	}
 	return err
-}
-
-const keyPrefix = "Key "
-
-// redact replaces an error of the user's RoundTripper that repeats the key.
-func redact(err error, req *http.Request) error {
-	key := strings.TrimPrefix(req.Header.Get("Authorization"), keyPrefix)
-	if key == "" || !strings.Contains(err.Error(), key) {
-		return err
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), key, "[redacted]"))
 }

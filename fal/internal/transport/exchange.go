@@ -128,7 +128,7 @@ func (e *exchange) setHeader(req *http.Request) error {
 	}
 	a := e.t.authorization.Load()
 	if a == nil || a.key != key {
-		a = &authorization{key, []string{keyPrefix + key}}
+		a = &authorization{key, []string{"Key " + key}}
 		e.t.authorization.Store(a)
 	}
 	req.Header["Authorization"] = a.value

@@ -18,7 +18,7 @@ func (e *exchange) log(req *http.Request, resp *http.Response, err error, start 
 	attrs = append(attrs,
 		slog.String("endpoint", e.r.Endpoint),
 		slog.String("method", req.Method),
-		slog.String("url", bare(req.URL)),
+		slog.String("url", e.t.config.Redact(bare(req.URL))),
 		slog.Int("attempt", e.attempts),
 		slog.Duration("duration", time.Since(start)))
 	if e.attempts > 1 && req.Response == nil {
@@ -30,7 +30,7 @@ func (e *exchange) log(req *http.Request, resp *http.Response, err error, start 
 		attrs = append(attrs, slog.String("error", e.reason))
 	} else {
 		e.reason = "status " + strconv.Itoa(resp.StatusCode)
-		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", shortened(resp.Header.Get("X-Fal-Request-Id"))))
+		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", shortened(e.t.config.Redact(resp.Header.Get("X-Fal-Request-Id")))))
 	}
 	logger.LogAttrs(e.caller, slog.LevelDebug, "fal exchange", attrs...)
 }

@@ -28,8 +28,7 @@ const (
 	Read Class = iota
 	// Submit starts work that costs money. It is repeated only when it
 	// certainly was not accepted: it failed before it was written (but not for
-	// a certificate that is not trusted), or was refused with 429, or with 503
-	// by a machine in front of fal.
+	// a certificate that is not trusted), or was refused with 429.
 	Submit
 	// Upload sends content to a place made for it: repeated like Read.
 	Upload
@@ -74,6 +73,9 @@ type Config struct {
 	HTTPClient *http.Client
 	// Key returns the API key.
 	Key func() (string, error)
+	// Redact takes the key out of a text that a server may have written; nil
+	// leaves all texts as they are.
+	Redact func(string) string
 	// Trusted are the origins ("https://host:port") that the user has set in
 	// place of fal's. Nil means fal's own hosts.
 	Trusted []string
@@ -104,6 +106,9 @@ type Transport struct {
 func New(c Config) *Transport {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Redact == nil {
+		c.Redact = func(s string) string { return s }
 	}
 	c.Retry = c.Retry.withDefaults()
 	t := &Transport{config: c, budget: newBudget(), userAgent: []string{c.UserAgent}}
@@ -176,6 +181,16 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// redacted replaces an error that repeats the key: what a RoundTripper of the
+// user's says, or net/http of an answer that is malformed.
+func (t *Transport) redacted(err error) error {
+	text := err.Error()
+	if clean := t.config.Redact(text); clean != text {
+		return errors.New(clean)
+	}
+	return err
+}
+
 // downloadSilence is how long a download may bring nothing.
 const downloadSilence = time.Minute
 
@@ -206,7 +221,7 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
-		return nil, &Error{Method: r.Method, URL: e.bareURL(), Attempts: e.attempts, MaybeSent: e.maybeSent.Load(), Err: err}
+		return nil, &Error{Method: r.Method, URL: t.config.Redact(e.bareURL()), Attempts: e.attempts, MaybeSent: e.maybeSent.Load(), Err: t.redacted(err)}
 	}
 	resp.Request = nil // it has the key
 	if r.Timeout > 0 || e.cancel != nil {

@@ -15,7 +15,7 @@ func (t *Transport) Trusts(u *url.URL) bool {
 		return false
 	}
 	if t.config.Trusted != nil {
-		return t.configured(u) && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()))
+		return t.configured(u) && (u.Scheme == "https" || u.Scheme == "http" && Loopback(u.Hostname()))
 	}
 	if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" {
 		return false
@@ -43,7 +43,8 @@ func notDNS(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 }
 
-func isLoopback(host string) bool {
+// Loopback reports whether a host is this machine itself.
+func Loopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}
