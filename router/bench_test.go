@@ -1,6 +1,8 @@
 package router_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/falimage/falimage-go/router"
@@ -22,5 +24,20 @@ func BenchmarkRoute(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkLongPrompt routes prompts of which each part is to be looked at: time
+// must grow with their length alone.
+func BenchmarkLongPrompt(b *testing.B) {
+	for _, part := range []string{"a 'b ", "'OPEN' sign NEON ", "no text or ", "in Japanese style ", "two cats, each "} {
+		for _, size := range []int{3_000, 30_000, 300_000} {
+			task := router.Task{Prompt: strings.Repeat(part, size/len(part))}
+			b.Run(fmt.Sprintf("%s/%d", strings.TrimSpace(part), size), func(b *testing.B) {
+				for b.Loop() {
+					_, _ = router.Route(task)
+				}
+			})
+		}
 	}
 }

@@ -1,5 +1,11 @@
 package router
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
 // fact is something that is true of a task and that rules can ask for.
 type fact uint8
 
@@ -44,6 +50,8 @@ const (
 	tryOn
 	upscaling
 	compose
+	extend
+	cutout
 	factCount
 )
 
@@ -53,7 +61,7 @@ var factNames = [factCount]string{
 	"photo", "product", "illustration", "poster", "infographic", "comic", "ui", "texture",
 	"text", "multilingual", "many-elements", "people", "references", "many-references",
 	"structured", "colors", "mentions", "negative", "steps", "guidance", "loras", "volume", "large",
-	"in-context", "style", "remove", "background", "text-edit", "angle", "layers", "inpaint", "try-on", "upscale", "multi-picture",
+	"in-context", "style", "remove", "background", "text-edit", "angle", "layers", "inpaint", "try-on", "upscale", "multi-picture", "extend", "cut-out",
 }
 
 // facts is a set of facts.
@@ -102,6 +110,49 @@ func (u *understanding) list() []Fact {
 		}
 	}
 	return out
+}
+
+// names returns the names of the facts in the set.
+func (s facts) names() []string {
+	var out []string
+	for f := generate; f < factCount; f++ {
+		if s.has(f) {
+			out = append(out, factNames[f])
+		}
+	}
+	return out
+}
+
+// detectable are the facts that may be found in a prompt.
+const detectable facts = 1<<photo | 1<<product | 1<<illustration | 1<<poster | 1<<infographic | 1<<comic | 1<<ui | 1<<texture |
+	1<<text | 1<<multilingual | 1<<manyElements | 1<<people | 1<<mentions |
+	1<<inContext | 1<<style | 1<<remove | 1<<background | 1<<textEdit | 1<<angle | 1<<extend | 1<<cutout
+
+// replace has a function decide what was detected, and drops what the task
+// denies. Facts that the task states stay.
+func (u *understanding) replace(t *Task, detect func(*Task, []Fact) []Fact) error {
+	if detect != nil {
+		found := detect(t, u.list())
+		for f := generate; f < factCount; f++ {
+			if detectable.has(f) && u.why[f] != given {
+				u.facts &^= 1 << f
+			}
+		}
+		for _, f := range found {
+			switch i := slices.Index(factNames[:], f.Name); {
+			case i < 0:
+				return fmt.Errorf("router: policy: detect: no fact %q: there are %q", f.Name, detectable.names())
+			case detectable.has(fact(i)):
+				u.add(fact(i), cmp.Or(f.Why, "the policy's detection says so"))
+			}
+		}
+	}
+	for _, name := range t.Deny {
+		if f := fact(slices.Index(factNames[:], name)); u.why[f] != given {
+			u.facts &^= 1 << f
+		}
+	}
+	return nil
 }
 
 const given = "the task says so"

@@ -13,8 +13,9 @@ func primary(tag string) string {
 }
 
 // languagesOf returns the languages that are given, or else those that the
-// script of the prompt and the text tells, and those that the prompt names.
-func languagesOf(t *Task, prompt string, words *hits) []string {
+// script of the prompt and the text tells, those that the prompt names, and the
+// one in which it asks for lettering.
+func languagesOf(t *Task, prompt string, r *reading, lettering bool) []string {
 	if len(t.Languages) > 0 {
 		return t.Languages
 	}
@@ -28,12 +29,21 @@ func languagesOf(t *Task, prompt string, words *hits) []string {
 	for _, s := range t.Text {
 		add(languageOf(s))
 	}
-	for i, tag := range languageTags {
-		if words[languageWords]&(1<<i) != 0 {
+	for i, h := range r.hits {
+		if tag, ok := strings.CutPrefix(h.list, "language-"); ok && !r.styled(i) {
 			add(tag)
+		} else if h.list == "text" && lettering && h.language != "en" {
+			add(h.language)
 		}
 	}
 	return found
+}
+
+// styled reports whether the language of a hit is that of a style or a place, as
+// in "in Japanese style".
+func (r *reading) styled(i int) bool {
+	end := r.hits[i].end
+	return slices.ContainsFunc(within(r.hits, end, end+1), func(h hit) bool { return h.list == "style" && !r.tokens[end].breaks })
 }
 
 // scripts are the scripts that tell a language, or the likeliest of those that

@@ -37,6 +37,12 @@ type Policy struct {
 	// [Task.Only].
 	Not []string `json:"not,omitzero"`
 
+	// Detect decides what a prompt says, in place of the detection of this
+	// package; nil is the latter. It is given what that found, and returns what
+	// is so, by the names of [Routing.Facts]; it may ask a language model. Of
+	// what the task itself says it can change nothing. It must be safe for
+	// concurrent use.
+	Detect func(t *Task, found []Fact) []Fact `json:"-"`
 	// Functions are further rules, in Go. They are called for each model that
 	// can serve the task, and must always answer the same to the same.
 	Functions []ScoreFunc `json:"-"`

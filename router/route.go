@@ -62,7 +62,10 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	route := r.newRoute(&t)
+	route, err := r.newRoute(&t)
+	if err != nil {
+		return nil, err
+	}
 	routing := &Routing{Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(models))}
 	for i := range models {
 		c, refused := route.try(i, 0)
@@ -119,9 +122,12 @@ type route struct {
 	mask  fal.File // stands for the mask
 }
 
-func (r *Router) newRoute(t *Task) *route {
+func (r *Router) newRoute(t *Task) (*route, error) {
 	out := &route{router: r, task: t, prompts: newPrompts(t), size: sizeFor(t), count: max(t.Count, 1), weights: t.Prefer}
 	out.known = understand(t, out.prompts.prose)
+	if err := out.known.replace(t, r.policy.Detect); err != nil {
+		return nil, err
+	}
 	if out.weights == (Preference{}) {
 		out.weights = r.policy.Stages[cmp.Or(t.Stage, StageFinal)]
 	}
@@ -132,7 +138,7 @@ func (r *Router) newRoute(t *Task) *route {
 	if !t.Mask.IsZero() {
 		out.mask = unknownSize
 	}
-	return out
+	return out, nil
 }
 
 // unknownSize stands for a picture of which nothing is known.

@@ -433,7 +433,7 @@ func TestFacts(t *testing.T) {
 		"an email to a@imageless.example":   "",
 		"「清風」 on a lantern":                 "text multilingual",
 		"rock 'n' roll concert":             "",
-		"anime girl with a packaging label": "poster people",
+		"anime girl with a packaging label": "illustration people",
 	} {
 		r, err := router.Route(router.Task{Prompt: prompt})
 		if err != nil {

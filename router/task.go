@@ -43,8 +43,10 @@ type Task struct {
 	Purpose Purpose `json:"purpose,omitzero"`
 	// Stage is how far the work has come. Default: StageFinal.
 	Stage Stage `json:"stage,omitzero"`
-	// Text is what is to be read in the pictures. It is also detected in the
-	// prompt: what stands in quotes, and words such as "a sign reading".
+	// Text is what is to be read in the pictures. Nil means that it is detected
+	// in the prompt: what is quoted beside a word for writing or in capitals,
+	// and words such as "signage". A list that is empty and not nil says that
+	// there is none.
 	Text []string `json:"text,omitzero"`
 	// Languages are those of the text, as tags such as "en" or "zh-Hant". What
 	// their script tells is also detected.
@@ -52,6 +54,9 @@ type Task struct {
 	// ManyElements says that the picture has several subjects which must each
 	// be as the prompt says; it is also detected.
 	ManyElements bool `json:"many_elements,omitzero"`
+	// Deny are facts that are not so although the prompt seems to say them, by
+	// the names that [Routing.Facts] has, such as "people".
+	Deny []string `json:"deny,omitzero"`
 
 	// Colors are exact colours of the picture as a whole.
 	Colors []flux.Color `json:"colors,omitzero"`

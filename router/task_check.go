@@ -23,6 +23,7 @@ func (t *Task) check() error {
 	p.pictures(t)
 	p.numbers(t)
 	p.names(t)
+	p.denied(t)
 	if len(p) > 0 {
 		return &TaskError{Problems: p}
 	}
@@ -104,6 +105,14 @@ func (p *problems) pictures(t *Task) {
 	} {
 		if field.set && !field.is {
 			p.add(field.name, "", "is for the edit "+field.edit+" alone")
+		}
+	}
+}
+
+func (p *problems) denied(t *Task) {
+	for i, name := range t.Deny {
+		if f := slices.Index(factNames[:], name); f < 0 || !detectable.has(fact(f)) {
+			p.add(fmt.Sprintf("deny[%d]", i), name, fmt.Sprintf("must be one of %q", detectable.names()))
 		}
 	}
 }

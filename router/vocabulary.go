@@ -1,0 +1,357 @@
+package router
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+//go:embed vocabulary.txt
+var vocabularyText string
+
+// phrase is one of the vocabulary.
+type phrase struct {
+	list     string
+	language string
+	words    []string
+	open     bool // the last word may go on
+	text     string
+}
+
+// vocabulary has the phrases by how they begin: by their first word, by the
+// first two letters of it if that may go on, or by their first letter if their
+// script has no spaces.
+type vocabulary struct {
+	words    map[string][]phrase
+	stems    map[string][]phrase
+	unspaced map[rune][]phrase
+}
+
+// theVocabulary is that of vocabulary.txt.
+var theVocabulary = sync.OnceValue(func() *vocabulary {
+	v, err := parseVocabulary(vocabularyText)
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return v
+})
+
+// parseVocabulary reads the form that vocabulary.txt explains.
+func parseVocabulary(text string) (*vocabulary, error) {
+	v := &vocabulary{make(map[string][]phrase), make(map[string][]phrase), make(map[rune][]phrase)}
+	list, number := "", 0
+	for line := range strings.Lines(text) {
+		number++
+		switch line = strings.TrimSpace(line); {
+		case line == "" || line[0] == '#':
+		case line[0] == '[' && strings.HasSuffix(line, "]"):
+			list = line[1 : len(line)-1]
+		default:
+			language, phrases, ok := strings.Cut(line, "  ")
+			if !ok || list == "" {
+				return nil, fmt.Errorf("line %d: must be a language, two spaces and phrases, behind the name of a list", number)
+			}
+			for text := range strings.SplitSeq(phrases, ",") {
+				if !v.add(phrase{list: list, language: language, text: strings.TrimSpace(text)}) {
+					return nil, fmt.Errorf("line %d: %q is no phrase", number, text)
+				}
+			}
+		}
+	}
+	return v, nil
+}
+
+func (v *vocabulary) add(p phrase) bool {
+	p.text, p.open = strings.CutSuffix(p.text, "*")
+	for _, t := range split(p.text) {
+		p.words = append(p.words, t.text)
+	}
+	if len(p.words) == 0 {
+		return false
+	}
+	first := p.words[0]
+	switch r, _ := utf8.DecodeRuneInString(first); {
+	case hasNoSpaces(r):
+		v.unspaced[r] = append(v.unspaced[r], p)
+	case p.open && len(p.words) == 1:
+		v.stems[stem(first)] = append(v.stems[stem(first)], p)
+	default:
+		v.words[first] = append(v.words[first], p)
+	}
+	return true
+}
+
+// stem returns the first two letters of a word.
+func stem(word string) string {
+	_, n := utf8.DecodeRuneInString(word)
+	_, m := utf8.DecodeRuneInString(word[n:])
+	return word[:n+m]
+}
+
+// token is a word of a prompt.
+type token struct {
+	text       string // in small letters
+	from, to   int    // its bytes in the prompt
+	breaks     bool   // a comma or the like stands before it
+	quoted     bool   // it stands in quotes
+	capitals   bool   // it is all in capitals
+	hasLetters bool
+}
+
+// split returns the words of a text. Marks belong to words, as the vowels of
+// Devanagari do; an apostrophe within a word is passed over.
+func split(text string) []token {
+	var out []token
+	var word strings.Builder
+	from, breaks := -1, false
+	upper, letters := 0, 0
+	end := func(to int) {
+		if from >= 0 {
+			lower, raw := word.String(), text[from:to]
+			if strings.HasSuffix(raw, "'s") || strings.HasSuffix(raw, "’s") {
+				lower = strings.TrimSuffix(lower, "s")
+			}
+			out = append(out, token{
+				text: lower, from: from, to: to, breaks: breaks,
+				capitals: letters > 0 && upper == letters, hasLetters: letters > 0,
+			})
+			from, breaks, upper, letters = -1, false, 0, 0
+			word.Reset()
+		}
+	}
+	var before rune
+	for i, r := range text {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			if from < 0 {
+				from = i
+			}
+			if unicode.IsLetter(r) {
+				letters++
+				if unicode.IsUpper(r) {
+					upper++
+				}
+			}
+			word.WriteRune(unicode.ToLower(r))
+		case (r == '\'' || r == '’') && from >= 0 && unicode.IsLetter(before) && nextIsLetter(text[i:]):
+			// don't and woman's are one word, l'affiche is two.
+			if word.Len() <= 1 || word.String() == "qu" {
+				end(i)
+			}
+		default:
+			end(i)
+			if strings.ContainsRune(",.;:!?\n()[]{}—–|،。、,;:!?।", r) {
+				breaks = true
+			}
+		}
+		before = r
+	}
+	end(len(text))
+	return out
+}
+
+// nextIsLetter reports whether a letter comes after the first one.
+func nextIsLetter(s string) bool {
+	for i, r := range s {
+		if i > 0 {
+			return unicode.IsLetter(r)
+		}
+	}
+	return false
+}
+
+// hasNoSpaces reports whether a script is written without spaces between words.
+func hasNoSpaces(r rune) bool {
+	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+}
+
+// hit is a phrase that a prompt has.
+type hit struct {
+	*phrase
+	at, end  int // its tokens
+	from, to int // its bytes in the text of the tokens
+}
+
+// find returns the phrases of the vocabulary in a prompt, in their order, but
+// for those in quotes, those of which a longer phrase tells more, and those in a
+// language that the prompt is not in.
+func (v *vocabulary) find(tokens []token) []hit {
+	var hits []hit
+	covered, hidden := 0, 0 // the ends, in bytes, of longer phrases and of those that hide all
+	keep := func(found []hit) {
+		longest := 0
+		for _, h := range found {
+			longest = max(longest, h.to)
+			if h.list == "hidden" || h.list == "textless" {
+				hidden = max(hidden, h.to)
+			}
+		}
+		for _, h := range found {
+			if h.list == "textless" || h.from >= hidden && h.to > covered {
+				hits = append(hits, h)
+			}
+		}
+		covered = max(covered, longest)
+	}
+	var found []hit
+	place := 0 // of the token, in bytes
+	for at := range tokens {
+		t := &tokens[at]
+		if !t.quoted {
+			found = v.at(found[:0], tokens, at, place)
+			keep(found)
+			for offset, r := range t.text {
+				if offset > longestQuote || !hasNoSpaces(r) {
+					break
+				}
+				found = found[:0]
+				for i := range v.unspaced[r] {
+					if p := &v.unspaced[r][i]; strings.HasPrefix(t.text[offset:], p.words[0]) {
+						found = append(found, hit{p, at, at + 1, place + offset, place + offset + len(p.words[0])})
+					}
+				}
+				keep(found)
+			}
+		}
+		place += len(t.text) + 1
+	}
+	return inItsLanguage(hits)
+}
+
+// at adds the phrases that begin with a token, which is at a place in bytes.
+func (v *vocabulary) at(found []hit, tokens []token, at, place int) []hit {
+	match := func(list []phrase) {
+		for i := range list {
+			p := &list[i]
+			n := p.length(tokens[at:])
+			if n == 0 {
+				continue
+			}
+			to := place - 1
+			for _, t := range tokens[at : at+n] {
+				to += len(t.text) + 1
+			}
+			found = append(found, hit{p, at, at + n, place, to})
+		}
+	}
+	word := tokens[at].text
+	match(v.words[word])
+	match(v.stems[stem(word)])
+	if bare, ok := strings.CutPrefix(word, "ال"); ok { // the Arabic article
+		match(v.words[bare])
+	}
+	return found
+}
+
+// inItsLanguage drops phrases that look like those of another language in Latin
+// script: a prompt is in the one that it has most common words of, or in
+// English. Where several languages have a phrase, it is that of the first.
+func inItsLanguage(hits []hit) []hit {
+	common := make(map[string]int)
+	for _, h := range hits {
+		if h.list == "common" {
+			common[h.language]++
+		}
+	}
+	most := 0
+	for language, n := range common {
+		if language == "en" {
+			n++ // which is likelier
+		}
+		most = max(most, n)
+	}
+	var out []hit
+	for _, h := range hits {
+		latin := slices.Contains([]string{"es", "pt", "fr", "de", "id"}, h.language)
+		again := len(out) > 0 && slices.ContainsFunc(out[max(0, len(out)-8):], func(o hit) bool {
+			return o.list == h.list && o.at == h.at && o.end == h.end && o.from == h.from
+		})
+		if h.list != "common" && !again && (!latin || common[h.language] >= most) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// length returns how many tokens the phrase takes at the beginning of them; 0 if
+// it is not there.
+func (p *phrase) length(tokens []token) int {
+	if len(tokens) < len(p.words) {
+		return 0
+	}
+	last := len(p.words) - 1
+	for i, w := range p.words {
+		t := &tokens[i]
+		if t.text != w && (i < last || !p.open || !strings.HasPrefix(t.text, w)) || i > 0 && t.breaks {
+			return 0
+		}
+	}
+	return len(p.words)
+}
+
+// lists reports whether a word is in a list.
+func (v *vocabulary) lists(word, list string) bool {
+	return slices.ContainsFunc(v.words[word], func(p phrase) bool { return p.list == list && len(p.words) == 1 })
+}
+
+// longestPhrase is more than the tokens of any.
+const longestPhrase = 8
+
+// within returns the hits that begin at tokens from one to before another. It is
+// quick, so that a long prompt is not looked through for each of its words.
+func within(hits []hit, from, to int) []hit {
+	byPlace := func(h hit, at int) int { return cmp.Compare(h.at, at) }
+	begin, _ := slices.BinarySearchFunc(hits, from, byPlace)
+	end, _ := slices.BinarySearchFunc(hits, to, byPlace)
+	return hits[begin:max(begin, end)]
+}
+
+// of returns the hits of a list.
+func of(hits []hit, list string) []hit {
+	var out []hit
+	for _, h := range hits {
+		if h.list == list {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// undenied drops the hits that a word such as "no" before them denies, as far as
+// a comma; what is joined to something denied by a comma or "or" is so too.
+func undenied(hits []hit, tokens []token) []hit {
+	var deniers []hit
+	for _, h := range of(hits, "not") {
+		if !slices.ContainsFunc(within(hits, h.at-longestPhrase, h.at+1), func(o hit) bool { return o.end >= h.end && o.end-o.at > h.end-h.at }) {
+			deniers = append(deniers, h)
+		}
+	}
+	if len(deniers) == 0 {
+		return hits
+	}
+	const reach = 4 // tokens
+	denied := make([]bool, len(tokens)+1)
+	for _, d := range deniers {
+		for at := d.end; at < min(d.end+reach, len(tokens)) && (at == d.end || !tokens[at].breaks); at++ {
+			denied[at] = true
+		}
+	}
+	var out []hit
+	last := -1 // the end of the last hit that was denied
+	for _, h := range hits {
+		joined := last >= 0 && h.at >= last && h.at-last <= 1 && (h.at == last || slices.Contains([]string{"or", "and", "nor", "any", "other", "ni", "ou", "oder", "или", "o"}, tokens[last].text))
+		if h.list != "not" && (denied[h.at] || joined) {
+			if h.list == "text" || h.list == "carrier" || h.list == "people" || h.list == "relation" {
+				last = h.end
+			}
+			continue
+		}
+		out = append(out, h)
+	}
+	return out
+}
