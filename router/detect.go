@@ -210,14 +210,14 @@ func (u *understanding) understandText(t *Task, r *reading) {
 		}
 		return
 	}
-	if w := r.first("text"); w != "" && r.textless == "" {
-		u.add(text, says(w))
-	}
 	design := u.facts&(1<<poster|1<<infographic|1<<comic|1<<ui) != 0
 	for i := range r.quotes {
 		if q := &r.quotes[i]; r.lettering(q, design) {
 			u.add(text, "the prompt quotes it: "+q.text)
 		}
+	}
+	if w := r.first("text"); w != "" && r.textless == "" {
+		u.add(text, says(w))
 	}
 	if r.textless == "" {
 		if words := r.capitals(); words != "" {
