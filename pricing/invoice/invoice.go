@@ -1,0 +1,299 @@
+package invoice
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/falimage/falimage-go/fal/platform"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// Booked is what one's own books say of a request.
+type Booked struct {
+	RequestID string            `json:"request_id"`
+	Endpoint  string            `json:"endpoint"`
+	Time      time.Time         `json:"time"`
+	Tags      map[string]string `json:"tags,omitzero"`
+	// Quote is what was expected.
+	Quote pricing.USD `json:"quote_usd"`
+	// Units are those that came with the result, and Billed what they were
+	// booked for. Open says that nothing was booked yet.
+	Units  pricing.Units `json:"units"`
+	Billed pricing.USD   `json:"billed_usd"`
+	Open   bool          `json:"open"`
+}
+
+// Event is what fal charged for a request, all its billing events together.
+type Event struct {
+	Count    int           `json:"count"` // 0 where there is none
+	Endpoint string        `json:"endpoint"`
+	Time     time.Time     `json:"time"` // of the latest
+	Units    pricing.Units `json:"units"`
+	// UnitPrice is that before the discount; 0 where fal does not tell it.
+	UnitPrice pricing.USD `json:"unit_price_usd"`
+	// Subtotal less Discount is Total, which is what was charged.
+	Subtotal pricing.USD `json:"subtotal_usd"`
+	Discount pricing.USD `json:"discount_usd"`
+	Total    pricing.USD `json:"total_usd"`
+	// Untold says that fal told no amount of at least one event, which is then
+	// not in the sums.
+	Untold bool `json:"untold"`
+}
+
+// Kind says in what the books and the bill of a request differ.
+type Kind string
+
+// The kinds of lines.
+const (
+	Agrees      Kind = "agrees"       // to a billionth of a dollar
+	Discounted  Kind = "discounted"   // the books do not know fal's discount
+	OtherUnits  Kind = "other units"  // fal charged other units than came with the result
+	OtherPrice  Kind = "other price"  // the same units at another price
+	OtherAmount Kind = "other amount" // in neither units nor price: fal's own sum is not their product
+	NotCharged  Kind = "not charged"  // booked, but without a billing event
+	NotBooked   Kind = "not booked"   // charged, but not in the books
+	StillOpen   Kind = "still open"   // charged, and in the books without a result
+	Untold      Kind = "untold"       // fal has an event, but tells no amount
+)
+
+// Line is one request on both sides.
+type Line struct {
+	RequestID string `json:"request_id"`
+	Kind      Kind   `json:"kind"`
+	// Booked is what the books say; zero where they do not have the request.
+	Booked Booked `json:"booked"`
+	Event  Event  `json:"event"`
+	// Difference is how much more fal charged than was booked; below zero if it
+	// was less. Where the event tells no amount it is 0.
+	Difference pricing.USD `json:"difference_usd"`
+}
+
+// Total is a sum of lines.
+type Total struct {
+	Lines      int         `json:"lines"`
+	Quote      pricing.USD `json:"quote_usd"`
+	Billed     pricing.USD `json:"billed_usd"`
+	Subtotal   pricing.USD `json:"subtotal_usd"`
+	Discount   pricing.USD `json:"discount_usd"`
+	Total      pricing.USD `json:"total_usd"`
+	Difference pricing.USD `json:"difference_usd"`
+}
+
+// Invoice is the books against the bill.
+type Invoice struct {
+	// Lines are all requests, by their time.
+	Lines []Line `json:"lines"`
+	// Total is the sum of all, and Kinds the sums of those of each kind.
+	Total Total          `json:"total"`
+	Kinds map[Kind]Total `json:"kinds"`
+}
+
+// Compare holds the books against billing events. Both may come in any order;
+// requests are matched by their ids. Requests that are booked twice are an error.
+// So is an error of one of the iterators, and an amount that is no number or too
+// large.
+func Compare(booked iter.Seq2[Booked, error], events iter.Seq2[platform.BillingEvent, error]) (*Invoice, error) {
+	lines := make(map[string]*Line)
+	for b, err := range booked {
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("invoice: the books: %w", err)
+		case b.RequestID == "":
+			return nil, errors.New("invoice: the books have a request without an id, which no bill can be matched with")
+		case lines[b.RequestID] != nil:
+			return nil, fmt.Errorf("invoice: request %s is booked twice", b.RequestID)
+		}
+		lines[b.RequestID] = &Line{RequestID: b.RequestID, Booked: b}
+	}
+	for e, err := range events {
+		if err != nil {
+			return nil, fmt.Errorf("invoice: the bill: %w", err)
+		}
+		line := lines[e.RequestID]
+		if line == nil {
+			line = &Line{RequestID: e.RequestID}
+			lines[e.RequestID] = line
+		}
+		if err := line.Event.add(e); err != nil {
+			return nil, fmt.Errorf("invoice: the bill of request %s: %w", e.RequestID, err)
+		}
+	}
+	inv := &Invoice{Kinds: make(map[Kind]Total)}
+	for _, line := range lines {
+		err := line.judge()
+		sum := inv.Kinds[line.Kind]
+		if err := errors.Join(err, sum.add(line), inv.Total.add(line)); err != nil {
+			return nil, fmt.Errorf("invoice: %w", err)
+		}
+		inv.Kinds[line.Kind] = sum
+		inv.Lines = append(inv.Lines, *line)
+	}
+	slices.SortFunc(inv.Lines, func(a, b Line) int {
+		return cmp.Or(a.time().Compare(b.time()), cmp.Compare(a.RequestID, b.RequestID))
+	})
+	return inv, nil
+}
+
+// add adds a billing event.
+func (e *Event) add(b platform.BillingEvent) error {
+	e.Count++
+	e.Endpoint = cmp.Or(e.Endpoint, b.Endpoint)
+	if b.Time.After(e.Time) {
+		e.Time = b.Time.Time
+	}
+	var amounts [5]int64
+	var there [5]bool
+	for i, n := range []json.Number{b.Units, b.UnitPrice, b.Subtotal, b.Reduction, b.Total} {
+		var err error
+		if amounts[i], there[i], err = billionths(n); err != nil {
+			return err
+		}
+	}
+	units, price := pricing.Units(amounts[0]), pricing.USD(amounts[1])
+	subtotal, discount, total := pricing.USD(amounts[2]), pricing.USD(amounts[3]), pricing.USD(amounts[4])
+	if !there[4] && b.NanoUSD != "" {
+		nano, err := b.NanoUSD.Int64()
+		if err != nil {
+			return fmt.Errorf("%.40q: must be a whole number", b.NanoUSD)
+		}
+		total, there[4] = pricing.USD(nano), true
+	}
+	if !there[4] {
+		e.Untold = true
+		return nil
+	}
+	if !there[2] { // fal tells less than it does today
+		subtotal = total + discount
+	}
+	if e.UnitPrice == 0 {
+		e.UnitPrice = price
+	}
+	var errs [4]error
+	e.Subtotal, errs[0] = e.Subtotal.Add(subtotal)
+	e.Discount, errs[1] = e.Discount.Add(discount)
+	e.Total, errs[2] = e.Total.Add(total)
+	sum, err := pricing.USD(e.Units).Add(pricing.USD(units)) // both count in billionths
+	e.Units, errs[3] = pricing.Units(sum), err
+	return errors.Join(errs[:]...)
+}
+
+// billionths reads a JSON number to the nearest billionth. There is false if
+// there is none.
+func billionths(n json.Number) (value int64, there bool, err error) {
+	if n == "" {
+		return 0, false, nil
+	}
+	text := n.String()
+	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	r, ok := new(big.Rat), len(text) <= 80 && len(strings.TrimLeft(exponent, "+-0")) <= 2
+	if ok {
+		r, ok = r.SetString(text)
+	}
+	if !ok {
+		return 0, false, fmt.Errorf("%.40q: must be a number", text)
+	}
+	rounded, ok := new(big.Int).SetString(r.Mul(r, big.NewRat(1_000_000_000, 1)).FloatString(0), 10)
+	if !ok || !rounded.IsInt64() {
+		return 0, false, pricing.ErrOverflow
+	}
+	return rounded.Int64(), true, nil
+}
+
+// judge says in what both sides differ.
+func (l *Line) judge() (err error) {
+	b, e := &l.Booked, &l.Event
+	known := b.RequestID != ""
+	if !e.Untold {
+		l.Difference, err = e.Total.Sub(b.Billed)
+	}
+	switch {
+	case e.Untold:
+		l.Kind = Untold
+	case !known:
+		l.Kind = NotBooked
+	case e.Count == 0 && (b.Billed == 0 || b.Open):
+		l.Kind = Agrees // nothing was charged, and nothing is booked
+	case e.Count == 0:
+		l.Kind = NotCharged
+	case b.Open:
+		l.Kind = StillOpen
+	case near(e.Total, b.Billed):
+		l.Kind = Agrees
+	case b.Units != e.Units && (e.Units != 0 || e.Total == 0): // of none it is not known that they were told
+		l.Kind = OtherUnits
+	case near(e.Subtotal, b.Billed):
+		l.Kind = Discounted
+	case e.UnitPrice != 0 && priced(e.Units, e.UnitPrice, e.Subtotal):
+		l.Kind = OtherPrice
+	default:
+		l.Kind = OtherAmount
+	}
+	return err
+}
+
+// near reports whether two amounts differ by rounding alone.
+func near(a, b pricing.USD) bool { return a-b <= 1 && b-a <= 1 }
+
+// priced reports whether units at a price are an amount.
+func priced(units pricing.Units, price, amount pricing.USD) bool {
+	product, err := units.At(price)
+	return err == nil && near(product, amount)
+}
+
+func (l *Line) time() time.Time {
+	if !l.Booked.Time.IsZero() {
+		return l.Booked.Time
+	}
+	return l.Event.Time
+}
+
+func (t *Total) add(l *Line) error {
+	t.Lines++
+	var errs []error
+	for _, sum := range []struct {
+		to     *pricing.USD
+		amount pricing.USD
+	}{
+		{&t.Quote, l.Booked.Quote}, {&t.Billed, l.Booked.Billed}, {&t.Subtotal, l.Event.Subtotal},
+		{&t.Discount, l.Event.Discount}, {&t.Total, l.Event.Total}, {&t.Difference, l.Difference},
+	} {
+		var err error
+		*sum.to, err = sum.to.Add(sum.amount)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Differing returns the lines that do not agree.
+func (inv *Invoice) Differing() []Line {
+	var lines []Line
+	for _, l := range inv.Lines {
+		if l.Kind != Agrees {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// String returns a table: a line for each request that differs, and the sums.
+func (inv *Invoice) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-36s  %-12s %12s %12s %12s %12s %12s\n", "request", "", "quoted", "by units", "by events", "discount", "difference")
+	for _, l := range inv.Differing() {
+		charged := l.Event.Total.String()
+		if l.Event.Untold {
+			charged = "not told"
+		}
+		fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12s %12v %12v\n", l.RequestID, l.Kind, l.Booked.Quote, l.Booked.Billed, charged, l.Event.Discount, l.Difference)
+	}
+	t := inv.Total
+	fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12v %12v %12v\n", fmt.Sprintf("%d requests", t.Lines), "", t.Quote, t.Billed, t.Total, t.Discount, t.Difference)
+	return b.String()
+}
