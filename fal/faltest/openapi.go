@@ -1,6 +1,8 @@
 package faltest
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -100,7 +102,7 @@ func kindOf(e *catalog.Endpoint) string {
 // what the POST refers to, and x-fal-order-properties is the order of fields.
 func openAPI(e *catalog.Endpoint, id string) map[string]any {
 	schemas := map[string]any{}
-	input := objectSchema(schemas, e.Name+"Input", e.Fields)
+	input := objectSchema(schemas, e, e.Name+"Input", e.Fields)
 	properties, names := map[string]any{}, []string{}
 	for _, f := range e.OutputFields {
 		properties[f.Name] = map[string]any{"title": f.Name}
@@ -122,9 +124,9 @@ func openAPI(e *catalog.Endpoint, id string) map[string]any {
 	}
 }
 
-// objectSchema adds the description of an object under a name and returns what
-// refers to it.
-func objectSchema(schemas map[string]any, name string, fields []catalog.Field) map[string]any {
+// objectSchema adds the description of an object in the input of an endpoint
+// under a name and returns what refers to it.
+func objectSchema(schemas map[string]any, e *catalog.Endpoint, name string, fields []catalog.Field) map[string]any {
 	ref := map[string]any{"$ref": "#/components/schemas/" + name}
 	if schemas[name] != nil {
 		return ref
@@ -132,7 +134,7 @@ func objectSchema(schemas map[string]any, name string, fields []catalog.Field) m
 	properties, order, required := map[string]any{}, []string{}, []string{}
 	for i := range fields {
 		f := &fields[i]
-		properties[f.Name] = fieldSchema(schemas, f)
+		properties[f.Name] = fieldSchema(schemas, e, f)
 		order = append(order, f.Name)
 		if f.Required {
 			required = append(required, f.Name)
@@ -146,7 +148,19 @@ func objectSchema(schemas map[string]any, name string, fields []catalog.Field) m
 	return ref
 }
 
-func fieldSchema(schemas map[string]any, f *catalog.Field) map[string]any {
+// sizes are the names of sizes that a field takes.
+func sizes(e *catalog.Endpoint, f *catalog.Field) []string {
+	if e.Limits.Size.PresetsOnly {
+		return []string{"square", "square_hd"}
+	}
+	names := slices.Sorted(maps.Keys(presets))
+	if f.Auto {
+		names = append(names, "auto")
+	}
+	return names
+}
+
+func fieldSchema(schemas map[string]any, e *catalog.Endpoint, f *catalog.Field) map[string]any {
 	p := map[string]any{}
 	switch f.Type {
 	case catalog.String, catalog.File:
@@ -158,20 +172,34 @@ func fieldSchema(schemas map[string]any, f *catalog.Field) map[string]any {
 		}
 	case catalog.Integer, catalog.Seed:
 		p["type"] = "integer"
+		if len(f.Enum) > 0 {
+			values := make([]json.Number, len(f.Enum))
+			for i, v := range f.Enum {
+				values[i] = json.Number(v)
+			}
+			p["enum"] = values
+		}
 	case catalog.Number:
 		p["type"] = "number"
+		if f.PerLayer {
+			p["anyOf"] = []any{map[string]any{"type": "number"}, map[string]any{"type": "object"}}
+			delete(p, "type")
+		}
 	case catalog.Boolean:
 		p["type"] = "boolean"
 	case catalog.Files:
 		p["type"], p["items"] = "array", map[string]any{"type": "string"}
+		if f.OneOrMany {
+			p = map[string]any{"anyOf": []any{p, map[string]any{"type": "string"}}}
+		}
 	case catalog.Size:
 		p["anyOf"] = []any{
-			objectSchema(schemas, "ImageSize", []catalog.Field{{Name: "width", Type: catalog.Integer, Default: 512.0}, {Name: "height", Type: catalog.Integer, Default: 512.0}}),
-			map[string]any{"type": "string", "enum": f.Enum},
+			objectSchema(schemas, e, "ImageSize", []catalog.Field{{Name: "width", Type: catalog.Integer, Default: 512.0}, {Name: "height", Type: catalog.Integer, Default: 512.0}}),
+			map[string]any{"type": "string", "enum": sizes(e, f)},
 		}
 	case catalog.Object, catalog.List:
 		m := catalog.ModelOf(f.Model)
-		ref := objectSchema(schemas, m.Name, m.Fields)
+		ref := objectSchema(schemas, e, m.Name, m.Fields)
 		if f.Type == catalog.List {
 			p["type"], p["items"] = "array", ref
 		} else {
