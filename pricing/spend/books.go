@@ -17,21 +17,24 @@ type books struct {
 	// of which fal did not tell what it billed.
 	settled  map[key]day
 	presumed map[string]presumed
-	totals   Totals
+	totals   Totals // without Months, which are here:
+	months   map[cell]Total
+	slots    map[Tag]slots
 	// named are the sums of the requests with a tag of some value, by its name.
 	named map[string]Total
 }
 
 // presumed is a request that is settled by the most that it may have cost.
 type presumed struct {
-	entry  *Entry
-	billed pricing.USD
-	time   time.Time // when it was settled
+	entry         *Entry
+	billed, least pricing.USD
+	time          time.Time // when it was settled
 }
 
 func newBooks() *books {
 	return &books{
 		open: make(map[string]*Entry), accepted: make(map[string]string),
+		months: make(map[cell]Total), slots: make(map[Tag]slots),
 		settled: make(map[key]day), presumed: make(map[string]presumed), named: make(map[string]Total),
 		totals: Totals{Endpoints: make(map[string]Total), Tags: make(map[Tag]Total), Days: make(map[string]Total)},
 	}
@@ -107,16 +110,13 @@ func (b *books) replace(e event, requestID string) bool {
 		return false
 	}
 	delete(b.presumed, requestID)
-	b.change(p.entry, Total{Billed: e.Billed - p.billed})
+	b.change(p.entry, Total{Billed: e.Billed - p.billed, Least: e.least() - p.least})
 	return true
 }
 
 // begin opens an entry.
 func (b *books) begin(e event) error {
-	entry := &Entry{
-		ID: e.ID, Time: e.Time, Endpoint: e.Endpoint, Tags: e.Tags,
-		Amounts: e.Amounts, Reserved: e.Reserved, UnitPrice: e.UnitPrice,
-	}
+	entry := e.entry()
 	change := Total{Requests: 1, Open: 1, Reserved: e.Reserved, Quoted: e.Expected}
 	if _, err := b.totals.All.plus(change); err != nil {
 		return err
@@ -134,14 +134,14 @@ func (b *books) end(entry *Entry, e event) {
 	delete(b.accepted, entry.RequestID)
 	change := Total{Open: -1, Reserved: -entry.Reserved}
 	if e.Event == eventSettled && !b.isSettled(requestID) {
-		change.Billed = e.Billed
+		change.Billed, change.Least = e.Billed, e.least()
 	} else {
 		// Released, or another entry for a request that is settled already.
 		change.Requests, change.Quoted = -1, -entry.Expected
 	}
 	if e.Event == eventSettled && requestID != "" && b.settled != nil {
 		if e.Presumed && !b.isSettled(requestID) {
-			b.presumed[requestID] = presumed{entry, e.Billed, e.Time}
+			b.presumed[requestID] = presumed{entry, e.Billed, e.least(), e.Time}
 		}
 		b.settled[keyOf(requestID)] = dayOf(e.Time)
 	}
@@ -154,14 +154,19 @@ func (b *books) change(e *Entry, change Total) {
 	all, err := b.totals.All.plus(change)
 	if err != nil {
 		change.Billed = math.MaxInt64 - b.totals.All.Billed - b.totals.All.Reserved - change.Reserved
+		change.Least = min(change.Least, change.Billed)
 		all, _ = b.totals.All.plus(change)
 	}
 	b.totals.All = all
 	// The others are parts of it and cannot overflow.
 	add(b.totals.Endpoints, e.Endpoint, change)
 	add(b.totals.Days, e.Time.UTC().Format(time.DateOnly), change)
+	month := monthOf(e.Time)
+	add(b.months, cell{month: month, endpoint: e.Endpoint}, change)
+	b.slide(e, change.Billed+change.Reserved)
 	for name, value := range e.Tags {
 		add(b.totals.Tags, Tag{name, value}, change)
+		add(b.months, cell{month, e.Endpoint, Tag{name, value}}, change)
 		if value != "" {
 			add(b.named, name, change)
 		}
@@ -191,5 +196,6 @@ func (b *books) account(a Tag) Total {
 	return Total{
 		Requests: rest.Requests - with.Requests, Open: rest.Open - with.Open,
 		Reserved: rest.Reserved - with.Reserved, Quoted: rest.Quoted - with.Quoted, Billed: rest.Billed - with.Billed,
+		Least: rest.Least - with.Least,
 	}
 }

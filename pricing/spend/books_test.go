@@ -157,7 +157,7 @@ func TestPresumedIsReplacedHoweverItComes(t *testing.T) {
 	book(t, b, "e", nil, settle("e", ""))
 	book(t, b, "e", nil, settle("", "0.5")) // the id is known from before
 	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": reopen(t, l, path)} {
-		if got := l.Totals().All; got != (spend.Total{Requests: 5, Quoted: 15 * pricing.Cent, Billed: 15 * pricing.Cent / 2}) {
+		if got := l.Totals().All; got != (spend.Total{Requests: 5, Quoted: 15 * pricing.Cent, Billed: 15 * pricing.Cent / 2, Least: 15 * pricing.Cent / 2}) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

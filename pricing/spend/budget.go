@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
@@ -21,6 +23,23 @@ type Limit struct {
 	// for each value by itself that has no limit of its own, requests without
 	// the tag included.
 	Tag Tag
+	// Per is the period that Amount is for, such as [Month]; default: [Ever].
+	// What is set aside or was billed counts in the period in which the request
+	// was quoted, for as long as 35 days. Of limits for the same requests each
+	// period has its own.
+	Per Period
+	// Zone is where [Day] and [Month] begin at midnight; nil means UTC.
+	Zone *time.Location
+}
+
+// Near is a limit that is nearly used up.
+type Near struct {
+	Limit Limit
+	// Tag is that of the requests that the limit is for, as in [BudgetError].
+	Tag Tag
+	// Used is what is spent and set aside of it, the request that is let pass
+	// included.
+	Used pricing.USD
 }
 
 // Budget keeps spending within limits. It is a [fal.Guard]: set it as the
@@ -54,6 +73,11 @@ type Budget struct {
 	// change the price, so that no more is set aside than needed. What it
 	// cannot read is taken for as large as it can be. Nil looks up nothing.
 	Measure *fal.Client
+	// Near, if set, is called when a request is let pass with which 80 percent of
+	// a limit or more are spent and set aside, once in each period of each limit
+	// and value of its tag. It is called before the request is sent, by the
+	// goroutine that sends it, and should not take long.
+	Near func(Near)
 	// Ledger, if any, gets a record of every request; see [Ledger]. What it
 	// holds already counts as spent. A request that it cannot note is refused.
 	Ledger *Ledger
@@ -61,6 +85,16 @@ type Budget struct {
 	once sync.Once
 	err  error   // what is wrong with the limits
 	own  *Ledger // in memory, where Ledger is not set
+
+	mu   sync.Mutex
+	told map[account]time.Time // when Near was last called
+}
+
+// account is what a limit is for: the requests with a tag, in a period.
+type account struct {
+	tag  Tag
+	per  Period
+	zone *time.Location
 }
 
 var _ fal.Guard = (*Budget)(nil)
@@ -74,6 +108,10 @@ type BudgetError struct {
 	// Limit is the limit, Left what is neither spent nor set aside of it, and
 	// Asked what the request may cost at most.
 	Limit, Left, Asked pricing.USD
+	// Per is the period of the limit, and Ends when it is over; zero for a limit
+	// that rolls along or is for ever.
+	Per  Period
+	Ends time.Time
 	// Unknowns say why Asked is no exact amount, and what makes it one; see
 	// [pricing.Quote.Unknowns]. Where there are any, Expected is what the
 	// request is likely to cost.
@@ -86,7 +124,13 @@ func (e *BudgetError) Error() string {
 	if e.Tag.Name != "" {
 		what = fmt.Sprintf("the budget of %s %.60q", e.Tag.Name, e.Tag.Value)
 	}
+	if e.Per != Ever {
+		what += fmt.Sprintf(" per %s", e.Per)
+	}
 	text := fmt.Sprintf("spend: %s: the request may cost %v, of %s of %v there is %v left", e.Endpoint, e.Asked, what, e.Limit, e.Left)
+	if !e.Ends.IsZero() {
+		text += " until " + e.Ends.Format(time.RFC3339)
+	}
 	if len(e.Unknowns) > 0 {
 		text += fmt.Sprintf("; it is likely to cost %v, but it is not known: %s", e.Expected, strings.Join(e.Unknowns, "; "))
 	}
@@ -120,6 +164,7 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 		}
 		amount = b.Unpriced
 	}
+	tags = merged(tags, localTags(ctx))
 	accounts := b.accountsOf(tags)
 	if b.Ledger == nil {
 		tags = limited(accounts) // the others would only take up memory
@@ -127,9 +172,16 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	if amount <= 0 { // else it would pass a budget of which nothing is left
 		return nil, fmt.Errorf("spend: %.60s: the request would cost %v, which cannot be", quote.Endpoint, amount)
 	}
-	id, err := ledger.reserve(quote, amount, tags, func(held *books) error { return b.allow(held, accounts, &quote, amount) })
+	var near []Near
+	id, err := ledger.reserve(quote, amount, tags, func(held *books, now time.Time) (err error) {
+		near, err = b.allow(held, now, accounts, &quote, amount)
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	for _, n := range near {
+		b.Near(n)
 	}
 	return &reservation{ledger: ledger, entry: id, quote: quote, amount: amount}, nil
 }
@@ -150,27 +202,53 @@ func (b *Budget) quote(ctx context.Context, table *pricing.Table, u fal.Usage) (
 }
 
 // allow returns an error if an amount is more than what is left in one of the
-// accounts.
-func (b *Budget) allow(held *books, accounts []Tag, quote *pricing.Quote, amount pricing.USD) error {
+// accounts, and else the limits that are to be told as nearly used up.
+func (b *Budget) allow(held *books, now time.Time, accounts []account, quote *pricing.Quote, amount pricing.USD) (near []Near, err error) {
 	for _, a := range accounts {
 		limit, ok := b.limitOf(a)
 		if !ok {
 			continue
 		}
-		used := held.account(a)
-		left, err := limit.Sub(used.Billed + used.Reserved) // which can be held
+		from, to, err := a.per.begin(now, a.zone)
+		if err != nil {
+			return nil, err
+		}
+		used := held.usedSince(a.tag, from)
+		left, err := limit.Amount.Sub(used)
 		if err != nil {
 			left = math.MinInt64
 		}
 		if amount > left {
-			e := &BudgetError{Endpoint: quote.Endpoint, Tag: a, Limit: limit, Left: left, Asked: amount}
+			e := &BudgetError{Endpoint: quote.Endpoint, Tag: a.tag, Limit: limit.Amount, Left: left, Asked: amount, Per: a.per, Ends: to}
 			if e.Unknowns = quote.Unknowns(); e.Unknowns != nil {
 				e.Expected = quote.Expected
 			}
-			return e
+			return nil, e
+		}
+		if used += amount; used >= limit.Amount-limit.Amount/5 && b.tells(a, from, now) {
+			near = append(near, Near{limit, a.tag, used})
 		}
 	}
-	return nil
+	return near, nil
+}
+
+// tells reports whether Near is to be called for an account, and notes that it
+// is.
+func (b *Budget) tells(a account, from, now time.Time) bool {
+	if b.Near == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, told := b.told[a]
+	if told && !last.Before(from) {
+		return false
+	}
+	if b.told == nil {
+		b.told = make(map[account]time.Time)
+	}
+	b.told[a] = now
+	return true
 }
 
 // ledger returns the ledger that has what was spent.
@@ -182,6 +260,9 @@ func (b *Budget) ledger() *Ledger {
 			if l.Tag.Name == "" && l.Tag.Value != "" {
 				b.err = fmt.Errorf("spend: budget: Limits[%d]: the value %.60q needs the name of its tag", i, l.Tag.Value)
 			}
+			if _, _, err := l.Per.begin(time.Time{}, l.Zone); err != nil {
+				b.err = fmt.Errorf("spend: budget: Limits[%d]: %w", i, err)
+			}
 		}
 	})
 	if b.Ledger != nil {
@@ -191,25 +272,27 @@ func (b *Budget) ledger() *Ledger {
 }
 
 // limited returns the tags among accounts.
-func limited(accounts []Tag) map[string]string {
+func limited(accounts []account) map[string]string {
 	tags := make(map[string]string, len(accounts))
 	for _, a := range accounts {
-		if a.Value != "" {
-			tags[a.Name] = a.Value
+		if a.tag.Value != "" {
+			tags[a.tag.Name] = a.tag.Value
 		}
 	}
 	return tags
 }
 
-// accountsOf returns the accounts that a request is for: that of all, and one
-// for each tag that is limited.
-func (b *Budget) accountsOf(tags map[string]string) []Tag {
-	accounts := []Tag{{}}
-	seen := map[string]bool{"": true}
+// accountsOf returns the accounts that a request is for, in the order of their
+// limits: by tag and period.
+func (b *Budget) accountsOf(tags map[string]string) []account {
+	accounts := make([]account, 0, len(b.Limits))
 	for _, l := range b.Limits {
-		if name := l.Tag.Name; !seen[name] {
-			seen[name] = true
-			accounts = append(accounts, Tag{name, tags[name]})
+		a := account{per: l.Per, zone: l.Zone}
+		if l.Tag.Name != "" {
+			a.tag = Tag{l.Tag.Name, tags[l.Tag.Name]}
+		}
+		if !slices.Contains(accounts, a) {
+			accounts = append(accounts, a)
 		}
 	}
 	return accounts
@@ -217,18 +300,15 @@ func (b *Budget) accountsOf(tags map[string]string) []Tag {
 
 // limitOf returns the limit of an account: of several the lowest, and of those
 // for a tag the one for its value before the one for each.
-func (b *Budget) limitOf(a Tag) (limit pricing.USD, ok bool) {
+func (b *Budget) limitOf(a account) (limit Limit, ok bool) {
 	var general bool
 	for _, l := range b.Limits {
-		if l.Tag.Name != a.Name || (l.Tag.Value != "" && l.Tag.Value != a.Value) {
+		if l.Tag.Name != a.tag.Name || l.Per != a.per || l.Zone != a.zone || l.Tag.Value != "" && l.Tag.Value != a.tag.Value {
 			continue
 		}
-		forAll := l.Tag.Value == "" && a.Name != ""
-		switch {
-		case !ok || (general && !forAll):
-			limit, general, ok = l.Amount, forAll, true
-		case general == forAll:
-			limit = min(limit, l.Amount)
+		forAll := l.Tag.Value == "" && a.tag.Name != ""
+		if !ok || general && !forAll || general == forAll && l.Amount < limit.Amount {
+			limit, general, ok = l, forAll, true
 		}
 	}
 	return limit, ok

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,7 +16,9 @@ import (
 
 // rewrite writes the file anew with what the books hold, and returns the books
 // as they are read from it.
-func (f *file) rewrite(b *books, now time.Time) (*books, error) {
+// Settled requests that are there one by one go into the archive before, if there
+// is one.
+func (f *file) rewrite(b *books, now time.Time, archive string) (*books, error) {
 	if len(f.unwritten) > 0 {
 		return nil, errors.New("not all of it is written yet")
 	}
@@ -23,7 +26,22 @@ func (f *file) rewrite(b *books, now time.Time) (*books, error) {
 	if err != nil {
 		return nil, err
 	}
-	return again, f.replace(events)
+	if archive, err = f.archivePath(archive); err != nil {
+		return nil, err
+	}
+	size, err := f.keepSettled(archive)
+	if err != nil {
+		return nil, fmt.Errorf("the archive: %w", err)
+	}
+	events[0].Archive, events[0].ArchiveSize = archive, size
+	for i := range events {
+		events[i].Archived = events[i].Event == eventSettled && archive != ""
+	}
+	if err := f.replace(events); err != nil {
+		return nil, err
+	}
+	f.archive, f.archiveSize = archive, size
+	return again, nil
 }
 
 // anew returns the lines that books are made of, numbered, and the books that
@@ -38,7 +56,7 @@ func (b *books) anew(now time.Time) (again *books, events []event, err error) {
 			return nil, nil, err
 		}
 	}
-	if !b.totals.equal(again.totals) || !maps.Equal(b.named, again.named) || len(b.open) != len(again.open) {
+	if !b.totals.equal(again.totals) || !maps.Equal(b.named, again.named) || !maps.Equal(b.months, again.months) || len(b.open) != len(again.open) {
 		return nil, nil, errors.New("the sums would not be the same")
 	}
 	return again, events, nil
@@ -49,7 +67,10 @@ func (b *books) anew(now time.Time) (again *books, events []event, err error) {
 func (b *books) events(now time.Time) []event {
 	oldest := dayOf(now) - keepDays
 	settled := newBooks()
-	settled.totals = b.totals.clone()
+	settled.totals, settled.months = b.totals.clone(), maps.Clone(b.months)
+	for t, s := range b.slots {
+		settled.slots[t] = slices.Clone(s)
+	}
 	var single []event
 	for _, e := range b.open {
 		settled.change(e, Total{Requests: -1, Open: -1, Reserved: -e.Reserved, Quoted: -e.Expected})
@@ -65,18 +86,18 @@ func (b *books) events(now time.Time) []event {
 		if dayOf(p.time) < oldest {
 			continue
 		}
-		settled.change(p.entry, Total{Requests: -1, Quoted: -p.entry.Expected, Billed: -p.billed})
+		settled.change(p.entry, Total{Requests: -1, Quoted: -p.entry.Expected, Billed: -p.billed, Least: -p.least})
 		reserved := p.entry.event()
 		reserved.ID, reserved.Reserved = rand.Text(), max(reserved.Reserved, 1)
 		single = append(single, reserved,
-			event{Time: p.time, Event: eventSettled, ID: reserved.ID, RequestID: id, Billed: p.billed, Presumed: true})
+			event{Time: p.time, Event: eventSettled, ID: reserved.ID, RequestID: id, Billed: p.billed, Less: p.billed - p.least, Presumed: true})
 	}
 	for k, d := range recent {
 		if d >= oldest {
 			byDay[d] = append(byDay[d], k)
 		}
 	}
-	events := settled.totals.events(now)
+	events := settled.sums(now)
 	// What belongs together is in one piece, and the pieces in a fixed order.
 	slices.SortStableFunc(single, func(a, b event) int { return strings.Compare(a.ID, b.ID) })
 	events = append(events, single...)
@@ -106,16 +127,20 @@ const (
 	ofEndpoint = "endpoint"
 	ofTag      = "tag"
 	ofDay      = "day"
+	ofMonth    = "month"
+	ofSlots    = "slots"
 )
 
-// events returns the lines that totals of settled requests are made of.
-func (t Totals) events(now time.Time) []event {
+// sums returns the lines that totals of settled requests are made of.
+func (b *books) sums(now time.Time) []event {
 	var events []event
-	add := func(of, name, value string, sum Total) {
+	t := b.totals
+	add := func(of, name, value string, sum Total) *event {
 		events = append(events, event{
 			Time: now.UTC(), Event: eventTotal, Of: of, Name: name, Value: value,
-			Requests: sum.Requests, Quoted: sum.Quoted, Billed: sum.Billed,
+			Requests: sum.Requests, Quoted: sum.Quoted, Billed: sum.Billed, Less: sum.Billed - sum.Least,
 		})
+		return &events[len(events)-1]
 	}
 	if t.All == (Total{}) {
 		return nil
@@ -127,18 +152,26 @@ func (t Totals) events(now time.Time) []event {
 	for _, name := range slices.Sorted(maps.Keys(t.Days)) {
 		add(ofDay, name, "", t.Days[name])
 	}
-	tags := slices.SortedFunc(maps.Keys(t.Tags), func(a, b Tag) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
-	})
-	for _, tag := range tags {
+	for _, tag := range slices.SortedFunc(maps.Keys(t.Tags), compareTags) {
 		add(ofTag, tag.Name, tag.Value, t.Tags[tag])
+	}
+	for _, m := range b.listed() {
+		e := add(ofMonth, m.Tag.Name, m.Tag.Value, m.Total)
+		e.Endpoint, e.Month = m.Endpoint, m.Month
+	}
+	for _, tag := range slices.SortedFunc(maps.Keys(b.slots), compareTags) {
+		add(ofSlots, tag.Name, tag.Value, Total{}).Slots = b.slots[tag].after(now)
 	}
 	return events
 }
 
+func compareTags(a, b Tag) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+}
+
 // keep takes a total that was kept into the books.
 func (b *books) keep(e event) error {
-	sum := Total{Requests: e.Requests, Quoted: e.Quoted, Billed: e.Billed}
+	sum := Total{Requests: e.Requests, Quoted: e.Quoted, Billed: e.Billed, Least: e.least()}
 	all := b.totals.All
 	if e.Of == ofAll {
 		var err error
@@ -146,7 +179,7 @@ func (b *books) keep(e event) error {
 		return err
 	}
 	// A part is not more than the whole, so that no sum of parts overflows.
-	if sum.Requests > all.Requests || sum.Quoted > all.Quoted || sum.Billed > all.Billed {
+	if sum.Requests > all.Requests || sum.Quoted > all.Quoted || sum.Billed > all.Billed || sum.Least > all.Least {
 		return pricing.ErrOverflow
 	}
 	switch e.Of {
@@ -159,6 +192,10 @@ func (b *books) keep(e event) error {
 		if e.Value != "" {
 			add(b.named, e.Name, sum)
 		}
+	case ofMonth:
+		add(b.months, cell{e.Month, e.Endpoint, Tag{e.Name, e.Value}}, sum)
+	case ofSlots:
+		return b.keepSlots(Tag{e.Name, e.Value}, e.Slots)
 	default:
 		return errors.New("a total of " + e.Of)
 	}

@@ -92,6 +92,7 @@ func (l *Ledger) load(hidden *pricing.USD) error {
 	l.books, l.damaged = r.books, r.passed
 	f := l.file
 	f.size, f.kept, f.n = r.size, r.keptSize, r.n
+	f.archive, f.archiveSize = r.first.Archive, r.first.ArchiveSize
 	damage, isDamage := errors.AsType[*DamageError](err)
 	if isDamage && hidden != nil {
 		backup := f.path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000000")
@@ -114,7 +115,7 @@ func (l *Ledger) load(hidden *pricing.USD) error {
 	}
 	if isDamage || r.version != version || f.grown() {
 		f.size = info.Size()
-		l.books, err = f.rewrite(l.books, time.Now())
+		l.books, err = f.rewrite(l.books, time.Now(), "")
 		return err
 	}
 	if f.size < info.Size() { // the rest was cut off
@@ -133,6 +134,7 @@ const lost = "(lost)"
 // reading is what was read of a file.
 type reading struct {
 	*books
+	first    event
 	version  int
 	size, n  int64 // bytes and lines that count
 	keptSize int64
@@ -166,7 +168,7 @@ func (r *reading) strictly(f io.ReadSeeker) error {
 			return errDamaged
 		}
 		if r.version == 0 {
-			r.version, kept = max(1, e.Version), e.Kept+1
+			r.first, r.version, kept = e, max(1, e.Version), e.Kept+1
 		}
 		if (r.version == 1) != (e.N == 0) || e.N > 0 && (e.N != r.n+1 || e.Used != r.used()) || !r.expected(e) {
 			return errDamaged
@@ -328,7 +330,7 @@ func (r *reading) take(events []numbered, unread map[int64]bool, d *DamageError)
 				d.missing(last+1, e.N-1, unread)
 			}
 			if e.N == 1 {
-				kept = e.Kept + 1
+				r.first, kept = e.event, e.Kept+1
 			}
 			if keptUsed < 0 && e.N > kept {
 				keptUsed = e.Used

@@ -215,7 +215,7 @@ func TestVersionOne(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	const cent = pricing.Cent
-	want := spend.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 9 * cent / 2}
+	want := spend.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 9 * cent / 2, Least: 9 * cent / 2}
 	for _, end := range []string{"", `{"time":"2026-10-23T10:00:06Z","event":"sett`} {
 		write(t, path, versionOne, end)
 		l := openLedger(t, path)

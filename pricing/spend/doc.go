@@ -10,6 +10,13 @@
 //		Ledger: ledger,
 //	}}
 //
+// Limits are for all time, a day or a month ([Limit]). A tag says who a request is
+// for: those of fal.WithTags, and those of [WithTags], which fal does not get to
+// see. [Ledger.Totals] adds up by endpoint, tag, day and month, and
+// [Ledger.Settled] goes through single requests:
+//
+//	err := spend.WriteCSV(file, ledger.Settled())
+//
 // What one request costs is for package pricing to say, what many would cost
 // for package plan.
 package spend

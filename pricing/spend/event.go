@@ -31,20 +31,30 @@ type event struct {
 	// When accepted or settled.
 	RequestID string `json:"request_id,omitzero"`
 
-	// When settled. Presumed says that fal did not tell what it billed.
+	// When settled. Less is how much less it is by the cheapest reading.
+	// Presumed says that fal did not tell what it billed.
 	Units    string      `json:"units,omitzero"`
 	Billed   pricing.USD `json:"billed,omitzero"`
+	Less     pricing.USD `json:"less,omitzero"`
 	Presumed bool        `json:"presumed,omitzero"`
 
-	// Of the first line: the version, and how many lines after it hold what
-	// was kept when the file was compacted.
-	Version int   `json:"version,omitzero"`
-	Kept    int64 `json:"kept,omitzero"`
+	// Archived says of a settled event that an archive has it too.
+	Archived bool `json:"archived,omitzero"`
+
+	// Of the first line: the version, how many lines after it hold what was
+	// kept when the file was compacted, and which archive got the rest and how
+	// long it is.
+	Version     int    `json:"version,omitzero"`
+	Kept        int64  `json:"kept,omitzero"`
+	Archive     string `json:"archive,omitzero"`
+	ArchiveSize int64  `json:"archive_size,omitzero"`
 
 	// Of totals that were kept: of what, how many and, as Billed, how much.
 	Of       string      `json:"of,omitzero"`
 	Name     string      `json:"name,omitzero"`
 	Value    string      `json:"value,omitzero"`
+	Month    string      `json:"month,omitzero"`
+	Slots    slots       `json:"slots,omitzero"`
 	Requests int64       `json:"requests,omitzero"`
 	Quoted   pricing.USD `json:"quoted,omitzero"`
 
@@ -67,18 +77,21 @@ const (
 	eventReleased = "released"
 )
 
+// least is what was billed by the cheapest reading.
+func (e event) least() pricing.USD { return e.Billed - e.Less }
+
 // first reports whether the event is both the first and the last of its entry.
 func (e event) first() bool { return e.Event == eventSettled && e.Endpoint != "" }
 
 // valid reports whether the event is one that a ledger knows and could have been
 // written by one.
 func (e event) valid() bool {
-	if min(e.Min, e.Expected, e.Max, e.Reserved, e.UnitPrice, e.Billed, e.Quoted, e.Used) < 0 {
+	if min(e.Min, e.Expected, e.Max, e.Reserved, e.UnitPrice, e.Billed, e.Less, e.least(), e.Quoted, e.Used) < 0 {
 		return false
 	}
 	switch e.Event {
 	case eventLedger:
-		return e.N == 1 && e.Version == version && e.Kept >= 0
+		return e.N == 1 && e.Version == version && e.Kept >= 0 && e.ArchiveSize >= 0
 	case eventTotal:
 		return e.N > 1 && e.Requests >= 0
 	case eventKeys:

@@ -15,7 +15,7 @@ func CompactAfter(bytes int64) { compactAfter = bytes }
 func (l *Ledger) Compact() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, err := l.file.rewrite(l.books, time.Now())
+	b, err := l.file.rewrite(l.books, time.Now(), l.Archive)
 	if err == nil {
 		l.books = b
 	}

@@ -25,6 +25,10 @@ type file struct {
 	size, n int64 // bytes and lines
 	kept    int64 // the size when it was last written anew
 	failed  error // nothing can be written any more
+	// archive is what got the settled requests that the file does not have one by
+	// one, and archiveSize how long it was then; "" if there is none.
+	archive     string
+	archiveSize int64
 	// unwritten are events that could not be written. They are of the past and
 	// go before any other.
 	unwritten []event

@@ -24,7 +24,7 @@ import (
 // When the file has grown to twice its size, and by some megabytes, it is
 // written anew: of requests that are settled the sums stay, those of Totals, and
 // for 35 days by which ids they went, so that none is counted twice; open ones
-// stay as they are. The new file is complete on the disk before it takes the
+// stay as they are. An Archive keeps them one by one. The new file is complete on the disk before it takes the
 // place of the old one.
 //
 // Set it as the Ledger of a [Budget], which needs no limits. A ledger may be
@@ -32,6 +32,13 @@ import (
 // it is a file of the same name and ".lock" as long as it is open. The zero
 // Ledger is kept in memory only.
 type Ledger struct {
+	// Archive, if set, is the path of a file that gets settled requests, as
+	// [WriteJSONLines] writes them, before the ledger is written anew without
+	// them; it is made if it is not there. Set it before the first use: the
+	// ledger keeps it in mind when it is opened again. Nothing but the ledger
+	// should write to it. Default: settled requests are summed up only.
+	Archive string
+
 	mu    sync.Mutex
 	books *books
 	err   error // of the first write that failed
@@ -97,7 +104,9 @@ func (l *Ledger) Damaged() int { return l.damaged }
 func (l *Ledger) Totals() Totals {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held().totals.clone()
+	totals := l.held().totals.clone()
+	totals.Months = l.books.listed()
+	return totals
 }
 
 // held returns the books. The caller holds the lock.
@@ -144,11 +153,11 @@ func (l *Ledger) Record(meta fal.Meta) error {
 	if entry != nil {
 		meta.Endpoint = cmp.Or(meta.Endpoint, entry.Endpoint)
 	}
-	billed, err := billedFor(entry, meta)
+	billed, least, err := billedFor(entry, meta)
 	if err != nil {
 		return fmt.Errorf("spend: ledger: request %s: %w", meta.RequestID, err)
 	}
-	e := event{Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+	e := event{Event: eventSettled, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed, Less: billed - least}
 	if isOpen {
 		e.ID = entry.ID
 	} else {
@@ -158,22 +167,25 @@ func (l *Ledger) Record(meta fal.Meta) error {
 }
 
 // billedFor returns what a result is booked for, by the price that the entry
-// was quoted with, if there is one.
-func billedFor(entry *Entry, meta fal.Meta) (pricing.USD, error) {
+// was quoted with, if there is one, and by the cheapest reading of today.
+func billedFor(entry *Entry, meta fal.Meta) (billed, least pricing.USD, err error) {
+	// A request of nothing has no price, but its quote tells that of a unit.
+	quote, _ := pricing.EstimateUsage(fal.Usage{Endpoint: meta.Endpoint})
+	bill, err := pricing.Settle(quote, meta)
 	if entry == nil || entry.UnitPrice == 0 {
-		// A request of nothing has no price, but its quote tells that of a unit.
-		quote, _ := pricing.EstimateUsage(fal.Usage{Endpoint: meta.Endpoint})
-		bill, err := pricing.Settle(quote, meta)
-		return bill.Max, err
+		return bill.Max, bill.Min, err
 	}
 	if meta.BillableUnits == "" {
-		return 0, pricing.ErrNoUnits
+		return 0, 0, pricing.ErrNoUnits
 	}
-	units, err := pricing.ParseUnits(meta.BillableUnits)
-	if err != nil {
-		return 0, err
+	units, parseErr := pricing.ParseUnits(meta.BillableUnits)
+	if parseErr != nil {
+		return 0, 0, parseErr
 	}
-	return units.At(entry.UnitPrice)
+	if billed, parseErr = units.At(entry.UnitPrice); err != nil || parseErr != nil {
+		return billed, billed, parseErr // today's table does not know the endpoint
+	}
+	return billed, min(billed, bill.Min), nil
 }
 
 // Release takes back what was set aside for an open request of which the caller
@@ -185,7 +197,7 @@ func (l *Ledger) Release(id string) error {
 
 // reserve notes a new request and returns its id in the ledger, unless the
 // totals do not allow it. If it cannot be written it is not noted.
-func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books) error) (id string, err error) {
+func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books, time.Time) error) (id string, err error) {
 	id = rand.Text()
 	return id, l.add(event{
 		Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
@@ -197,8 +209,8 @@ func (l *Ledger) accepted(id, requestID string) error {
 	return l.add(event{Event: eventAccepted, ID: id, RequestID: requestID}, nil)
 }
 
-func (l *Ledger) settled(id string, meta fal.Meta, billed pricing.USD, known bool) error {
-	e := event{Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed}
+func (l *Ledger) settled(id string, meta fal.Meta, billed, least pricing.USD, known bool) error {
+	e := event{Event: eventSettled, ID: id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: billed, Less: billed - least}
 	e.Presumed = !known
 	return l.add(e, nil)
 }
@@ -206,21 +218,21 @@ func (l *Ledger) settled(id string, meta fal.Meta, billed pricing.USD, known boo
 // add writes an event and takes it into the books, unless the totals do not
 // allow it. A new request must be in the file before it is sent; what happened
 // to it afterwards counts even if it cannot be written.
-func (l *Ledger) add(e event, allow func(*books) error) error {
+func (l *Ledger) add(e event, allow func(*books, time.Time) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.addLocked(e, allow)
 }
 
 // addLocked is add for those who hold the lock.
-func (l *Ledger) addLocked(e event, allow func(*books) error) error {
+func (l *Ledger) addLocked(e event, allow func(*books, time.Time) error) error {
 	books := l.held()
 	if !books.news(e) {
 		return nil
 	}
 	e.Time = time.Now().UTC()
 	if allow != nil {
-		if err := allow(books); err != nil {
+		if err := allow(books, e.Time); err != nil {
 			return err
 		}
 	}
@@ -261,7 +273,7 @@ func (l *Ledger) write(e event) error {
 // compact writes the file anew. If that fails the old file goes on, unless it
 // cannot be opened again: then the next write fails.
 func (l *Ledger) compact() {
-	books, err := l.file.rewrite(l.books, time.Now())
+	books, err := l.file.rewrite(l.books, time.Now(), l.Archive)
 	if err != nil {
 		l.file.kept = l.file.size // not at once again
 		return

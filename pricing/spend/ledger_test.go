@@ -91,13 +91,17 @@ func TestLedger(t *testing.T) {
 	}
 
 	const cent = pricing.Cent
-	x := spend.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 3 * cent}
-	y := spend.Total{Requests: 1, Quoted: 3 * cent, Billed: 9 * cent / 2}
-	all := spend.Total{Requests: 5, Open: 2, Reserved: 6 * cent, Quoted: 12 * cent, Billed: 27 * cent / 2}
+	x := spend.Total{Requests: 2, Open: 1, Reserved: 3 * cent, Quoted: 6 * cent, Billed: 3 * cent, Least: 3 * cent}
+	y := spend.Total{Requests: 1, Quoted: 3 * cent, Billed: 9 * cent / 2, Least: 9 * cent / 2}
+	// The two units of the last may be megapixels: $0.045 or $0.06.
+	all := spend.Total{Requests: 5, Open: 2, Reserved: 6 * cent, Quoted: 12 * cent, Billed: 27 * cent / 2, Least: 12 * cent}
+	const pro = "fal-ai/flux-2-pro"
+	month := time.Now().UTC().Format("2006-01")
 	want := spend.Totals{
 		All: all, Endpoints: map[string]spend.Total{"fal-ai/flux-2-pro": all},
-		Tags: map[spend.Tag]spend.Total{tag("x"): x, tag("y"): y},
-		Days: map[string]spend.Total{time.Now().UTC().Format(time.DateOnly): all},
+		Tags:   map[spend.Tag]spend.Total{tag("x"): x, tag("y"): y},
+		Days:   map[string]spend.Total{time.Now().UTC().Format(time.DateOnly): all},
+		Months: []spend.MonthTotal{{month, pro, spend.Tag{}, all}, {month, pro, tag("x"), x}, {month, pro, tag("y"), y}},
 	}
 	again := reopen(t, l, path)
 	for name, l := range map[string]*spend.Ledger{"as written": l, "read back": again} {
@@ -125,7 +129,7 @@ func TestLedger(t *testing.T) {
 	if err := again.Release(again.Open()[0].ID); err != nil {
 		t.Error(err)
 	}
-	if got := again.Totals().All; got != (spend.Total{Requests: 4, Quoted: 9 * cent, Billed: 33 * cent / 2}) {
+	if got := again.Totals().All; got != (spend.Total{Requests: 4, Quoted: 9 * cent, Billed: 33 * cent / 2, Least: 15 * cent}) {
 		t.Errorf("in the end: %+v", got)
 	}
 }

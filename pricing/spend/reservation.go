@@ -20,11 +20,11 @@ func (r *reservation) Accepted(requestID string) { _ = r.ledger.accepted(r.entry
 // Settled books what was billed.
 func (r *reservation) Settled(meta fal.Meta) {
 	bill, err := pricing.Settle(r.quote, meta)
-	billed := bill.Max
+	billed, least := bill.Max, bill.Min
 	if err != nil {
-		billed = r.amount // unknown: as much as it can be
+		billed, least = r.amount, min(r.quote.Min, r.amount) // unknown: as much as it can be
 	}
-	_ = r.ledger.settled(r.entry, meta, billed, err == nil)
+	_ = r.ledger.settled(r.entry, meta, billed, least, err == nil)
 }
 
 // Released takes back what was set aside.
