@@ -40,7 +40,7 @@ func TestRoundTripperMisbehaves(t *testing.T) {
 					t.Errorf("neither answer nor error: got %v", err)
 				}
 				bodiless := roundTrip(func(*http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: http.StatusServiceUnavailable}, nil
+					return &http.Response{StatusCode: http.StatusServiceUnavailable, ContentLength: 7}, nil
 				})
 				resp, err := newTransport(bodiless).Send(t.Context(), r)
 				if err != nil {

@@ -33,8 +33,7 @@ func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 	e.attempt = req.Context()
 	if e.r.download {
 		if err := e.t.checkDownload(e.attempt, req.URL); err != nil {
-			closeBody(req)
-			return nil, err
+			return nil, err // a download has no body to close
 		}
 		if !e.t.configured(req.URL) {
 			e.attempt = withGuard(e.attempt)
@@ -148,16 +147,22 @@ func (e *exchange) tryBackup(req *http.Request) *http.Response {
 	return resp
 }
 
-// dial connects; a backup host is given less time.
+// dial connects.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 10 * time.Second}
+	dialer := net.Dialer{Timeout: dialTimeout(address)}
+	return dialer.DialContext(ctx, network, address)
+}
+
+// dialTimeout is how long an address is dialled: a backup host is given less
+// time.
+func dialTimeout(address string) time.Duration {
 	host, _, _ := net.SplitHostPort(address)
 	for _, backup := range backups {
 		if host == backup {
-			dialer.Timeout = 5 * time.Second
+			return 5 * time.Second
 		}
 	}
-	return dialer.DialContext(ctx, network, address)
+	return 10 * time.Second
 }
 
 // limitAttempt ends the attempt after the request's Timeout. With a grace,

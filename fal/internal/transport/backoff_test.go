@@ -21,7 +21,9 @@ import (
 // A server that answers, but only to say that it cannot, earns no repetitions.
 func TestBudgetIsNotEarnedByFailures(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+	for status, class := range map[int]transport.Class{
+		http.StatusInternalServerError: transport.Read, http.StatusServiceUnavailable: transport.Submit, http.StatusTooManyRequests: transport.Submit,
+	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -31,7 +33,7 @@ func TestBudgetIsNotEarnedByFailures(t *testing.T) {
 				var wait sync.WaitGroup
 				for range 1000 {
 					wait.Go(func() {
-						resp, err := tr.Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: target})
+						resp, err := tr.Send(t.Context(), &transport.Request{Class: class, Method: http.MethodPost, URL: target})
 						if err != nil || resp.StatusCode != status {
 							t.Errorf("got %v, %v", resp, err)
 						}

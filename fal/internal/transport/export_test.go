@@ -10,7 +10,11 @@ import (
 var (
 	CheckPublic    = checkPublic
 	GuardTransport = guardTransport
+	DialTimeout    = dialTimeout
 )
+
+// HTTPTransport is what a Transport without an HTTPClient uses.
+func HTTPTransport() *http.Transport { return newHTTPTransport(dial) }
 
 // SetLookUp has a Transport find the addresses of names in another way.
 func SetLookUp(t *Transport, lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)) {

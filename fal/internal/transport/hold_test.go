@@ -49,18 +49,19 @@ func TestFailureOfJob(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		result bool
+		status int
 		header string
 		want   int32
 	}{
-		{true, "X-Fal-Request-Id", 1}, {true, "X-Fal-Error-Type", 1}, {true, "X-Fal-Billable-Units", 1},
-		{true, "X-Other", 2}, {false, "X-Fal-Request-Id", 2},
+		{true, 503, "X-Fal-Request-Id", 1}, {true, 503, "X-Fal-Error-Type", 1}, {true, 500, "X-Fal-Billable-Units", 1},
+		{true, 503, "X-Other", 2}, {false, 500, "X-Fal-Request-Id", 2}, {true, 429, "X-Fal-Request-Id", 2},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			mock := httpmock.NewMockTransport()
-			calls := serve(mock, answer{status: 503, header: http.Header{tt.header: {"1"}}, body: `{"detail":"x"}`}, answer{status: 200})
+			calls := serve(mock, answer{status: tt.status, header: http.Header{tt.header: {"1"}}, body: `{"detail":"x"}`}, answer{status: 200})
 			_, err := newTransport(mock).Send(t.Context(), &transport.Request{Method: http.MethodGet, URL: target, Result: tt.result})
 			if err != nil || calls.Load() != tt.want {
-				t.Errorf("result %v with %s: %d requests, %v, want %d", tt.result, tt.header, calls.Load(), err, tt.want)
+				t.Errorf("result %v, %d with %s: %d requests, %v, want %d", tt.result, tt.status, tt.header, calls.Load(), err, tt.want)
 			}
 		})
 	}

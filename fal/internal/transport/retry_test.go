@@ -114,6 +114,9 @@ func TestResendTable(t *testing.T) {
 		{"lost answer", answer{err: io.EOF}, 1, 2, 2},
 		{"dial", answer{err: errDial}, 2, 2, 2},
 		{"DNS", answer{err: errDNS}, 2, 2, 2},
+		{"no TLS there", answer{err: tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}}, 2, 2, 2},
+		{"TLS handshake", answer{err: errors.New("net/http: TLS handshake timeout")}, 2, 2, 2},
+		{"proxy", answer{err: &net.OpError{Op: "proxyconnect", Err: errors.New("refused")}}, 2, 2, 2},
 		{"certificate", answer{err: errTLS}, 1, 1, 1},
 	} {
 		for class, want := range map[transport.Class]int{transport.Submit: tt.submit, transport.Read: tt.read, transport.Upload: tt.upload, transport.Once: 1} {

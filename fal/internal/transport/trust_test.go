@@ -133,7 +133,7 @@ func TestCheckPublic(t *testing.T) {
 		{"::1", false}, {"::", false}, {"fe80::1", false}, {"fe80::1%eth0", false}, {"fc00::1", false}, {"ff02::1", false}, {"2001:db8::1", false},
 		{"::ffff:127.0.0.1", false}, {"::ffff:10.0.0.1", false}, {"64:ff9b::7f00:1", false}, {"64:ff9b::a9fe:a9fe", false}, {"2002:7f00:1::", false},
 		{"::ffff:0:127.0.0.1", false}, {"::ffff:0:8.8.8.8", false}, {"168.63.129.16", false}, {"168.63.129.17", true},
-		{"64:ff9b:1::a00:1", false}, {"fec0::1", false}, {"::7f00:1", false}, {"::10.0.0.1", false},
+		{"64:ff9b:1::a00:1", false}, {"fec0::1", false}, {"::7f00:1", false}, {"2001:db8::1%eth0", false}, {"::ffff:100.64.0.1", false}, {"::10.0.0.1", false},
 	} {
 		err := transport.CheckPublic(netip.MustParseAddr(tt.addr))
 		if (err == nil) != tt.public || err != nil && !errors.Is(err, transport.ErrPrivateAddress) {
