@@ -14,6 +14,9 @@ var (
 	PayloadBytes = &payloadBytes
 )
 
+// Reachable is where others reach a listener.
+var Reachable = reachable
+
 // Jobs returns how many jobs are kept.
 func (s *Server) Jobs() int {
 	s.mu.Lock()

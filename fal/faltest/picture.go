@@ -18,7 +18,9 @@ import (
 	"github.com/falimage/falimage-go/internal/typeface"
 )
 
-// picture is a picture to be drawn: always the same for the same values.
+// picture is a picture to be drawn: always the same for the same values, on every
+// machine. (Products are converted to float64 before something is added: some
+// machines would else round both at once.)
 type picture struct {
 	width, height    int
 	format           string
@@ -63,7 +65,7 @@ func (p picture) draw() *image.NRGBA {
 	for i := range 7 {
 		// The layers of a picture share its shapes among them.
 		if x, y, r := random.Float64(), random.Float64(), random.Float64(); p.layers == 0 || p.layer == 2+i%max(p.layers-1, 1) {
-			disc(m, x, y, 0.06+r*0.24, colors[2+i%(len(colors)-2)])
+			disc(m, x, y, 0.06+float64(r*0.24), colors[2+i%(len(colors)-2)])
 		}
 	}
 	if p.layers == 0 || p.layer == p.layers {
@@ -85,7 +87,7 @@ func (p picture) palette(random *rand.Rand) []color.NRGBA {
 	}
 	hue := random.Float64()
 	for wanted := max(5, len(colors)+1); len(colors) < wanted; {
-		colors = append(colors, pastel(hue+float64(len(colors))*0.13))
+		colors = append(colors, pastel(hue+float64(float64(len(colors))*0.13)))
 	}
 	return colors
 }
@@ -98,7 +100,7 @@ func pastel(hue float64) color.NRGBA {
 		if t > 0.5 {
 			t = 1 - t
 		}
-		return uint8(90 + 2*t*130) // from 90 to 220
+		return uint8(90 + float64(2*t*130)) // from 90 to 220
 	}
 	return color.NRGBA{channel(0), channel(1.0 / 3), channel(2.0 / 3), 255}
 }

@@ -146,8 +146,9 @@ func Start(address string, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, _ := net.InterfaceAddrs() // without any, localhost remains
 	s := &Server{
-		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr()),
+		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr(), own),
 		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc),
 		platform: platform{
 			prices: make(map[string]price), discount: "0", settings: json.RawMessage(`{}`),
@@ -167,16 +168,15 @@ func Start(address string, opts ...Option) (*Server, error) {
 	return s, nil
 }
 
-// reachable returns host and port at which others reach a listener. One that
-// listens on all addresses has no host of its own.
-func reachable(addr net.Addr) string {
+// reachable returns host and port at which others reach a listener, on a machine
+// with these addresses. One that listens on all of them has no host of its own.
+func reachable(addr net.Addr, own []net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
 		return addr.String()
 	}
 	host := "localhost"
-	addrs, _ := net.InterfaceAddrs() // without any, localhost remains
-	for _, a := range addrs {
+	for _, a := range own {
 		if network, ok := a.(*net.IPNet); ok && network.IP.To4() != nil && network.IP.IsGlobalUnicast() {
 			host = network.IP.String()
 			break
