@@ -40,6 +40,8 @@ type Error struct {
 	falsWord bool
 	// ofForm says that the body has anything of the forms of fal's errors.
 	ofForm bool
+	// noEndpoint says that fal knows no such endpoint.
+	noEndpoint bool
 }
 
 // Billing says whether a request that failed was charged.
@@ -96,9 +98,13 @@ var (
 	// [RefuseFlagged].
 	ErrFlagged = errors.New("fal: the safety checker flagged a picture")
 
-	ErrUnauthorized  = errors.New("fal: the API key was not accepted")
-	ErrLocked        = errors.New("fal: the account is locked")
-	ErrNotFound      = errors.New("fal: not found")
+	ErrUnauthorized = errors.New("fal: the API key was not accepted")
+	ErrLocked       = errors.New("fal: the account is locked")
+	ErrNotFound     = errors.New("fal: not found")
+	// ErrNoEndpoint says that fal knows no such endpoint, or none any more. It is
+	// never sent again; where a successor is known, the text names it. Such an
+	// error is an ErrNotFound too.
+	ErrNoEndpoint    = errors.New("fal: there is no such endpoint")
 	ErrRateLimited   = errors.New("fal: too many requests")
 	ErrContentPolicy = errors.New("fal: the content policy was violated")
 	ErrCancelled     = errors.New("fal: the job was cancelled")
@@ -112,6 +118,8 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusUnauthorized
 	case ErrLocked:
 		return e.Status == http.StatusForbidden && e.Type == typeLocked
+	case ErrNoEndpoint:
+		return e.noEndpoint
 	case ErrNotFound:
 		return e.Status == http.StatusNotFound
 	case ErrRateLimited:
@@ -124,6 +132,17 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusGatewayTimeout && e.Type == typeUserTimeout
 	}
 	return false
+}
+
+// withSuccessor adds to an error about an endpoint that is not there what is
+// known of it, from the usage of the request that was sent.
+func (e *Error) withSuccessor(u *Usage) *Error {
+	for _, d := range u.Doubts {
+		if e.noEndpoint && d.Field == doubtEndpoint {
+			e.Message += "; it " + d.Message
+		}
+	}
+	return e
 }
 
 // hasType reports whether the error, or the problem with one of its fields, is

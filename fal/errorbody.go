@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/falimage/falimage-go/fal/internal/transport"
@@ -19,6 +20,10 @@ const (
 
 // statusClientClosed is the status of a job that was cancelled.
 const statusClientClosed = 499
+
+// notThere are the forms in which fal says that it knows no such application,
+// or no such path in one.
+var notThere = regexp.MustCompile(`^(Application '[^']*'|Path /\S*) not found`)
 
 // maxMessage limits the text of an error, and maxProblems the fields that it
 // lists, in what a server sends.
@@ -145,7 +150,12 @@ func newError(endpoint, requestID string, status int, header http.Header, body [
 			e.Message += ": " + text
 		}
 	}
+	e.noEndpoint = status == http.StatusNotFound && len(e.Fields) == 0 && notThere.MatchString(e.Message)
 	switch {
+	case e.noEndpoint:
+		e.Message += ": there is no such endpoint, or none any more; check its id"
+	case status == http.StatusUnauthorized && strings.HasPrefix(e.Message, "Cannot access application"):
+		e.Message += ": fal says so of the application where the key is missing, malformed or too narrow; check the API key in FAL_KEY or Client.Key, and its scope"
 	case status == http.StatusUnauthorized:
 		e.Message += ": check the API key in FAL_KEY or Client.Key; it has the form key_id:key_secret"
 	case status == http.StatusForbidden && strings.Contains(strings.ToLower(e.Message), "locked"):
@@ -177,6 +187,9 @@ func billing(status int, falsWord bool, units string) Billing {
 
 func retryable(e *Error, header http.Header) bool {
 	if e.Type == typeUserTimeout {
+		return false
+	}
+	if e.noEndpoint {
 		return false
 	}
 	switch strings.ToLower(cmp.Or(header.Get("X-Fal-Needs-Retry"), header.Get("X-Fal-Retryable"))) {

@@ -2,6 +2,7 @@ package fal_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jarcoal/httpmock"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/qwen"
 )
 
 func TestErrorForms(t *testing.T) {
@@ -232,5 +235,57 @@ func TestErrorBounded(t *testing.T) {
 		if e := fal.NewError("fal-ai/x", "", 422, nil, []byte(body)); len(e.Fields) > 100 || len(e.Error()) > 3000 {
 			t.Errorf("%s: %d fields, %d bytes", name, len(e.Fields), len(e.Error()))
 		}
+	}
+}
+
+// What is not there is told apart from what was not found, is never sent again,
+// and names the successor that the request knows. A 401 that names the
+// application points at the key.
+func TestErrorNoEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   bool
+		says   string
+	}{
+		{404, `{"detail":"Application 'flux-9' not found"}`, true, "Application 'flux-9' not found: there is no such endpoint, or none any more; check its id"},
+		{404, `{"detail":"Path /edit not found"}`, true, "Path /edit not found: there is no such endpoint"},
+		{404, `{"detail":"Request not found"}`, false, "Request not found"},
+		{404, `{"detail":[{"loc":["body"],"msg":"Path /edit not found","type":"x"}]}`, false, "Path /edit not found"},
+		{400, `{"detail":"Application 'flux-9' not found"}`, false, "Application 'flux-9' not found"},
+		{401, `{"detail":"Cannot access application 'fal-ai/flux-2'. Authentication is required to access this application."}`, false, "missing, malformed or too narrow; check the API key in FAL_KEY"},
+	} {
+		header := http.Header{"X-Fal-Retryable": {"true"}}
+		err := fal.NewError("fal-ai/x", "", tt.status, header, []byte(tt.body))
+		if errors.Is(err, fal.ErrNoEndpoint) != tt.want || tt.want && (err.Retryable || !errors.Is(err, fal.ErrNotFound)) || !strings.Contains(err.Message, tt.says) {
+			t.Errorf("%d %s: %v, retryable %t", tt.status, tt.body, err, err.Retryable)
+		}
+	}
+}
+
+func TestErrorNamesSuccessor(t *testing.T) {
+	t.Parallel()
+	posts := 0
+	transport := httpmock.NewMockTransport()
+	transport.RegisterNoResponder(func(*http.Request) (*http.Response, error) {
+		posts++
+		return httpmock.NewStringResponse(404, `{"detail":"Application 'qwen-image-2' not found"}`), nil
+	})
+	client := &fal.Client{Key: fal.NewKey("id:secret"), HTTPClient: &http.Client{Transport: transport}, Logger: slog.New(slog.DiscardHandler)}
+	gone := qwen.Image2Edit{Prompt: "x", ImageURLs: []fal.File{fal.URL("https://example.com/a.png")}} //nolint:staticcheck // the test is about it
+	const successor = "withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit instead"
+	if _, err := fal.Subscribe(t.Context(), client, gone); !errors.Is(err, fal.ErrNoEndpoint) || !strings.Contains(err.Error(), successor) || fal.Charged(err) != fal.NotBilled {
+		t.Errorf("subscribe: %v", err)
+	}
+	if _, err := fal.Run(t.Context(), client, gone); !errors.Is(err, fal.ErrNoEndpoint) || !strings.Contains(err.Error(), successor) {
+		t.Errorf("run: %v", err)
+	}
+	// Of another endpoint nothing is said.
+	if _, err := fal.Run(t.Context(), client, fal.At(gone, "fal-ai/other")); !errors.Is(err, fal.ErrNoEndpoint) || strings.Contains(err.Error(), "instead") {
+		t.Errorf("at another endpoint: %v", err)
+	}
+	if posts != 3 {
+		t.Errorf("%d posts, want 3", posts)
 	}
 }

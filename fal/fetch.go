@@ -133,7 +133,7 @@ func (j *job) readSuccess(resp *http.Response, body []byte, take func(http.Heade
 // readFailure looks at an answer with an error status: is it the job that
 // failed, or what should have brought its result?
 func (j *job) readFailure(resp *http.Response, body []byte) (verdict, error) {
-	e := j.c.newError(j.endpoint, j.id, resp, body)
+	e := j.c.newError(j.endpoint, j.id, resp, body).withSuccessor(&j.usage)
 	if _, failed := j.saidFailed(); failed && e.ofForm {
 		e.Billing = billing(e.Status, true, e.BillableUnits)
 		return taken, e
@@ -153,10 +153,11 @@ func (j *job) readFailure(resp *http.Response, body []byte) (verdict, error) {
 
 // advised adds to an error about a question what to check.
 func advised(e *Error) *Error {
-	switch e.Status {
-	case http.StatusMethodNotAllowed:
+	switch {
+	case e.noEndpoint: // says so
+	case e.Status == http.StatusMethodNotAllowed:
 		e.Message += ": check the endpoint that the job was submitted to"
-	case http.StatusNotFound, http.StatusGone:
+	case e.Status == http.StatusNotFound, e.Status == http.StatusGone:
 		e.Message += ": check the request id and the endpoint; results are kept for an hour at least, those of 10 kB or more for some six minutes, unless the account stores them"
 	}
 	return e

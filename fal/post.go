@@ -32,7 +32,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 		return resp, nil
 	}
 	body, readErr := readHead(resp)
-	e := p.c.newError(p.endpoint, "", resp, body)
+	e := p.c.newError(p.endpoint, "", resp, body).withSuccessor(&p.usage)
 	if (e.Status >= 500 || e.Status == http.StatusRequestTimeout) && !e.falsWord {
 		// A machine in between may have passed the request on before it failed,
 		// or gave up waiting.

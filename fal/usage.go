@@ -62,5 +62,9 @@ type Usage struct {
 	// Doubts are what some source doubts about the request and none forbids,
 	// such as a size beyond what the model maker advises. They are logged at
 	// warn level when the request is sent.
+	// One about the endpoint itself, that it is gone from fal's list for example,
+	// has the Field "endpoint".
 	Doubts []Problem
 }
+
+const doubtEndpoint = "endpoint"

@@ -76,6 +76,8 @@ func (a at[Out]) Endpoint() Endpoint[Out] { return a.endpoint }
 func (a at[Out]) Usage() Usage {
 	u := a.wrapper.Usage()
 	u.Endpoint = string(a.endpoint)
+	// What is told of the other endpoint does not hold here.
+	u.Doubts = slices.DeleteFunc(slices.Clone(u.Doubts), func(p Problem) bool { return p.Field == doubtEndpoint })
 	return u
 }
 
