@@ -15,7 +15,7 @@ import (
 //
 // Endpoint: blackforestlabs/flux-3/text-to-image
 type Image3 struct {
-	// Prompt describes the picture. Required.
+	// Prompt describes the picture. [Regions] lay it out. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// AspectRatio is the ratio of width to height: auto, 21:9, 2:1, 16:9, 3:2,
 	// 7:5, 4:3, 5:4, 1:1, 4:5, 3:4, 5:7, 2:3, 9:16 or 1:2. auto is the model's
@@ -65,6 +65,7 @@ func (r Image3) Usage() fal.Usage {
 	}
 	var l check.List
 	check.AdviseValue(&l, "resolution", r.Resolution, "512sq", "fal's page offers it, but a probe of 2026-10-09 had it refused")
+	l.AdviseRegions(r.Prompt, string(r.AspectRatio))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -77,7 +78,7 @@ func (r Image3) Usage() fal.Usage {
 //
 // Endpoint: blackforestlabs/flux-3/edit-image
 type Image3Edit struct {
-	// Prompt describes the change. Required.
+	// Prompt describes the change. [Regions] lay it out. Required.
 	Prompt string `json:"prompt,omitzero"`
 	// ImageURLs are the pictures to edit or refer to, 1 to 10 of them, each up
 	// to 4 megapixels, each side 256 pixels or more. Required.

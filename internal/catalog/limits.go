@@ -11,6 +11,9 @@ type Limits struct {
 	// Mentions says that the prompt can refer to the pictures of image_urls
 	// as @image1, @image2 and so on.
 	Mentions bool `json:"mentions"`
+	// Regions says that the prompt can lay out the picture by boxes, which are
+	// drawn for one aspect ratio.
+	Regions bool `json:"regions"`
 	// Prompt limits the prompt beyond the schema.
 	Prompt PromptLimit `json:"prompt"`
 	// Doubts are values that some source doubts.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/falimage/falimage-go/fal"
@@ -69,5 +70,13 @@ func (l *List) AdviseNegative(prompt string, guidance *float64, above float64) {
 func (l *List) AdviseMultiple(field string, value, step int, why string) {
 	if value%step != 0 {
 		l.Add(field, strconv.Itoa(value), why)
+	}
+}
+
+// AdviseRegions doubts regions in a prompt beside an aspect ratio that the model
+// chooses.
+func (l *List) AdviseRegions(prompt, aspect string) {
+	if (aspect == "" || aspect == "auto") && strings.Contains(prompt, `"bbox":`) {
+		l.Add("aspect_ratio", strconv.Quote(aspect), "the prompt has regions, which are drawn for one ratio: ask for it")
 	}
 }

@@ -241,6 +241,9 @@ func (p *printer) doubts(r *request) {
 		}
 		p.line("check.AdviseValue(&l, %q, r.%s, %q, %q)", d.Field, f.Go, d.Value, d.Why)
 	}
+	if r.Limits.Regions {
+		p.line("l.AdviseRegions(r.Prompt, string(r.AspectRatio))")
+	}
 	if n := r.Limits.NegativeAbove; n > 0 {
 		p.line("l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, %s)", number(n))
 	}
