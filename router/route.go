@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"slices"
@@ -174,17 +175,15 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 	}
 	// The first round is with pictures that have a size alone.
 	in.pictures, in.mask = r.sizes, r.mask
-	plain := m.request(&in)
-	if v, ok := plain.(interface{ Validate() error }); ok && !ignore.has(needLimits) {
-		if err := v.Validate(); err != nil {
-			refusal.needs, refusal.err = needLimits.set(), err
-			return Candidate{}, refusal
-		}
+	plain, calls := m.request(&in), (r.count+perRequest-1)/perRequest
+	if err := validate(plain, m, in, calls); err != nil && !ignore.has(needLimits) {
+		refusal.needs, refusal.err = needLimits.set(), err
+		return Candidate{}, refusal
 	}
 	in.pictures, in.mask = r.files, r.task.Mask
 	c := Candidate{
 		last:  m.state != "" && !r.router.policy.Outdated,
-		Model: m.Model, Calls: (r.count + perRequest - 1) / perRequest,
+		Model: m.Model, Calls: calls,
 		points:   points{entry: &r.router.entries[i], facts: r.known.facts, weights: r.weights},
 		requests: &requests{model: m, input: in, rest: r.count % perRequest},
 	}
@@ -197,6 +196,26 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 	c.Losses = r.losses(m)
 	r.score(&c)
 	return c, Refusal{}
+}
+
+// validate checks the first of several requests, and the last, whose seed may
+// be past the model's range: that must show before the first is paid.
+func validate(first fal.Request[fal.Images], m *model, in input, calls int) error {
+	v, ok := first.(interface{ Validate() error })
+	if !ok {
+		return nil
+	}
+	if err := v.Validate(); err != nil || in.seed == nil || calls == 1 {
+		return err
+	}
+	in.seed = new(*in.seed + uint64(calls-1))
+	if v, ok = m.request(&in).(interface{ Validate() error }); !ok {
+		return nil
+	}
+	if err := v.Validate(); err != nil {
+		return fmt.Errorf("the last of %d requests: %w", calls, err)
+	}
+	return nil
 }
 
 // quote fills in the prices, and tells which needs they do not meet.

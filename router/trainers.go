@@ -54,11 +54,15 @@ type Trainer struct {
 	Losses []Loss
 }
 
+// Trainers returns the trainers that can serve a need, by the default policy. See
+// [Router.Trainers].
+func Trainers(t TrainingTask) ([]Trainer, error) { return Default().Trainers(t) }
+
 // Trainers returns the trainers that can serve a need, the best first: the
 // cheapest, or those of FLUX before those of Qwen Image if the ecosystem
 // matters more, and last those that may be retired. Trainers whose price is
 // not known are left out. It sends nothing. The error is a [*TaskError].
-func Trainers(t TrainingTask) ([]Trainer, error) {
+func (r *Router) Trainers(t TrainingTask) ([]Trainer, error) {
 	t.Lesson, t.Steps = cmp.Or(t.Lesson, LearnSubject), cmp.Or(t.Steps, 1000)
 	if p := t.check(); p != nil {
 		return nil, &TaskError{p}
@@ -69,7 +73,7 @@ func Trainers(t TrainingTask) ([]Trainer, error) {
 		if lesson(m) != t.Lesson || len(t.Only) > 0 && !slices.ContainsFunc(t.Only, named(m)) || slices.ContainsFunc(t.Not, named(m)) {
 			continue
 		}
-		q, err := pricing.EstimateUsage(fal.Usage{Endpoint: m.Endpoint, Outputs: 1, Steps: t.Steps, References: t.References})
+		q, err := r.table().Estimate(fal.Usage{Endpoint: m.Endpoint, Outputs: 1, Steps: t.Steps, References: t.References})
 		switch {
 		case errors.Is(err, pricing.ErrUnknown):
 			continue

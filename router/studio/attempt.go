@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -41,6 +44,8 @@ type Attempt struct {
 	Unpriced bool
 	Elapsed  time.Duration
 	Err      error
+
+	because []string // why its model was taken, and what it cannot do
 }
 
 // Outcome is what came of a task.
@@ -69,6 +74,18 @@ func (a *Attempt) made() int {
 		return 0
 	}
 	return min(len(a.Result.Images), a.Asked)
+}
+
+// Winner returns the attempt that made a picture last: its model, its request,
+// what was flagged and what it cost are those of the result. Nil says that no
+// picture was made.
+func (o *Outcome) Winner() *Attempt {
+	for i := len(o.Attempts) - 1; i >= 0; i-- {
+		if o.Attempts[i].made() > 0 {
+			return &o.Attempts[i]
+		}
+	}
+	return nil
 }
 
 // Images returns the pictures that were made, flagged ones included.
@@ -109,31 +126,66 @@ func failures(attempts []Attempt) error {
 	return errors.Join(errs...)
 }
 
-// planned returns the attempts of a candidate for count pictures before they
-// are made. The task's seed is that of the first.
-func planned(c *router.Candidate, count int, seed *uint64) []Attempt {
-	out := make([]Attempt, 0, c.Calls)
-	for request, quote := range c.Requests() {
-		a := Attempt{Model: c.Model, Request: request, Asked: 1, Quote: quote, Unpriced: c.Unpriced}
-		if user, ok := request.(interface{ Usage() fal.Usage }); ok && c.Calls < count {
-			a.Asked = user.Usage().Outputs
+// planned yields the attempts of a candidate for count pictures before they are
+// made, one after the other, so that a million do not stand in memory before the
+// first is made. The task's seed is that of the first; a model that takes none
+// has none.
+func planned(c *router.Candidate, count int, seed *uint64) iter.Seq[Attempt] {
+	return func(yield func(Attempt) bool) {
+		reasons, n := because(c.Reasons(), c.Losses), uint64(0)
+		for request, quote := range c.Requests() {
+			a := Attempt{Model: c.Model, Request: request, Asked: 1, Quote: quote, Unpriced: c.Unpriced, because: reasons}
+			if user, ok := request.(interface{ Usage() fal.Usage }); ok && c.Calls < count {
+				a.Asked = user.Usage().Outputs
+			}
+			if seed != nil && !lacks(c, router.FeatureSeed) {
+				a.Seed = new(*seed + n)
+			}
+			if n++; !yield(a) {
+				return
+			}
 		}
-		if seed != nil {
-			a.Seed = new(*seed + uint64(len(out)))
-		}
-		out = append(out, a)
 	}
-	return out
 }
+
+// lacks reports whether the model cannot do something of the task.
+func lacks(c *router.Candidate, f router.Feature) bool {
+	return slices.ContainsFunc(c.Losses, func(l router.Loss) bool { return l.Feature == f })
+}
+
+// slots bound how many requests are under way at a time. Those that wait in
+// fal's queue are among them.
+type slots chan struct{}
+
+func newSlots() slots { return make(slots, 8) }
 
 // run makes attempts, some at a time, and returns those it made. It makes no
 // more once one has failed with an error that stops it.
-func run(ctx context.Context, c *fal.Client, attempts []Attempt, opts []fal.Option, stops func(error) bool) []Attempt {
-	made := each(len(attempts), func(i int) bool {
-		attempts[i].make(ctx, c, opts)
-		return !stops(attempts[i].Err)
-	})
-	return attempts[:made]
+func (s slots) run(ctx context.Context, c *fal.Client, attempts iter.Seq[Attempt], opts []fal.Option, stops func(error) bool) []Attempt {
+	var made []*Attempt
+	var wait sync.WaitGroup
+	var stopped atomic.Bool
+	for a := range attempts {
+		s <- struct{}{}
+		if stopped.Load() {
+			<-s
+			break
+		}
+		made = append(made, &a)
+		wait.Go(func() {
+			defer func() { <-s }()
+			a.make(ctx, c, opts)
+			if stops(a.Err) {
+				stopped.Store(true)
+			}
+		})
+	}
+	wait.Wait()
+	out := make([]Attempt, len(made))
+	for i, a := range made {
+		out[i] = *a
+	}
+	return out
 }
 
 // make sends the request and waits for its result.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -73,15 +74,15 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 	}
 	left := newPurse(t.MaxPrice, candidates)
 	out := &Comparison{Task: t, Models: make([]Compared, len(candidates))}
-	start := time.Now()
+	start, slots := time.Now(), newSlots()
 	var wait sync.WaitGroup
 	for i := range candidates {
 		wait.Go(func() {
 			m := &out.Models[i]
 			m.Candidate, m.Missing = candidates[i], max(t.Count, 1)
-			err := m.add(run(ctx, c, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
+			err := m.add(slots.run(ctx, c, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
 			if err == nil && m.Missing > 0 && failures(m.Attempts) == nil {
-				err = m.add(run(ctx, c, left.singles(s, t, m), opts, failed))
+				err = m.add(slots.run(ctx, c, left.singles(s, t, m), opts, failed))
 			}
 			m.Elapsed = time.Since(start)
 			m.Err = errors.Join(failures(m.Attempts), err)
@@ -116,18 +117,23 @@ func newPurse(limit pricing.USD, candidates []router.Candidate) *purse {
 }
 
 // singles takes what the missing pictures of a model cost out of the purse.
-func (p *purse) singles(s Studio, t router.Task, m *Compared) []Attempt {
+func (p *purse) singles(s Studio, t router.Task, m *Compared) iter.Seq[Attempt] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.MaxPrice = 0; p.limited {
 		if t.MaxPrice = p.left; p.left <= 0 {
-			return nil
+			return noAttempts
 		}
 	}
 	t.Not = nil
 	attempts := s.singles(t, m.Candidate.Model.Endpoint, m.Missing)
-	for i := range attempts {
-		p.left -= attempts[i].Quote.Max
+	if attempts == nil {
+		return noAttempts
+	}
+	for a := range attempts {
+		p.left -= a.Quote.Max
 	}
 	return attempts
 }
+
+func noAttempts(func(Attempt) bool) {}

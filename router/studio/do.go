@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"iter"
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
@@ -16,64 +16,72 @@ import (
 // mostModels is how many models Do tries.
 const mostModels = 4
 
-// Do does a task with the best model for it. If that fails in a way that
-// another model may not share, such as a model that is down, the next best one
-// makes what is missing. If a model makes fewer pictures than it was asked for,
-// it is asked for the missing ones, one request each. MaxPrice bounds what all of
-// this may cost together, counting what failed and may have been charged.
+// Do does a task with the best model for it. If that fails by chance and was
+// not charged, it is asked once more. If it fails in a way that another model
+// may not share, the next best one makes what is missing, for no more than what
+// was approved: see [Fallback]. If a model makes fewer pictures than it was asked
+// for, it is asked for the missing ones, one request each.
 //
 // Do stops, and sends nothing more, when another model would not help or must
 // not be tried: if it is unknown whether fal accepted a request, or a job may
 // still be running; if a result arrived that cannot be read; if the account is
 // locked or cannot pay, the key wrong or too much under way; if the content
 // policy was violated, or a picture flagged that [fal.RefuseFlagged] refuses; if
-// an input cannot be fetched or read; and when the context ends. The error comes
-// with an outcome that has what was made and spent until then, and how many
-// pictures are missing.
+// an input cannot be fetched or read, or is too large; and when the context ends.
+// The error comes with an outcome that has what was made and spent until then,
+// and how many pictures are missing.
 func (s Studio) Do(ctx context.Context, c *fal.Client, t router.Task, opts ...fal.Option) (*Outcome, error) {
-	return s.do(ctx, c, t, "", opts)
+	return s.do(ctx, c, newSlots(), t, "", opts)
 }
 
 // do is Do that tries a certain model first, if one is given.
-func (s Studio) do(ctx context.Context, c *fal.Client, t router.Task, first string, opts []fal.Option) (*Outcome, error) {
+func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Task, first string, opts []fal.Option) (*Outcome, error) {
 	out := &Outcome{Missing: max(t.Count, 1)}
-	limit := t.MaxPrice
+	approved, limit := t.MaxPrice, pricing.USD(0) // of the first model, and of others
 	var failure error
-	for range mostModels {
+	for round := range mostModels {
 		best, err := s.best(t, first)
 		if err != nil {
 			return out, errors.Join(failure, unsent(err))
 		}
-		first = ""
-		attempts := planned(best, max(t.Count, 1), t.Seed)
-		for short := false; len(attempts) > 0; {
-			attempts = run(ctx, c, attempts, opts, failed)
-			if err := out.add(attempts); err != nil {
+		switch first = ""; {
+		case round == 0:
+			if limit, err = s.Fallback.bound(&t, best); err != nil {
+				return out, unsent(err)
+			}
+		case s.Fallback.Before != nil:
+			step := Step{Next: best, Err: failure, Missing: out.Missing, Spent: out.Spent}
+			if err := s.Fallback.Before(ctx, step); err != nil {
 				return out, errors.Join(failure, err)
 			}
-			err := failures(attempts)
-			if out.Missing == 0 {
+		}
+		attempts := planned(best, out.Missing, t.Seed)
+		for repeated, short := false, false; attempts != nil; {
+			made := slots.run(ctx, c, attempts, opts, failed)
+			if err := out.add(made); err != nil {
+				return out, errors.Join(failure, err)
+			}
+			if err = failures(made); out.Missing == 0 {
 				return out, err
 			}
-			if failure = errors.Join(failure, err); ctx.Err() != nil || slices.ContainsFunc(attempts, func(a Attempt) bool { return ends(a.Err) }) {
+			if failure = errors.Join(failure, err); ctx.Err() != nil || slices.ContainsFunc(made, func(a Attempt) bool { return ends(a.Err) }) {
 				return out, failure
 			}
-			if limit > 0 {
-				if t.MaxPrice = limit - out.Spent; t.MaxPrice <= 0 {
-					return out, errors.Join(failure, fmt.Errorf("studio: %d pictures are missing, and nothing is left of %v for them", out.Missing, limit))
+			switch attempts = nil; {
+			case err != nil && !repeated && again(made):
+				repeated = true
+				attempts = repeat(made)
+			case err == nil && !short:
+				short = true
+				failure = errors.Join(failure, fmt.Errorf("studio: %s made %d pictures fewer than it was asked for", best.Model.Endpoint, out.Missing))
+				if !leave(&t, approved, out.Spent, nil) {
+					return out, errors.Join(failure, errNothingLeft)
 				}
+				attempts = s.singles(t, best.Model.Endpoint, out.Missing)
 			}
-			if e, ok := errors.AsType[*spend.BudgetError](err); ok && (t.MaxPrice == 0 || e.Left < t.MaxPrice) {
-				if t.MaxPrice = e.Left; t.MaxPrice <= 0 {
-					return out, failure
-				}
-			}
-			if err != nil || short {
-				break
-			}
-			short = true
-			failure = errors.Join(failure, fmt.Errorf("studio: %s made %d pictures fewer than it was asked for", best.Model.Endpoint, out.Missing))
-			attempts = s.singles(t, best.Model.Endpoint, out.Missing)
+		}
+		if !leave(&t, limit, out.Spent, err) {
+			return out, errors.Join(failure, errNothingLeft)
 		}
 		t.Count = out.Missing
 		t.Not = append(slices.Clone(t.Not), best.Model.Endpoint)
@@ -81,14 +89,45 @@ func (s Studio) do(ctx context.Context, c *fal.Client, t router.Task, first stri
 	return out, failure
 }
 
+var errNothingLeft = errors.New("studio: pictures are missing, and nothing is left for them of what was approved")
+
+// leave sets the MaxPrice of a task to what is left of a bound, of which 0 is
+// none, and of a budget that refused. It returns false if that is nothing.
+func leave(t *router.Task, bound, spent pricing.USD, err error) bool {
+	t.MaxPrice = 0
+	if bound > 0 {
+		if t.MaxPrice = bound - spent; t.MaxPrice <= 0 {
+			return false
+		}
+	}
+	if e, ok := errors.AsType[*spend.BudgetError](err); ok && (t.MaxPrice == 0 || e.Left < t.MaxPrice) {
+		if t.MaxPrice = e.Left; t.MaxPrice <= 0 {
+			return false
+		}
+	}
+	t.UnknownPrice = t.UnknownPrice && t.MaxPrice == 0 // which it cannot be held to
+	return true
+}
+
+// repeat yields the attempts that failed, as they were before.
+func repeat(made []Attempt) iter.Seq[Attempt] {
+	return func(yield func(Attempt) bool) {
+		for _, a := range made {
+			if a.Err != nil && !yield(Attempt{Model: a.Model, Request: a.Request, Asked: a.Asked, Seed: a.Seed, Quote: a.Quote, because: a.because}) {
+				return
+			}
+		}
+	}
+}
+
 // failed reports whether an attempt did not go well.
 func failed(err error) bool { return err != nil }
 
-// singles returns attempts for the n pictures that a model did not make although
+// singles yields attempts for the n pictures that a model did not make although
 // it was asked for them: one picture each, so that nothing is bought beyond
-// what is missing, and as many as MaxPrice pays for. Their seeds follow those of
-// the task, or they would make what is there already.
-func (s Studio) singles(t router.Task, model string, n int) []Attempt {
+// what is missing, and as many as MaxPrice pays for; nil if that is none. Their
+// seeds follow those of the task, or they would make what is there already.
+func (s Studio) singles(t router.Task, model string, n int) iter.Seq[Attempt] {
 	seed := t.Seed
 	if seed != nil {
 		seed = new(*seed + uint64(max(t.Count, 1)))
@@ -105,15 +144,19 @@ func (s Studio) singles(t router.Task, model string, n int) []Attempt {
 		if err != nil {
 			continue
 		}
-		out := make([]Attempt, n)
-		for i := range out {
-			out[i] = planned(best, 1, t.Seed)[0]
-			if seed != nil {
-				out[i].Seed = new(*seed + uint64(i))
-				out[i].Request = best.WithSeed(*out[i].Seed)
+		return func(yield func(Attempt) bool) {
+			for i := range n {
+				for a := range planned(best, 1, seed) {
+					if a.Seed != nil {
+						a.Seed = new(*seed + uint64(i))
+						a.Request = best.WithSeed(*a.Seed)
+					}
+					if !yield(a) {
+						return
+					}
+				}
 			}
 		}
-		return out
 	}
 	return nil
 }
@@ -129,30 +172,6 @@ func (s Studio) best(t router.Task, model string) (*router.Candidate, error) {
 	}
 	return routing.Best(), nil
 }
-
-// ends reports whether no other model may be tried after an error: because
-// every model would fail alike, or because it is no refusal, of fal's or of this
-// side, so that what became of the request is open, or it was billed.
-func ends(err error) bool {
-	if err == nil {
-		return false
-	}
-	if e := refusal(err); e != nil {
-		return slices.Contains(endingStatus, e.Status) || errors.Is(e, fal.ErrLocked) ||
-			slices.Contains(endingType, e.Type) ||
-			slices.ContainsFunc(e.Fields, func(f fal.FieldError) bool { return slices.Contains(endingType, f.Type) })
-	}
-	_, invalid := errors.AsType[*fal.ValidationError](err)
-	_, budget := errors.AsType[*spend.BudgetError](err)
-	return !invalid && !budget
-}
-
-// What fal reports that another model shares: it is about the account, the
-// prompt or the inputs.
-var (
-	endingStatus = []int{http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusTooManyRequests, 499}
-	endingType   = []string{"content_policy_violation", "file_download_error", "image_load_error", "unsupported_image_format"}
-)
 
 // unsent marks an error of which the package knows that nothing was sent.
 func unsent(err error) error {

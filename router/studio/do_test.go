@@ -62,16 +62,24 @@ func TestDo(t *testing.T) {
 	for name, tt := range map[string]struct {
 		op      faltest.Op
 		fault   faltest.Fault
+		times   int
 		models  []string
 		posts   int
 		billed  pricing.USD
 		spent   pricing.USD
 		unknown bool // it is unknown whether the request was accepted
 	}{
-		"well":           {models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
-		"model fails":    {op: faltest.OpSubmit, fault: down, models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
-		"input refused":  {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_too_small", "Too small"), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 78 * cent / 10, spent: 78 * cent / 10},
-		"refused":        {op: faltest.OpSubmit, fault: faltest.ServerError(http.StatusInternalServerError), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
+		"well":            {models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
+		"model fails":     {op: faltest.OpSubmit, fault: down, models: []string{"flux.Pro2!", "flux.Pro2"}, posts: 2, billed: 3 * cent, spent: 3 * cent},
+		"model is down":   {op: faltest.OpSubmit, fault: down, times: 2, models: []string{"flux.Pro2!", "flux.Pro2!", "flux.Turbo2"}, posts: 3, billed: 8 * cent / 10, spent: 8 * cent / 10},
+		"no picture made": {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "no_media_generated", "None"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
+		"downstream":      {op: faltest.OpSubmit, fault: faltest.Answer(400, `{"detail":[{"loc":["body"],"msg":"Busy","type":"downstream_service_error"}]}`), models: []string{"flux.Pro2!", "flux.Pro2"}, posts: 2, billed: 3 * cent, spent: 3 * cent},
+		"bad request":     {op: faltest.OpSubmit, fault: faltest.Answer(400, `{"detail":"Bad Request"}`), models: []string{"flux.Pro2!"}, posts: 1},
+		"too large":       {op: faltest.OpSubmit, fault: faltest.Answer(413, `{"detail":"Too large"}`), models: []string{"flux.Pro2!"}, posts: 1},
+		"odd field":       {op: faltest.OpSubmit, fault: faltest.Answer(422, `{"detail":[{"loc":["body","seed"],"msg":"odd","type":"value_error"}]}`), models: []string{"flux.Pro2!", "flux.Turbo2"}, posts: 2, billed: 8 * cent / 10, spent: 8 * cent / 10},
+		// It was charged, and nothing is left of what was approved.
+		"input refused":  {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_too_small", "Too small"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
+		"refused":        {op: faltest.OpSubmit, fault: faltest.ServerError(http.StatusInternalServerError), models: []string{"flux.Pro2!", "flux.Pro2"}, posts: 2, billed: 3 * cent, spent: 3 * cent},
 		"lost answer":    {op: faltest.OpSubmit, fault: faltest.LostAnswer(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"reset":          {op: faltest.OpSubmit, fault: faltest.Reset(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"error page":     {op: faltest.OpSubmit, fault: faltest.ErrorPage(http.StatusBadGateway), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
@@ -83,7 +91,7 @@ func TestDo(t *testing.T) {
 		"no key":         {op: faltest.OpSubmit, fault: faltest.Answer(401, `{"detail":"No user found"}`), models: []string{"flux.Pro2!"}, posts: 1},
 		"no payment":     {op: faltest.OpSubmit, fault: faltest.Answer(402, "Pay-as-you go is not enabled"), models: []string{"flux.Pro2!"}, posts: 1},
 		"cancelled":      {op: faltest.OpSubmit, fault: faltest.LateFailure(499, "", "Cancelled"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
-		"no model":       {op: faltest.OpSubmit, fault: faltest.Answer(404, `{"detail":"Application not found"}`), models: []string{"flux.Pro2!", "flux.Image3"}, posts: 2, billed: 48 * cent / 10, spent: 48 * cent / 10},
+		"no model":       {op: faltest.OpSubmit, fault: faltest.Answer(404, `{"detail":"Application not found"}`), models: []string{"flux.Pro2!", "flux.Turbo2"}, posts: 2, billed: 8 * cent / 10, spent: 8 * cent / 10},
 		"locked":         {op: faltest.OpSubmit, fault: faltest.LockedAccount(), models: []string{"flux.Pro2!"}, posts: 1},
 		"too many":       {op: faltest.OpSubmit, fault: faltest.TooManyRequests(time.Second), models: []string{"flux.Pro2!"}, posts: 1},
 		"result cut off": {op: faltest.OpResult, fault: faltest.TruncatedBody(), models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
@@ -92,7 +100,7 @@ func TestDo(t *testing.T) {
 			t.Parallel()
 			srv, client := local(t)
 			if tt.op != "" {
-				srv.Inject(tt.op, tt.fault, 1)
+				srv.Inject(tt.op, tt.fault, max(tt.times, 1))
 			}
 			out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
 			if diff := cmp.Diff(tt.models, models(out.Attempts)); diff != "" {

@@ -5,10 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
@@ -16,8 +21,14 @@ import (
 
 // Drafts says how a task is done in two steps: many cheap variants, of which
 // some are made again by a better model.
+//
+// A seed does not carry a picture from one model to another: the final of another
+// model than that of the draft is another picture of the same prompt. It is the
+// same picture, better, only if one model makes both (let Models and Only of the
+// task name it: it then has the same seed and steps), and it follows the draft if
+// FromDraft is set.
 type Drafts struct {
-	// Count is the number of variants. Default: 4.
+	// Count is the number of variants. Default: that of Prompts, or else 4.
 	Count int
 	// Finals is how many of them are made again. Default: 1.
 	Finals int
@@ -25,6 +36,17 @@ type Drafts struct {
 	// [router.Task.Only]. Default: whatever is best for drafts. Only of the task
 	// itself is for the finals.
 	Models []string
+	// Size is the size of the variants. Default: the shape of the task's
+	// pictures, at one megapixel at most.
+	Size fal.ImageSize
+	// Prompts are those of the variants, in turn, so that the words vary and
+	// not the seed alone. A final has the prompt of its draft. Default: that of
+	// the task for all.
+	Prompts []string
+	// FromDraft has each final made from the draft that was picked, by a model
+	// that edits pictures: it is its first picture, before those of the task. The
+	// models of the finals need no seed then.
+	FromDraft bool
 	// Approve, if not nil, is shown what all of it costs before anything is
 	// sent. Its error refuses the work and is returned.
 	Approve func(*DraftPlan) error
@@ -38,10 +60,11 @@ type DraftPlan struct {
 	// Cost has a row for the drafts and one for the finals.
 	Cost plan.Plan
 
-	studio Studio
-	task   router.Task // of the finals
-	draft  router.Task
-	drafts Drafts
+	studio   Studio
+	task     router.Task
+	drafts   Drafts
+	first    uint64              // the seed of the first variant
+	variants []*router.Candidate // the draft for each of the prompts
 }
 
 // Drafted is what came of drafts and finals.
@@ -55,12 +78,12 @@ type Drafted struct {
 }
 
 // Draft makes variants of a task with a cheap model, each with a seed of its
-// own, lets pick choose, and makes the chosen ones again with the best model,
-// with the same prompt, pictures and seed; models that take no seed are left out
-// of both. MaxPrice bounds all of it; the whole is priced before anything is
-// sent. The error comes with what was made until then. Count is not used: Drafts
-// has the numbers. Drafts that the safety checker flagged are not among those
-// that pick chooses from.
+// own, lets pick choose, and makes the chosen ones again with the best model;
+// see [Drafts] for what they share. MaxPrice bounds all of it; the whole is
+// priced before anything is sent. The error comes with what was made until then.
+// Count is not used: Drafts has the numbers. Drafts that the safety checker
+// flagged are not among those that pick chooses from. If pick chooses none, that
+// is the end, and no error.
 func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Drafts, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	plan, err := s.PlanDrafts(t, d)
 	if err == nil && d.Approve != nil {
@@ -75,37 +98,41 @@ func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Draft
 // PlanDrafts chooses the models for drafts and finals and prices the whole. It
 // sends nothing.
 func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
-	if d.Count == 0 {
-		d.Count = 4
-	}
-	if d.Finals == 0 {
-		d.Finals = 1
-	}
+	d.Count = cmp.Or(d.Count, len(d.Prompts), 4)
+	d.Finals = cmp.Or(d.Finals, 1)
 	if d.Count < 1 || d.Finals < 1 || d.Finals > d.Count || d.Count > mostDrafts {
-		return nil, fmt.Errorf("studio: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, mostDrafts)
+		return nil, unsent(fmt.Errorf("studio: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, mostDrafts))
 	}
-	p := &DraftPlan{studio: s, task: t, draft: t, drafts: d}
-	p.draft.Stage, p.draft.Count, p.draft.Prefer = router.StageDraft, 1, router.Preference{}
-	p.draft.MinPixels = 0 // finals have them
-	p.draft.Only = d.Models
-	p.task.Stage, p.task.Count = router.StageFinal, 1
-	for _, task := range []*router.Task{&p.draft, &p.task} { // a draft is found again by its seed
-		task.Seed, task.Require = cmp.Or(task.Seed, new(uint64)), append(slices.Clone(task.Require), router.FeatureSeed)
+	p := &DraftPlan{studio: s, task: t, drafts: d}
+	p.first = rand.Uint64N(seedRange - mostDrafts)
+	if t.Seed != nil {
+		p.first = *t.Seed
 	}
-	drafts, err := s.router().Route(p.draft)
+	var drafts [][]router.Candidate // for each prompt, those of the same models
+	for _, prompt := range p.prompts() {
+		routing, err := s.router().Route(p.draftTask(prompt))
+		if err != nil {
+			return nil, unsent(fmt.Errorf("drafts: %w", err))
+		}
+		drafts = append(drafts, routing.Candidates)
+	}
+	drafted := router.Picture{File: fal.URL("https://draft.invalid/"), Width: 1024, Height: 1024}
+	if width, height, ok := d.Size.Dimensions(); ok {
+		drafted.Width, drafted.Height = width, height
+	}
+	finals, err := s.router().Route(p.finalTask(p.prompts()[0], p.first, drafted))
 	if err != nil {
-		return nil, fmt.Errorf("drafts: %w", err)
-	}
-	finals, err := s.router().Route(p.task)
-	if err != nil {
-		return nil, fmt.Errorf("finals: %w", err)
+		return nil, unsent(fmt.Errorf("finals: %w", err))
 	}
 	// A better final counts for more than a better draft.
 	var least pricing.USD
 	for _, p.Final = range finals.Candidates {
-		for _, p.Draft = range drafts.Candidates {
+		for _, p.Draft = range drafts[0] {
+			if !p.takesAll(drafts) {
+				continue
+			}
 			if p.Cost, err = p.cost(); err != nil {
-				return nil, err
+				return nil, unsent(err)
 			}
 			if t.MaxPrice == 0 || p.Cost.Max <= t.MaxPrice {
 				return p, nil
@@ -115,7 +142,76 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("studio: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice)
+	if least == 0 {
+		return nil, unsent(errors.New("studio: drafts: no model can make all of them: their seeds or prompts are past what each of them takes"))
+	}
+	return nil, unsent(fmt.Errorf("studio: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice))
+}
+
+// prompts returns those of the variants, in turn; "" is that of the task.
+func (p *DraftPlan) prompts() []string {
+	if len(p.drafts.Prompts) == 0 {
+		return []string{""}
+	}
+	return p.drafts.Prompts[:min(p.drafts.Count, len(p.drafts.Prompts))]
+}
+
+// withPrompt returns the task with another prompt, if one is given.
+func (p *DraftPlan) withPrompt(prompt string) router.Task {
+	t := p.task
+	if prompt != "" {
+		t.Prompt, t.Structured = prompt, nil
+	}
+	return t
+}
+
+// draftTask returns the task of a variant.
+func (p *DraftPlan) draftTask(prompt string) router.Task {
+	t := p.withPrompt(prompt)
+	t.Stage, t.Count, t.Prefer = router.StageDraft, 1, router.Preference{}
+	t.MinPixels = 0 // finals have them
+	t.Only = p.drafts.Models
+	t.Seed, t.Require = &p.first, append(slices.Clone(t.Require), router.FeatureSeed) // a draft is found again by it
+	switch width, height, ok := t.Size.Dimensions(); {
+	case p.drafts.Size != "":
+		t.Size, t.Aspect = p.drafts.Size, ""
+	case ok && int64(width)*int64(height) > schema.Megapixel:
+		t.Size, t.Aspect = "", fmt.Sprintf("%d:%d", width, height)
+	}
+	return t
+}
+
+// finalTask returns the task of the final of a variant.
+func (p *DraftPlan) finalTask(prompt string, seed uint64, draft router.Picture) router.Task {
+	t := p.withPrompt(prompt)
+	t.Stage, t.Count = router.StageFinal, 1
+	if !p.drafts.FromDraft {
+		t.Seed, t.Require = &seed, append(slices.Clone(t.Require), router.FeatureSeed)
+		return t
+	}
+	t.Pictures = append([]router.Picture{draft}, t.Pictures...)
+	t.Edit = cmp.Or(t.Edit, router.EditInContext)
+	t.Prompt, t.Structured = "Make a finished picture of this draft, with the same composition: "+t.Prose(), nil
+	return t
+}
+
+// takesAll reports whether the model of the drafts takes the last of their
+// seeds, and all of their prompts, and that of the finals the last seed.
+func (p *DraftPlan) takesAll(drafts [][]router.Candidate) bool {
+	last := p.first + uint64(p.drafts.Count-1)
+	valid := func(r fal.Request[fal.Images]) bool {
+		v, ok := r.(interface{ Validate() error })
+		return !ok || v.Validate() == nil
+	}
+	p.variants = nil
+	for _, candidates := range drafts {
+		i := slices.IndexFunc(candidates, func(c router.Candidate) bool { return c.Model.Endpoint == p.Draft.Model.Endpoint })
+		if i < 0 || !valid(candidates[i].WithSeed(last)) {
+			return false
+		}
+		p.variants = append(p.variants, &candidates[i])
+	}
+	return p.drafts.FromDraft || valid(p.Final.WithSeed(last))
 }
 
 // cost adds up drafts and finals.
@@ -139,14 +235,15 @@ const mostDrafts = 1_000_000
 const seedRange = 1 << 31
 
 // Run makes the drafts, lets pick choose and makes the finals. A draft that
-// fails is left out, unless that must end the work (see [Studio.Do]) or none
-// succeeds.
+// fails is left out, whatever the reason; no more are made after one that tells
+// that the account or the key is at fault, or when the context ends.
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	out := &Drafted{Plan: p}
 	if pick == nil {
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
-	attempts := p.makeDrafts(ctx, c, opts)
+	slots := newSlots()
+	attempts := slots.run(ctx, c, p.attempts(), opts, endsAll)
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
@@ -164,7 +261,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		failure = errors.Join(failure, a.Err)
 	}
 	switch {
-	case slices.ContainsFunc(attempts, func(a Attempt) bool { return endsDrafts(a.Err) }):
+	case ctx.Err() != nil, slices.ContainsFunc(attempts, func(a Attempt) bool { return endsAll(a.Err) }):
 		return out, failure
 	case len(out.Variants) == 0:
 		return out, errors.Join(failure, errors.New("studio: no draft succeeded"))
@@ -175,53 +272,75 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 	if err != nil {
 		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
-	if err := p.checkPick(picked, good); err != nil {
+	if err := p.checkPick(picked, good); err != nil || len(picked) == 0 {
 		return out, err
 	}
 	out.Picked = picked
-	return out, p.makeFinals(ctx, c, out, opts)
+	return out, p.makeFinals(ctx, c, slots, out, opts)
 }
 
-// endsDrafts reports whether no more drafts may be made after an error. One that
-// was flagged is left out alone: another seed may well pass.
-func endsDrafts(err error) bool { return ends(err) && !errors.Is(err, fal.ErrFlagged) }
+// endsAll reports whether no other request may be sent after an error, whatever
+// its prompt and its model: the account or the key is at fault.
+func endsAll(err error) bool {
+	e := refusal(err)
+	return errors.Is(err, fal.ErrNoKey) || e != nil && (errors.Is(e, fal.ErrLocked) || errors.Is(e, fal.ErrUnauthorized) || e.Status == http.StatusPaymentRequired)
+}
+
+// attempts yields the variants. Each is a request of its own, so that the seed
+// of each is known.
+func (p *DraftPlan) attempts() iter.Seq[Attempt] {
+	reasons := because(p.Draft.Reasons(), p.Draft.Losses)
+	return func(yield func(Attempt) bool) {
+		for i := range p.drafts.Count {
+			seed, draft := p.first+uint64(i), p.variants[i%len(p.variants)]
+			a := Attempt{
+				Model: draft.Model, Request: draft.WithSeed(seed), Asked: 1, Seed: &seed,
+				Quote: draft.Quote, Unpriced: draft.Unpriced, because: reasons,
+			}
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
 
 // makeFinals makes the picked variants again, some at a time.
-func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, out *Drafted, opts []fal.Option) error {
-	task := p.task
-	if limit := task.MaxPrice; limit > 0 {
+func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, slots slots, out *Drafted, opts []fal.Option) error {
+	var share pricing.USD
+	if limit := p.task.MaxPrice; limit > 0 {
 		// What is left is shared. The planned model fits into each share, unless
 		// more was billed for the drafts than they were to cost.
-		task.MaxPrice = (limit - out.Spent) / pricing.USD(len(out.Picked))
-		if task.MaxPrice <= 0 {
+		share = (limit - out.Spent) / pricing.USD(len(out.Picked))
+		if share <= 0 {
 			return fmt.Errorf("studio: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
 		}
 	}
+	prompts := p.prompts()
 	out.Finals = make([]*Outcome, len(out.Picked))
 	errs := make([]error, len(out.Picked))
-	each(len(out.Picked), func(i int) bool {
-		final := task
-		final.Seed = out.Picked[i].Seed
-		out.Finals[i], errs[i] = p.studio.do(ctx, c, final, p.Final.Model.Endpoint, opts)
-		return true
-	})
+	var wait sync.WaitGroup
+	var stopped atomic.Bool
+	under := make(chan struct{}, cap(slots)) // finals under way
+	for i, v := range out.Picked {
+		under <- struct{}{}
+		out.Finals[i] = &Outcome{Missing: 1}
+		if stopped.Load() {
+			<-under
+			continue
+		}
+		wait.Go(func() {
+			defer func() { <-under }()
+			final := p.finalTask(prompts[v.Index%len(prompts)], *v.Seed, router.Picture{File: v.Image.File(), Width: v.Image.Width, Height: v.Image.Height})
+			final.MaxPrice = share
+			out.Finals[i], errs[i] = p.studio.do(ctx, c, slots, final, p.Final.Model.Endpoint, opts)
+			if slices.ContainsFunc(out.Finals[i].Attempts, func(a Attempt) bool { return endsAll(a.Err) }) {
+				stopped.Store(true)
+			}
+		})
+	}
+	wait.Wait()
 	for i, o := range out.Finals {
 		errs[i] = errors.Join(errs[i], out.add(o.Attempts))
 	}
 	return errors.Join(errs...)
-}
-
-// makeDrafts makes the variants. Each is a request of its own, so that the
-// seed of each is known.
-func (p *DraftPlan) makeDrafts(ctx context.Context, c *fal.Client, opts []fal.Option) []Attempt {
-	first := rand.Uint64N(seedRange - mostDrafts)
-	if p.task.Seed != nil {
-		first = *p.task.Seed
-	}
-	attempts := make([]Attempt, p.drafts.Count)
-	for i := range attempts {
-		seed := first + uint64(i)
-		attempts[i] = Attempt{Model: p.Draft.Model, Request: p.Draft.WithSeed(seed), Asked: 1, Seed: &seed, Quote: p.Draft.Quote, Unpriced: p.Draft.Unpriced}
-	}
-	return run(ctx, c, attempts, opts, endsDrafts)
 }

@@ -107,7 +107,7 @@ func TestDraftBilledTooMuch(t *testing.T) {
 	for _, limit := range []pricing.USD{cent, 24 * cent / 10} {
 		srv, client := local(t)
 		task := router.Task{Prompt: journalPrompt, Size: fal.Size(2048, 2048), MaxPrice: limit, Only: []string{"flux.Pro2"}} // 4 units each
-		out, err := studio.Studio{Router: r}.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Models: []string{"flux.Schnell"}}, first)
+		out, err := studio.Studio{Router: r}.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Models: []string{"flux.Schnell"}, Size: fal.Size(2048, 2048)}, first)
 		if err == nil || len(out.Variants) != 2 || srv.Ledger().Posts != 2 || out.Spent != 24*cent/10 {
 			t.Errorf("limit %v: %d posts, spent %v, %v", limit, srv.Ledger().Posts, out.Spent, err)
 		}
@@ -160,7 +160,6 @@ func TestDraftRefusals(t *testing.T) {
 			return []studio.Variant{{Index: 9}}, nil
 		},
 		"many":    func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v, nil },
-		"none":    func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, nil },
 		"error":   func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, no },
 		"scoring": studio.ByScore(1, func(context.Context, studio.Variant) (float64, error) { return 0, no }),
 		"nil":     nil,
@@ -169,14 +168,35 @@ func TestDraftRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// A draft that fails is left out; a lost one ends the work.
-	srv.InjectFor(schnell, faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "failed"), 1)
-	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3}, first); err != nil || len(out.Variants) != 2 || len(out.Finals) != 1 {
-		t.Errorf("%d variants, %v", len(out.Variants), err)
+	// None is a normal choice.
+	none := func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, nil }
+	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2}, none); err != nil || len(out.Finals) != 0 || len(out.Variants) != 2 {
+		t.Errorf("none: %v", err)
 	}
-	srv.InjectFor(schnell, faltest.OpSubmit, faltest.LostAnswer(), 1)
-	out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3}, first)
-	if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); !unknown || len(out.Finals) != 0 {
-		t.Errorf("got %v", err)
+}
+
+// A draft that fails is left out, whatever the reason, but for one that every
+// other would share.
+func TestDraftFails(t *testing.T) {
+	t.Parallel()
+	first := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil }
+	for name, tt := range map[string]struct {
+		fault    faltest.Fault
+		variants int
+		finals   int
+		posts    int
+	}{
+		"down":   {faltest.LateFailure(500, "internal_server_error", "failed"), 2, 1, 4},
+		"policy": {faltest.LateFailure(422, "content_policy_violation", "no"), 2, 1, 4},
+		"lost":   {faltest.LostAnswer(), 2, 1, 4},
+		"locked": {faltest.LockedAccount(), 2, 0, 3},
+		"money":  {faltest.Answer(402, `{"detail":"Payment required"}`), 2, 0, 3},
+	} {
+		srv, client := local(t)
+		srv.InjectFor(schnell, faltest.OpSubmit, tt.fault, 1)
+		out, err := studio.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{Count: 3}, first)
+		if (err == nil) != (tt.finals > 0) || len(out.Variants) != tt.variants || len(out.Finals) != tt.finals || srv.Ledger().Posts != tt.posts {
+			t.Errorf("%s: %d variants, %d finals, %d posts, %v", name, len(out.Variants), len(out.Finals), srv.Ledger().Posts, err)
+		}
 	}
 }

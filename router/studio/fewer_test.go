@@ -84,10 +84,11 @@ func TestFewerThenDown(t *testing.T) {
 		if list, ok := result["images"].([]any); ok {
 			result["images"] = list[:3]
 		}
-		srv.InjectFor(qwenImage, faltest.OpSubmit, faltest.ServerError(500), 1) // from then on
+		srv.InjectFor(qwenImage, faltest.OpSubmit, faltest.ServerError(500), 2) // from then on
 	}), 1)
-	out, err := studio.Do(t.Context(), client, router.Task{Prompt: posterPrompt, Count: 4, Size: fal.SquareHD, Only: []string{"qwen.Image", "flux.Schnell"}})
-	if diff := cmp.Diff([]string{"qwen.Image", "qwen.Image!", "flux.Schnell"}, models(out.Attempts)); diff != "" || err != nil || len(out.Images()) != 4 {
+	more := studio.Studio{Fallback: studio.Fallback{Amount: cent}}
+	out, err := more.Do(t.Context(), client, router.Task{Prompt: posterPrompt, Count: 4, Size: fal.SquareHD, Only: []string{"qwen.Image", "flux.Schnell"}})
+	if diff := cmp.Diff([]string{"qwen.Image", "qwen.Image!", "qwen.Image!", "flux.Schnell"}, models(out.Attempts)); diff != "" || err != nil || len(out.Images()) != 4 {
 		t.Errorf("%d pictures, %v (-want +got)\n%s", len(out.Images()), err, diff)
 	}
 }
@@ -199,19 +200,19 @@ func TestRunStops(t *testing.T) {
 func TestNotStays(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
-	srv.Inject(faltest.OpSubmit, faltest.ServerError(500), 3)
+	srv.Inject(faltest.OpSubmit, faltest.ServerError(500), 6) // each model is asked twice
 	room := []string{"flux.Max2", "mine", "mine"}
 	task := router.Task{Prompt: journalPrompt, Not: room[:1:3]}
 	out, err := studio.Do(t.Context(), client, task)
-	if err != nil || len(out.Attempts) != 4 || slices.Contains(models(out.Attempts), "flux.Max2") || slices.Contains(models(out.Attempts), "flux.Max2!") {
+	if err != nil || len(out.Attempts) != 7 || slices.Contains(models(out.Attempts), "flux.Max2") || slices.Contains(models(out.Attempts), "flux.Max2!") {
 		t.Errorf("%v, %v", models(out.Attempts), err)
 	}
 	if diff := cmp.Diff([]string{"flux.Max2", "mine", "mine"}, room); diff != "" {
 		t.Errorf("the caller's list (-want +got)\n%s", diff)
 	}
 	// After as many models nothing more is tried.
-	srv.Inject(faltest.OpSubmit, faltest.ServerError(500), 4)
-	if out, err := studio.Do(t.Context(), client, task); err == nil || len(out.Attempts) != 4 {
+	srv.Inject(faltest.OpSubmit, faltest.ServerError(500), 8)
+	if out, err := studio.Do(t.Context(), client, task); err == nil || len(out.Attempts) != 8 {
 		t.Errorf("%v, %v", models(out.Attempts), err)
 	}
 }

@@ -19,7 +19,7 @@ type Variant struct {
 }
 
 // Pick returns those of the variants that are to be made again, the best
-// first. It is given only variants that succeeded and were not flagged. See
+// first; none if none is good enough. It is given only variants that succeeded and were not flagged. See
 // [ByScore].
 type Pick func(ctx context.Context, variants []Variant) ([]Variant, error)
 
@@ -42,8 +42,8 @@ func ByScore(n int, score func(ctx context.Context, v Variant) (float64, error))
 
 // checkPick refuses a choice that was not priced or is none of the variants.
 func (p *DraftPlan) checkPick(picked, variants []Variant) error {
-	if len(picked) == 0 || len(picked) > p.drafts.Finals {
-		return fmt.Errorf("studio: drafts: %d were picked; at least 1 must be, and %d were priced", len(picked), p.drafts.Finals)
+	if len(picked) > p.drafts.Finals {
+		return fmt.Errorf("studio: drafts: %d were picked, and %d were priced", len(picked), p.drafts.Finals)
 	}
 	seen := make(map[int]bool)
 	for _, v := range picked {

@@ -21,9 +21,8 @@ func (c *Comparison) Section(ctx context.Context, client *fal.Client) sheet.Sect
 	s := sheet.Section{Prompt: c.Task.Prose()}
 	for i := range c.Models {
 		m := &c.Models[i]
-		reasons := because(m.Candidate.Reasons(), m.Candidate.Losses)
 		for _, a := range m.Attempts {
-			s.Entries = append(s.Entries, a.entries(ctx, client, reasons)...)
+			s.Entries = append(s.Entries, a.entries(ctx, client)...)
 		}
 		if len(m.Attempts) == 0 && m.Err != nil {
 			s.Entries = append(s.Entries, sheet.Entry{Title: m.Candidate.Model.Title, Endpoint: m.Candidate.Model.Endpoint, Error: m.Err.Error()})
@@ -39,15 +38,14 @@ func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Sect
 	prompt := d.Plan.task.Prose()
 	drafts := sheet.Section{Title: "Drafts", Prompt: prompt}
 	for _, v := range d.Variants {
-		entries := v.entries(ctx, client, nil)
+		entries := v.entries(ctx, client)
 		entries[0].Picked = slices.ContainsFunc(d.Picked, func(p Variant) bool { return p.Index == v.Index })
 		drafts.Entries = append(drafts.Entries, entries...)
 	}
 	finals := sheet.Section{Title: "Finals", Prompt: prompt}
-	reasons := because(d.Plan.Final.Reasons(), d.Plan.Final.Losses)
 	for _, o := range d.Finals {
 		for _, a := range o.Attempts {
-			finals.Entries = append(finals.Entries, a.entries(ctx, client, reasons)...)
+			finals.Entries = append(finals.Entries, a.entries(ctx, client)...)
 		}
 	}
 	return []sheet.Section{drafts, finals}
@@ -70,9 +68,9 @@ func because(reasons []router.Reason, losses []router.Loss) []string {
 }
 
 // entries returns the pictures of an attempt, or its error.
-func (a *Attempt) entries(ctx context.Context, client *fal.Client, reasons []string) []sheet.Entry {
+func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry {
 	e := sheet.Entry{
-		Title: a.Model.Title, Endpoint: a.Model.Endpoint, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: reasons,
+		Title: a.Model.Title, Endpoint: a.Model.Endpoint, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: a.because,
 	}
 	switch {
 	case a.Billed > 0:

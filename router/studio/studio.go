@@ -3,8 +3,6 @@ package studio
 import (
 	"cmp"
 	"context"
-	"sync"
-	"sync/atomic"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/router"
@@ -15,6 +13,9 @@ import (
 type Studio struct {
 	// Router chooses the models. Default: [router.Default].
 	Router *router.Router
+	// Fallback says what may be done where a model fails. The zero value lets
+	// another model try, if it costs no more than what was approved.
+	Fallback Fallback
 }
 
 func (s Studio) router() *router.Router { return cmp.Or(s.Router, router.Default()) }
@@ -43,31 +44,4 @@ func Compare(ctx context.Context, c *fal.Client, t router.Task, models []string,
 // policy. See [Studio.PlanComparison].
 func PlanComparison(t router.Task, models []string) ([]router.Candidate, error) {
 	return Studio{}.PlanComparison(t, models)
-}
-
-// atOnce is how many requests of one task are under way at a time. Those that
-// wait in fal's queue are among them.
-const atOnce = 8
-
-// each calls do for the numbers from 0 to n-1, some at a time, until a call
-// returns false. It returns how many calls it made when all have returned.
-func each(n int, do func(i int) (more bool)) (called int) {
-	slots := make(chan struct{}, atOnce)
-	var wait sync.WaitGroup
-	var stopped atomic.Bool
-	for ; called < n; called++ {
-		slots <- struct{}{}
-		if stopped.Load() {
-			break
-		}
-		i := called
-		wait.Go(func() {
-			if !do(i) {
-				stopped.Store(true)
-			}
-			<-slots
-		})
-	}
-	wait.Wait()
-	return called
 }
