@@ -1,6 +1,9 @@
 package fal
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Guard is asked before each request that may cost money, and told how it
 // ended. A budget is a guard: see package pricing. Set one for all requests in
@@ -16,6 +19,12 @@ type Guard interface {
 // Reservation is the money set aside for one request. Its methods are called
 // in the order in which they are listed, each at most once. When it is unknown whether fal
 // accepted the request, none of them is: the money may have been spent.
+//
+// A reservation may also have a method Sending(payload json.RawMessage) error. It
+// is called before the others, with the body that is about to be sent; an error
+// refuses the request, as one of Reserve does. What is noted there can be looked
+// for in fal's history after a lost answer, so the request is given a seed as if
+// [Client.FixSeeds] were set.
 type Reservation interface {
 	// Accepted is called when fal took a job into its queue.
 	Accepted(requestID string)
@@ -23,4 +32,9 @@ type Reservation interface {
 	Settled(Meta)
 	// Released is called when the request failed and was not charged.
 	Released(err error)
+}
+
+// notingReservation is a Reservation that is told what is sent.
+type notingReservation interface {
+	Sending(payload json.RawMessage) error
 }

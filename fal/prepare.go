@@ -1,6 +1,7 @@
 package fal
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -96,6 +97,11 @@ func (p *prepared) prepare(ctx context.Context, r any) error {
 		}
 	}
 	p.doubt(ctx, doubts)
+	if noting, ok := p.reservation.(notingReservation); ok {
+		if err := noting.Sending(bytes.Clone(p.body)); err != nil {
+			return notSentTo(p.endpoint, err)
+		}
+	}
 	return nil
 }
 
@@ -184,7 +190,8 @@ func (p *prepared) encode(ctx context.Context, r any, files map[File]summary) ([
 		})
 	}
 	body, err := json.Marshal(r)
-	if err == nil && p.c.FixSeeds {
+	_, noting := p.reservation.(notingReservation)
+	if err == nil && (p.c.FixSeeds || noting) {
 		body = withSeed(r, body)
 	}
 	return body, err

@@ -105,6 +105,15 @@ func ended[Out any](ctx context.Context, j *job, out *Out, err error) (*Out, err
 	return out, check(ctx, j.c, out, j.usage, j.refuseFlagged)
 }
 
+// Reserved has r told how the job ends, in place of the reservation that it was
+// submitted with: for a job that was taken up by [Resume]. Call it before the
+// job is waited for.
+func (j *Job[Out]) Reserved(r Reservation) {
+	j.j.mu.Lock()
+	defer j.j.mu.Unlock()
+	j.j.reservation = r
+}
+
 // CancelOutcome is what became of an attempt to cancel a job.
 type CancelOutcome string
 

@@ -1,14 +1,18 @@
 package fal_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
@@ -22,6 +26,51 @@ type seeded struct {
 
 type otherSeed struct {
 	Seed string `json:"seed,omitzero"`
+}
+
+// noter is a guard that notes what is sent, and may refuse it then.
+type noter struct {
+	calls []string
+	err   error
+}
+
+func (n *noter) Reserve(context.Context, fal.Usage, map[string]string) (fal.Reservation, error) {
+	return n, nil
+}
+func (n *noter) Sending(payload json.RawMessage) error {
+	n.calls = append(n.calls, "sending "+regexp.MustCompile("[0-9]+").ReplaceAllString(string(payload), "N"))
+	return n.err
+}
+func (n *noter) Accepted(string)    { n.calls = append(n.calls, "accepted") }
+func (n *noter) Settled(m fal.Meta) { n.calls = append(n.calls, "settled "+m.BillableUnits) }
+func (n *noter) Released(err error) {
+	n.calls = append(n.calls, fmt.Sprint("released ", fal.NotSent(err)))
+}
+
+// A reservation that notes what is sent gets it with a seed, before it is sent, and
+// may refuse it; that of a job that is taken up is told how it ends.
+func TestSending(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	client, n := srv.Client(), new(noter)
+	client.Guard = n
+	job, err := fal.Submit(t.Context(), client, flux.Schnell{Prompt: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.err = errors.New("the disk is full")
+	if _, err := fal.Submit(t.Context(), client, flux.Schnell{Prompt: "y"}); !errors.Is(err, n.err) || !fal.NotSent(err) {
+		t.Errorf("refused: %v", err)
+	}
+	taken := fal.Resume(client, job.Endpoint(), job.ID())
+	taken.Reserved(n)
+	if _, err := taken.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`sending {"prompt":"x","seed":N}`, "accepted", `sending {"prompt":"y","seed":N}`, "released true", "settled 1"}
+	if diff := cmp.Diff(want, n.calls); diff != "" || srv.Ledger().Posts != 1 {
+		t.Errorf("%d posts (-want +got)\n%s", srv.Ledger().Posts, diff)
+	}
 }
 
 func TestFixSeeds(t *testing.T) {

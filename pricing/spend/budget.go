@@ -140,6 +140,10 @@ func (e *BudgetError) Error() string {
 // NotSent returns true: a budget is asked first.
 func (e *BudgetError) NotSent() bool { return true }
 
+// Exhausted reports whether the limit is that of all requests together: others
+// are likely to be refused too.
+func (e *BudgetError) Exhausted() bool { return e.Tag.Name == "" }
+
 // Reserve sets aside the most that a request may cost. The error is a
 // [*BudgetError] if that is more than is left, [pricing.ErrUnknown] if the price is
 // not known and the budget has nothing for such requests, and another if an

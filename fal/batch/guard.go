@@ -1,0 +1,74 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// noting is the guard of one item: it asks the client's, and notes in the journal
+// what is about to be sent and what was accepted.
+type noting struct {
+	entry *entry
+	inner fal.Guard // the client's; may be nil
+}
+
+func (n noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
+	r := &reservation{entry: n.entry, ctx: context.WithoutCancel(ctx)}
+	if n.inner == nil {
+		return r, nil
+	}
+	var err error
+	if r.inner, err = n.inner.Reserve(ctx, u, tags); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// reservation is that of one item.
+type reservation struct {
+	entry *entry
+	inner fal.Reservation // may be nil
+	ctx   context.Context // what happened is noted though the caller has gone
+}
+
+// Sending notes the intent, before the request is sent.
+func (r *reservation) Sending(payload json.RawMessage) error {
+	row := &r.entry.row
+	before := *row
+	row.State, row.Sent, row.Payload = Intent, time.Now().UTC(), payload
+	row.RequestID, row.Failure = "", nil
+	err := r.entry.put(r.ctx)
+	if err != nil {
+		*row = before
+	}
+	return err
+}
+
+// Accepted notes the request id. That the journal cannot be written is told when
+// there is a result: the job is under way, and its id is known as long as this
+// program runs.
+func (r *reservation) Accepted(requestID string) {
+	r.entry.row.State, r.entry.row.RequestID = Submitted, requestID
+	_ = r.entry.put(r.ctx)
+	if r.inner != nil {
+		r.inner.Accepted(requestID)
+	}
+}
+
+// Settled keeps what was billed.
+func (r *reservation) Settled(meta fal.Meta) {
+	r.entry.row.Units = meta.BillableUnits
+	if r.inner != nil {
+		r.inner.Settled(meta)
+	}
+}
+
+// Released passes on that nothing was charged.
+func (r *reservation) Released(err error) {
+	if r.inner != nil {
+		r.inner.Released(err)
+	}
+}

@@ -1,0 +1,109 @@
+package batch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// maxKey is how many bytes a key may have.
+const maxKey = 1024
+
+// Item is one request of a batch.
+type Item[Out any] struct {
+	// Key tells the item from others, such as the number of a product: at most
+	// 1024 bytes. Items with the same key are the same item, and must have the same
+	// request. "" is the digest of the request: what is asked for twice is
+	// made once.
+	Key     string
+	Request fal.Request[Out]
+	// Options are those of the request, beside the runner's. WithGuard has no
+	// effect: it is the client's Guard that is asked.
+	Options []fal.Option
+}
+
+// Result is what came of an item.
+type Result[Out any] struct {
+	// Row is what the journal has of the item, with key, files, request id and
+	// units. It is the zero Row but for its key if nothing was sent.
+	Row
+	// Out is the result; nil if there is none. It may be there beside an error
+	// that is about the result.
+	Out *Out
+	// Kept says that it was in the journal already, and nothing had to be sent,
+	// waited for or saved.
+	Kept bool
+}
+
+// ConflictError says that two items have the same key and another request.
+type ConflictError struct {
+	Key string
+	// Had is the endpoint of the request that the journal has, and Has that of
+	// the one that was refused.
+	Had, Has string
+}
+
+func (e *ConflictError) Error() string {
+	if e.Had != e.Has {
+		return fmt.Sprintf("batch: key %.80q: the journal has it for a request to %s, this one is to %s: give it another key, or use another journal", e.Key, e.Had, e.Has)
+	}
+	return fmt.Sprintf("batch: key %.80q: the journal has it with another request to %s: give it another key, or use another journal", e.Key, e.Had)
+}
+
+// NotSent returns true.
+func (e *ConflictError) NotSent() bool { return true }
+
+// refused is an error that came before anything was sent.
+type refused struct{ error }
+
+func (e refused) Unwrap() error { return e.error }
+
+// NotSent returns true.
+func (refused) NotSent() bool { return true }
+
+// identify returns the key and the digest of an item. Local files count by their
+// content, wherever they are.
+func (it *Item[Out]) identify() (key, digest string, err error) {
+	if it.Request == nil {
+		return it.Key, "", refused{fmt.Errorf("batch: key %.80q: the request is nil", it.Key)}
+	}
+	endpoint := string(it.Request.Endpoint())
+	named, err := fal.MapFiles(it.Request, byContent)
+	var body []byte
+	if err == nil {
+		body, err = json.Marshal(named)
+	}
+	if err != nil {
+		return it.Key, "", refused{fmt.Errorf("batch: key %.80q: %w", it.Key, err)}
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s", endpoint, body))
+	digest = hex.EncodeToString(sum[:])
+	if key = it.Key; key == "" {
+		key = digest[:32]
+	}
+	if len(key) > maxKey {
+		return key, "", refused{fmt.Errorf("batch: key %.80q: has %d bytes, at most %d are accepted", key, len(key), maxKey)}
+	}
+	return key, digest, nil
+}
+
+// byContent names a local file by its content.
+func byContent(field string, f fal.File) (fal.File, error) {
+	if _, remote := f.URL(); remote {
+		return f, nil
+	}
+	r, err := f.Open()
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", field, err)
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return f, fmt.Errorf("%s: %w", field, err)
+	}
+	return fal.URL("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
+}

@@ -1,0 +1,257 @@
+//go:build !js
+
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/falimage/falimage-go/fal/batch"
+)
+
+// version is that of the form of the file.
+const version = "1"
+
+var (
+	// rowsBucket has the rows by ordinal, keysBucket the ordinals by key, and
+	// aboutBucket what the file says of itself.
+	rowsBucket  = []byte("rows")
+	keysBucket  = []byte("keys")
+	aboutBucket = []byte("about")
+
+	versionKey = []byte("version")
+	formatKey  = []byte("format")
+	nameKey    = []byte("batch")
+)
+
+// format tells the file from those of other programs.
+const format = "falimage batch journal"
+
+// ErrInUse says that a journal is open already, in this program or another.
+var ErrInUse = errors.New("journal: it is in use by another program, or opened twice")
+
+// Journal is a journal in a file. It may be used by many goroutines at once, and its
+// file by one Journal at a time.
+type Journal struct {
+	db   *bbolt.DB
+	path string
+	puts chan *put // to the committer
+
+	mu     sync.RWMutex // held for reading by who uses db and puts
+	closed bool
+	done   chan struct{} // closed when the committer has ended
+}
+
+var _ batch.Journal = (*Journal)(nil)
+
+// Open opens the journal at a path, or makes it. A file that is none, that is
+// damaged, or that another version wrote is an error and left as it is; so is one
+// that is in use, which is [ErrInUse] and names who has it. Close it when done.
+func Open(path string) (*Journal, error) { return OpenFor(path, "") }
+
+// OpenFor is Open for the batch of a name, which a journal keeps from when it is
+// made: one of another batch is refused. "" is any batch.
+func OpenFor(path, name string) (*Journal, error) {
+	j := &Journal{path: path, puts: make(chan *put, mostInGroup), done: make(chan struct{})}
+	err := guarded(func() error { return j.open(name) })
+	if err != nil {
+		return nil, fmt.Errorf("journal: %s: %w", path, err)
+	}
+	go j.commit()
+	return j, nil
+}
+
+func (j *Journal) open(name string) error {
+	if err := whole(j.path); err != nil {
+		return err
+	}
+	var file *os.File
+	opened := false
+	defer func() {
+		if !opened && file != nil {
+			_ = file.Close() // which unlocks it, whatever bbolt did
+		}
+	}()
+	db, err := bbolt.Open(j.path, 0o600, &bbolt.Options{
+		Timeout: lockTime, FreelistType: bbolt.FreelistMapType,
+		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(path, flag, mode)
+			file = f
+			return f, err
+		},
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("%w%s", ErrInUse, holder(j.path))
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return fmt.Errorf("it is no journal, or its beginning is damaged: %w", err)
+	case err != nil:
+		return err
+	}
+	if err := guarded(func() error { return db.Update(func(tx *bbolt.Tx) error { return introduce(tx, name) }) }); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	j.db, opened = db, true
+	hold(j.path)
+	return nil
+}
+
+// lockTime is how long another program is waited for that may just be ending.
+const lockTime = 200 * time.Millisecond
+
+// introduce checks what the file says of itself, or writes it.
+func introduce(tx *bbolt.Tx, name string) error {
+	about := tx.Bucket(aboutBucket)
+	if about == nil {
+		if first, _ := tx.Cursor().First(); first != nil {
+			return errors.New("it is a file of another program: give the journal another path")
+		}
+		var err error
+		if about, err = tx.CreateBucket(aboutBucket); err != nil {
+			return err
+		}
+		for key, value := range map[string]string{string(formatKey): format, string(versionKey): version, string(nameKey): name} {
+			if err := about.Put([]byte(key), []byte(value)); err != nil {
+				return err
+			}
+		}
+		for _, bucket := range [][]byte{rowsBucket, keysBucket} {
+			if _, err := tx.CreateBucket(bucket); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	had := string(about.Get(nameKey))
+	switch {
+	case string(about.Get(formatKey)) != format:
+		return errors.New("it is a file of another program: give the journal another path")
+	case string(about.Get(versionKey)) != version:
+		return fmt.Errorf("it has version %.20q, and this module writes %q: open it with the version of the module that made it, or begin another", about.Get(versionKey), version)
+	case name != "" && had != "" && name != had:
+		return fmt.Errorf("it is that of batch %.80q, not of %.80q: give each batch a journal of its own", had, name)
+	case tx.Bucket(rowsBucket) == nil || tx.Bucket(keysBucket) == nil:
+		return errDamaged
+	}
+	if name != "" && had == "" {
+		return about.Put(nameKey, []byte(name))
+	}
+	return nil
+}
+
+var errDamaged = errors.New("it is damaged: take it from a backup, or begin another and look at fal's request history for what was sent")
+
+// use calls f unless the journal is closed, and turns what the file's damage does
+// into an error.
+func (j *Journal) use(ctx context.Context, f func() error) error {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	if j.closed {
+		return batch.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := guarded(f); err != nil {
+		return fmt.Errorf("journal: %s: %w", j.path, err)
+	}
+	return nil
+}
+
+// Get returns the row of a key, and false if there is none.
+func (j *Journal) Get(ctx context.Context, key string) (row batch.Row, found bool, err error) {
+	err = j.use(ctx, func() error {
+		return j.db.View(func(tx *bbolt.Tx) error {
+			ordinal := tx.Bucket(keysBucket).Get([]byte(key))
+			if ordinal == nil {
+				return nil
+			}
+			found = true
+			return decode(tx.Bucket(rowsBucket).Get(ordinal), &row)
+		})
+	})
+	return row, found && err == nil, err
+}
+
+// All yields the rows in the order in which their keys were first put. It reads some
+// hundred at a time, so that nothing that is put meanwhile has to wait, and holds no
+// more.
+func (j *Journal) All(ctx context.Context) iter.Seq2[batch.Row, error] {
+	return func(yield func(batch.Row, error) bool) {
+		const some = 256
+		rows := make([]batch.Row, 0, some)
+		for next := []byte{}; next != nil; {
+			rows = rows[:0]
+			err := j.use(ctx, func() error {
+				return j.db.View(func(tx *bbolt.Tx) (err error) {
+					c := tx.Bucket(rowsBucket).Cursor()
+					at, value := c.Seek(next)
+					for ; at != nil && len(rows) < some; at, value = c.Next() {
+						var row batch.Row
+						if err := decode(value, &row); err != nil {
+							return err
+						}
+						rows = append(rows, row)
+					}
+					next = bytes.Clone(at)
+					return nil
+				})
+			})
+			if err != nil {
+				yield(batch.Row{}, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Close writes what is under way and closes the file.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	closed := j.closed
+	j.closed = true
+	j.mu.Unlock()
+	if closed {
+		return nil
+	}
+	close(j.puts)
+	<-j.done
+	release(j.path)
+	return guarded(j.db.Close)
+}
+
+// appendOrdinal returns an ordinal as a key, in an order that bytes sort by.
+func appendOrdinal(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// encode returns a row with the sum of its bytes before it.
+func encode(row *batch.Row) ([]byte, error) {
+	value, err := json.Marshal(row)
+	if err != nil {
+		return nil, err
+	}
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(value)), sumOf(value)), value...), nil
+}
+
+// decode reads a row.
+func decode(value []byte, row *batch.Row) error {
+	if len(value) < 4 || binary.BigEndian.Uint32(value) != sumOf(value[4:]) {
+		return errDamaged
+	}
+	return json.Unmarshal(value[4:], row)
+}

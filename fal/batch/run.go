@@ -1,0 +1,217 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// patience is how long fal may refuse everything since there is too much, until
+// Run ends.
+const patience = 10 * time.Minute
+
+// StopError says that Run ended before all items were begun.
+type StopError struct {
+	// Err is why.
+	Err error
+	Progress
+}
+
+func (e *StopError) Error() string {
+	return fmt.Sprintf("batch: stopped, with %v, and the items after these not begun: %v", e.Progress, e.Err)
+}
+
+func (e *StopError) Unwrap() error { return e.Err }
+
+// ErrStopped is why Run ended after Runner.Stop.
+var ErrStopped = errors.New("batch: it was told to stop")
+
+// Run does the items that a source yields, some at a time, and yields what came of
+// each as it ends, with that item's own error; see [Step]. Of the source no more is
+// held than is under way, so it may be endless; items with the same key are done
+// once.
+//
+// What fal refuses since there is too much (status 429) is sent again when it has
+// calmed down, and fewer are under way for a time. No more items are begun when the
+// guard refuses one, the key is not accepted, the account is locked, the journal or
+// the folder cannot be written, MaxFailures have failed, or Runner.Stop is called.
+// Those under way are then waited for and saved, and the last that is yielded is a
+// [*StopError], without a key.
+//
+// When the context ends, or the loop over the results is left, waiting ends: the
+// jobs go on at fal unless Runner.CancelJobs is set, and the next run with the same
+// journal takes them up. An item that is being submitted gets a few seconds, so that
+// its request id is known.
+func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) iter.Seq2[Result[Out], error] {
+	return func(yield func(Result[Out], error) bool) {
+		stop, err := run.begin()
+		if err != nil {
+			yield(Result[Out]{}, err)
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		w := &work[Out]{run: run, gate: run.gate, stop: stop, ended: make(chan ended[Out]), over: make(chan struct{})}
+		go w.feed(ctx, items)
+		left := false
+		for e := range w.ended {
+			if !left && !yield(e.Result, e.err) {
+				left = true
+				w.end(ErrStopped)
+				cancel()
+			}
+		}
+		if why := w.why(ctx); why != nil && !left {
+			yield(Result[Out]{}, &StopError{Err: why, Progress: run.Progress()})
+		}
+	}
+}
+
+// begin begins a run.
+func (r *Runner) begin() (stop <-chan struct{}, err error) {
+	if err := r.ready(); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts, r.began, r.gate = Progress{}, time.Now(), newGate(r.concurrency(), r.Every, r.Client.Retry)
+	return r.stopping(), nil
+}
+
+func (r *Runner) concurrency() int {
+	if r.Concurrency == 0 {
+		return defaultConcurrency
+	}
+	return r.Concurrency
+}
+
+// ended is an item that has.
+type ended[Out any] struct {
+	Result[Out]
+	err error
+}
+
+// work is one run.
+type work[Out any] struct {
+	run   *Runner
+	gate  *gate
+	stop  <-chan struct{} // closed by Runner.Stop
+	ended chan ended[Out]
+	wait  sync.WaitGroup
+
+	mu     sync.Mutex
+	reason error         // why no more are begun
+	over   chan struct{} // closed when there is a reason
+	short  bool          // an item was not begun
+}
+
+// end has no more items begun.
+func (w *work[Out]) end(why error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reason == nil {
+		w.reason = why
+		close(w.over)
+	}
+}
+
+// why returns why items were not begun; nil if all were.
+func (w *work[Out]) why(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case !w.short:
+		return nil
+	case w.reason != nil:
+		return w.reason
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return ErrStopped
+}
+
+// feed begins items, until the source ends or something ends it.
+func (w *work[Out]) feed(ctx context.Context, items iter.Seq[Item[Out]]) {
+	defer close(w.ended)
+	defer w.wait.Wait()
+	stop, done := either(w.stop, w.over)
+	defer done()
+	for it := range items {
+		if !w.gate.enter(ctx, stop, false) {
+			w.mu.Lock()
+			w.short = true
+			w.mu.Unlock()
+			return
+		}
+		w.run.mu.Lock()
+		w.run.counts.Taken++
+		w.run.mu.Unlock()
+		w.wait.Go(func() { w.do(ctx, stop, it) })
+	}
+}
+
+// either returns a channel that is closed when one of two is.
+func either(a, b <-chan struct{}) (c <-chan struct{}, done func()) {
+	one, finish := make(chan struct{}), make(chan struct{})
+	go func() {
+		select {
+		case <-a:
+		case <-b:
+		case <-finish:
+			return
+		}
+		close(one)
+	}()
+	return one, func() { close(finish) }
+}
+
+// do does an item.
+func (w *work[Out]) do(ctx context.Context, stop <-chan struct{}, it Item[Out]) {
+	defer w.gate.leave()
+	began := time.Now()
+	res, over, err := step(ctx, w.run, it)
+	for tooMany(&res.Row, err) && w.goOn(ctx, stop, began, err) {
+		began = time.Now()
+		res, over, err = step(ctx, w.run, it)
+	}
+	if res.RequestID != "" && !res.Kept {
+		w.gate.accepted()
+	}
+	failed := w.run.count(&res.Row, res.Kept, err)
+	if most := w.run.MaxFailures; over == nil && most > 0 && failed >= most {
+		over = fmt.Errorf("batch: %d items have failed, the last by: %w", failed, err)
+	}
+	if over != nil {
+		w.end(over)
+	}
+	w.ended <- ended[Out]{res, err}
+}
+
+// tooMany reports whether fal refused an item since there was too much for now.
+func tooMany(row *Row, err error) bool {
+	return errors.Is(err, fal.ErrRateLimited) && row.RequestID == "" && fal.Charged(err) == fal.NotBilled
+}
+
+// goOn waits until an item that was refused may begin again, and reports whether it
+// may.
+func (w *work[Out]) goOn(ctx context.Context, stop <-chan struct{}, began time.Time, err error) bool {
+	var wait time.Duration
+	if refusal, ok := errors.AsType[*fal.Error](err); ok {
+		wait = refusal.RetryAfter
+	}
+	if w.gate.tooMany(began, wait) >= patience {
+		w.end(err)
+		return false
+	}
+	w.gate.leave()
+	if w.gate.enter(ctx, stop, true) {
+		return true
+	}
+	w.gate.stay()
+	return false
+}

@@ -1,0 +1,299 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// cancelTime is how long a job that is to be cancelled is tried to.
+const cancelTime = 5 * time.Second
+
+// Step does an item, or what is left of it, by what the runner's journal has:
+//
+//   - nothing: the intent is noted, with the body and a seed, and the request sent;
+//   - an intent without a request id, or an unknown fate: it is looked for by
+//     Runner.Reconcile, and never sent again unless that proves it absent;
+//   - a request id: the job is waited for;
+//   - a result: it is returned as it stands, and files that are missing are saved.
+//
+// An item that failed is returned with its error, and sent again if it was not
+// charged and fal never accepted it or says that it may do better. It may be
+// called again at any time, after a crash too, and by many goroutines at once. The
+// error is that of fal's functions, a *ConflictError, or one of journal and files.
+func Step[Out any](ctx context.Context, run *Runner, it Item[Out]) (Result[Out], error) {
+	res, _, err := step(ctx, run, it)
+	return res, err
+}
+
+// entry is an item at work.
+type entry struct {
+	run *Runner
+	row Row
+
+	ill error // of the journal or the folder: no other item should be begun
+}
+
+// put keeps the row in the journal.
+func (e *entry) put(ctx context.Context) error {
+	e.row.Revision++
+	err := e.run.journal.Put(context.WithoutCancel(ctx), e.row)
+	if err == nil {
+		return nil
+	}
+	e.row.Revision--
+	if errors.Is(err, ErrConflict) && e.row.State == Submitted {
+		// Whoever receives webhooks may have been faster.
+		if row, ok, getErr := e.run.journal.Get(context.WithoutCancel(ctx), e.row.Key); getErr == nil && ok && row.State == Submitted && row.RequestID == e.row.RequestID {
+			e.row.Revision = row.Revision
+			return nil
+		}
+	}
+	err = fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)
+	e.ill = errors.Join(e.ill, err)
+	return err
+}
+
+// step is Step that also returns why no other item should be begun, if it is so.
+func step[Out any](ctx context.Context, run *Runner, it Item[Out]) (res Result[Out], stop, err error) {
+	res.Key = it.Key
+	if err := run.ready(); err != nil {
+		return res, err, err
+	}
+	key, digest, err := it.identify()
+	if res.Key = key; err != nil {
+		return res, nil, err
+	}
+	unlock, err := run.lock(ctx, key)
+	if err != nil {
+		return res, nil, refused{err}
+	}
+	defer unlock()
+	row, found, err := run.journal.Get(ctx, key)
+	if err != nil {
+		err = refused{fmt.Errorf("batch: key %.80q: journal: %w", key, err)}
+		return res, err, err
+	}
+	if found && row.Digest != digest {
+		return res, nil, &ConflictError{Key: key, Had: row.Endpoint, Has: string(it.Request.Endpoint())}
+	}
+	if !found {
+		row = Row{Key: key, Endpoint: string(it.Request.Endpoint()), Digest: digest}
+	}
+	e := &entry{run: run, row: row}
+	kept := e.row.State == Done || e.row.State == Failed
+	res.Out, err = advance(ctx, e, it)
+	if e.row.Revision > 0 {
+		res.Row = e.row
+	}
+	res.Kept = kept && e.row.Revision == row.Revision
+	if e.ill != nil && (err == nil || !errors.Is(err, e.ill)) {
+		err = errors.Join(err, e.ill)
+	}
+	return res, e.stops(err), err
+}
+
+// stops returns why no other item should be begun after an error; nil if there is
+// no reason.
+func (e *entry) stops(err error) error {
+	switch {
+	case e.ill != nil:
+		return e.ill
+	case exhausted(err):
+		return err
+	case errors.Is(err, fal.ErrUnauthorized), errors.Is(err, fal.ErrLocked), errors.Is(err, fal.ErrNoKey):
+		return err
+	}
+	return nil
+}
+
+// exhausted reports whether a guard has nothing left for any item.
+func exhausted(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		Exhausted() bool
+	}](err)
+	return ok && e.Exhausted()
+}
+
+// advance brings an item on as far as it goes.
+func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error) {
+	if e.row.State == Intent || e.row.State == Unknown {
+		if _, err := e.reconcile(ctx, e.row.lost(errors.New("the program ended before there was an answer"))); err != nil {
+			return nil, err
+		}
+	}
+	request := it.Request
+	if e.row.Payload != nil && e.row.RequestID == "" && e.row.Failure != nil && e.row.Failure.Type != "file_download_error" {
+		request = seal(request, e.row.Payload)
+	}
+	switch {
+	case e.row.State == Done:
+		return kept[Out](ctx, e)
+	case e.row.State == Failed && !e.row.free():
+		return nil, e.row.err()
+	case e.row.State == Submitted:
+		job := fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
+		job.Reserved(e.resumed(ctx))
+		return wait(ctx, e, job)
+	}
+	return send(ctx, e, request, it.Options)
+}
+
+// send sends a request and waits for its result.
+func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts []fal.Option) (*Out, error) {
+	all := append(append([]fal.Option{}, e.run.Options...), opts...)
+	if e.run.Webhook != nil {
+		all = append(all, fal.WithWebhook(e.run.Webhook(e.row.Key)))
+	}
+	before := e.row.Revision
+	job, err := fal.Submit(ctx, e.run.Client, request, append(all, fal.WithGuard(noting{e, e.run.Client.Guard}))...)
+	if err == nil {
+		return wait(ctx, e, job)
+	}
+	if e.row.Revision == before || e.row.State == Submitted {
+		return nil, err // nothing is noted, or the context ended after it was accepted
+	}
+	lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
+	if !ok {
+		e.row.State, e.row.Failure = Failed, failureOf(err)
+		if fal.NotSent(err) {
+			e.row.Failure.Billing = fal.NotBilled
+		}
+		_ = e.put(ctx)
+		return nil, err
+	}
+	absent, err := e.reconcile(ctx, lost)
+	if err != nil {
+		return nil, err
+	}
+	if absent {
+		return nil, refused{fmt.Errorf("batch: key %.80q: fal did not accept it, and it may be sent again: %w", e.row.Key, lost.Err)}
+	}
+	job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
+	job.Reserved(e.resumed(ctx))
+	return wait(ctx, e, job)
+}
+
+// reconcile finds out what became of an intent. It is then submitted, or absent;
+// or else the error says that this is not known.
+func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (absent bool, err error) {
+	id := lost.RequestID
+	if id == "" || !e.knows(ctx, id) {
+		id, err = "", lost
+		if e.run.Reconcile != nil {
+			id, err = e.run.Reconcile(ctx, lost)
+		}
+	}
+	switch {
+	case err == nil && id != "":
+		e.row.State, e.row.RequestID, e.row.Failure = Submitted, id, nil
+		return false, e.put(ctx)
+	case err != nil && fal.NotSent(err):
+		e.row.State, e.row.RequestID = Failed, ""
+		e.row.Failure = &Failure{Message: "fal did not accept it: " + err.Error(), Billing: fal.NotBilled, Retryable: true}
+		return true, e.put(ctx)
+	case err == nil:
+		err = errors.New("batch: Runner.Reconcile returned neither a request id nor an error")
+	}
+	if _, ok := errors.AsType[*fal.OutcomeUnknownError](err); !ok {
+		err = fmt.Errorf("%w: %w", err, lost)
+	}
+	e.row.State, e.row.RequestID, e.row.Failure = Unknown, lost.RequestID, &Failure{Message: err.Error()}
+	_ = e.put(ctx)
+	return false, err
+}
+
+// knows reports whether fal knows a job by an id that came with an answer that
+// says nothing.
+func (e *entry) knows(ctx context.Context, id string) bool {
+	_, err := fal.Resume(e.run.Client, fal.Endpoint[struct{}](e.row.Endpoint), id).Status(ctx)
+	return err == nil
+}
+
+// resumed returns the reservation of a job that is taken up.
+func (e *entry) resumed(ctx context.Context) fal.Reservation {
+	return &reservation{entry: e, ctx: context.WithoutCancel(ctx)}
+}
+
+// wait waits for a job, and keeps and saves its result.
+func wait[Out any](ctx context.Context, e *entry, job *fal.Job[Out]) (*Out, error) {
+	out, err := job.Wait(ctx)
+	if e.run.CancelJobs && ctx.Err() != nil {
+		if unfinished, ok := errors.AsType[*fal.JobError](err); ok {
+			ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
+			unfinished.Cancel, _ = job.Cancel(ctx)
+			stop()
+		}
+	}
+	refusal, isRefusal := errors.AsType[*fal.Error](err)
+	unfinished, isUnfinished := errors.AsType[*fal.JobError](err)
+	broken, isBroken := errors.AsType[*fal.DecodeError](err)
+	switch {
+	case isUnfinished && unfinished.Cancel == fal.Cancelled:
+		e.row.State, e.row.Failure = Failed, &Failure{Message: "the job was cancelled", Status: statusCancelled, Billing: fal.NotBilled}
+	case isUnfinished:
+		return out, err
+	case isBroken && broken.Charged() == fal.Billed || err == nil || out != nil:
+		return out, errors.Join(err, finish(ctx, e, out, err))
+	case isRefusal:
+		e.row.State, e.row.Failure, e.row.Units = Failed, failureOf(err), refusal.BillableUnits
+	default:
+		return out, err // what became of the job is not known: it is waited for again
+	}
+	e.row.Payload = nil
+	_ = e.put(ctx)
+	return out, err
+}
+
+// finish keeps a result, and saves its files. Problem is what is wrong with it.
+func finish[Out any](ctx context.Context, e *entry, out *Out, problem error) error {
+	row := &e.row
+	result, err := json.Marshal(out)
+	if broken, ok := errors.AsType[*fal.DecodeError](problem); ok {
+		result, err = nil, nil
+		if json.Valid(broken.Body) {
+			result = broken.Body
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("batch: key %.80q: request %s: the result cannot be kept: %w", row.Key, row.RequestID, err)
+	}
+	row.State, row.Result, row.Payload, row.Failure = Done, result, nil, nil
+	if images, ok := any(out).(*fal.Images); ok && images != nil {
+		row.Warnings = images.Warnings
+	}
+	if problem != nil {
+		row.Failure = failureOf(problem)
+		row.Failure.Billing = fal.Billed
+	}
+	if err := e.put(ctx); err != nil {
+		return err
+	}
+	if e.run.Dir == "" || out == nil {
+		return nil
+	}
+	return save(ctx, e, out)
+}
+
+// kept returns the result of an item that was done before.
+func kept[Out any](ctx context.Context, e *entry) (*Out, error) {
+	out, problem := new(Out), e.row.err()
+	if len(e.row.Result) == 0 {
+		return nil, problem
+	}
+	if err := json.Unmarshal(e.row.Result, out); err != nil && problem == nil {
+		return nil, fmt.Errorf("batch: key %.80q: request %s: the result in the journal does not fit its type: %w", e.row.Key, e.row.RequestID, err)
+	}
+	if images, ok := any(out).(*fal.Images); ok {
+		images.Warnings = e.row.Warnings
+	}
+	if e.run.Dir == "" {
+		return out, problem
+	}
+	return out, errors.Join(problem, save(ctx, e, out))
+}
