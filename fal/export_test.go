@@ -14,6 +14,10 @@ var (
 	ResolveHosts  = Hosts.resolve
 	KeyText       = Key.text
 	EachFile      = eachFile
+	MaxResult     = maxResult
+	PictureMemory = pictureMemory
+	CheckPicture  = checkPicture
+	BareURL       = bareURL
 )
 
 const (

@@ -113,10 +113,7 @@ func Picture(m image.Image) File {
 
 // kept returns a file whose content is made once, when first needed.
 func kept(content func() ([]byte, error)) File {
-	once := sync.OnceValues(func() (b []byte, err error) {
-		defer recovered("reading it", &err)
-		return content()
-	})
+	once := sync.OnceValues(content)
 	return Open("", func() (io.ReadCloser, error) {
 		b, err := once()
 		return io.NopCloser(bytes.NewReader(b)), err

@@ -18,7 +18,7 @@ func TestParseEndpoint(t *testing.T) {
 		{"110602490-fast-sdxl", "110602490/fast-sdxl", "110602490/fast-sdxl"},
 		{id: ""}, {id: "flux"}, {id: "workflows/me"}, {id: "fal-ai/"}, {id: "/fal-ai/flux"}, {id: "//evil.example/flux"},
 		{id: "https://evil.example/a/b"}, {id: "fal-ai/../flux"}, {id: "fal-ai/flux?x=1"}, {id: "fal-ai/flux#x"}, {id: "fal-ai/fl ux"},
-		{id: "fal-ai/flux%2e"}, {id: "fal-ai/flux\\x"}, {id: "fal-ai/flux@host"}, {id: "fal-ai/flüx"},
+		{id: "fal-ai/flux%2e"}, {id: "fal-ai/?x"}, {id: "?/x"}, {id: "fal-ai/flux\\x"}, {id: "fal-ai/flux@host"}, {id: "fal-ai/flüx"},
 	} {
 		path, app, err := fal.ParseEndpoint(tt.id)
 		if path != tt.path || app != tt.app || (err == nil) != (tt.path != "") {

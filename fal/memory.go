@@ -55,10 +55,13 @@ func pictureMemory(format string, c image.Config, head []byte) int64 {
 
 // progressive reports whether a JPEG may be progressive.
 func progressive(head []byte) bool {
-	const baseline, extended = 0xc0, 0xc1
+	const baseline, extended, progressive = 0xc0, 0xc1, 0xc2
 	for i := 2; i+4 <= len(head) && head[i] == 0xff; i += 2 + int(head[i+2])<<8 + int(head[i+3]) {
-		if head[i+1] == baseline || head[i+1] == extended {
+		switch head[i+1] {
+		case baseline, extended:
 			return false
+		case progressive: // whatever follows
+			return true
 		}
 	}
 	return true
