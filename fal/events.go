@@ -27,7 +27,7 @@ func readEvents(ctx context.Context, r io.Reader, most, total int64) iter.Seq2[e
 			line []byte
 			cr   bool // the line before has ended in CR: an LF that follows is a part of it
 			read int64
-			buf  = make([]byte, 32<<10)
+			buf  = make([]byte, 2<<10) // statuses are short; it grows for what is not
 		)
 		endOfLine := func() (goOn bool) {
 			ready, kept := e.line(line)
@@ -82,6 +82,9 @@ func readEvents(ctx context.Context, r io.Reader, most, total int64) iter.Seq2[e
 					yield(event{}, err)
 				}
 				return
+			}
+			if n == len(buf) && n < 32<<10 {
+				buf = make([]byte, 2*n)
 			}
 		}
 	}

@@ -259,3 +259,18 @@ func TestLimitsOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// Texts in a result are those that JSON says, however they are written.
+func TestTextsOfResults(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		`"plain"`: "plain", `""`: "", `"a\u0062\n\"c\""`: "ab\n\"c\"", "\"caf\xe9\"": "caf\ufffd", `"é"`: "é", `7`: "", `null`: "", `["x"]`: "",
+	} {
+		c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"images":[{"url":"u"}],"prompt":`+written+`}`)
+		})
+		if out, err := fal.Run(t.Context(), c, anyCall); err != nil || out.Prompt != want {
+			t.Errorf("%s is read as %q, %v", written, out.Prompt, err)
+		}
+	}
+}
