@@ -33,7 +33,7 @@ type keyPart struct {
 func (c *Client) keyToSend() (string, error) {
 	key, err := c.Key.text()
 	if err != nil {
-		return "", err
+		return "", within("", err)
 	}
 	if before := c.sent.Load(); before == nil || before.key != key {
 		parts := keyParts(key)

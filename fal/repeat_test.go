@@ -185,3 +185,40 @@ func TestPanicsInOurGoroutines(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A file is sent to no address in a private network that an answer names.
+func TestUploadsToPrivateAddresses(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{
+		"https://10.0.0.1/x", "https://127.0.0.1:9/x", "https://[::1]/x", "https://169.254.169.254/latest", "https://localhost/x", "https://metadata.google.internal/x",
+		"https://2130706433/x", "http://store.example/x", "https://user:word@store.example/x", "ftp://store.example/x", "//store.example/x",
+	} {
+		m := newMock()
+		m.RegisterResponder(http.MethodPost, "=~/storage/upload/initiate", func(*http.Request) (*http.Response, error) {
+			return reply{200, fmt.Sprintf(`{"upload_url":%q,"file_url":"https://v3.fal.media/x"}`, address), "", false}.response(), nil
+		})
+		m.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+			t.Errorf("%s: %s %s was sent", address, r.Method, r.URL)
+			return reply{200, "", "", false}.response(), nil
+		})
+		if _, err := m.client.Upload(t.Context(), fal.Bytes([]byte("some content"))); err == nil {
+			t.Errorf("%s: the file was uploaded", address)
+		}
+	}
+}
+
+// What is wrong with the key is said once, with one beginning.
+func TestKeyErrorsBeginOnce(t *testing.T) {
+	t.Parallel()
+	c := &fal.Client{Key: fal.NewKey("no colon")}
+	_, statusErr := fal.Resume(c, anyCall.ID, "job-1").Status(t.Context())
+	for _, err := range []error{statusErr, c.Platform(t.Context(), http.MethodGet, "/v1/x", nil, nil, nil)} {
+		if err == nil || strings.Count(err.Error(), "fal: ") != 1 || !strings.Contains(err.Error(), "the API key is malformed") {
+			t.Errorf("error = %v", err)
+		}
+	}
+	c = &fal.Client{Key: fal.NewKey("")}
+	if _, err := fal.Resume(c, anyCall.ID, "job-1").Status(t.Context()); !errors.Is(err, fal.ErrNoKey) || strings.Count(err.Error(), "fal: ") != 1 {
+		t.Errorf("error = %v", err)
+	}
+}

@@ -304,7 +304,7 @@ func (c *Client) put(ctx context.Context, f File, s summary, lifecycle string) (
 	}
 	return address.FileURL, c.repeat(ctx, func() (said bool, err error) {
 		resp, err := c.transport.Send(ctx, &transport.Request{
-			Class: transport.Upload, Method: http.MethodPut, URL: address.UploadURL,
+			Class: transport.Upload, Method: http.MethodPut, URL: address.UploadURL, Guarded: true,
 			Header: http.Header{"Content-Type": {s.contentType}},
 			Open:   func() (io.ReadCloser, error) { return f.openUnchanged(s) }, Length: s.size, Endpoint: "storage",
 		})

@@ -31,9 +31,10 @@ func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err // even if there is a grace: it is for what was begun
 	}
 	e.attempt = req.Context()
-	if e.r.download {
-		if err := e.t.checkDownload(e.attempt, req.URL); err != nil {
-			return nil, err // a download has no body to close
+	if e.r.Guarded {
+		if err := e.t.checkAddress(e.attempt, req.URL); err != nil {
+			closeBody(req)
+			return nil, err
 		}
 		if !e.t.configured(req.URL) {
 			e.attempt = withGuard(e.attempt)
@@ -127,7 +128,7 @@ var backups = map[string]string{"fal.run": "falrun.com", "queue.fal.run": "queue
 // nil if there is none.
 func (e *exchange) tryBackup(req *http.Request) *http.Response {
 	host, ok := backups[req.URL.Host]
-	if !ok || !e.t.config.Backup || e.r.download || e.attempt.Err() != nil {
+	if !ok || !e.t.config.Backup || e.r.Guarded || e.attempt.Err() != nil {
 		return nil
 	}
 	backup := req.Clone(e.attempt)

@@ -82,7 +82,7 @@ func (e *exchange) send() (*http.Response, error) {
 		return nil, err
 	}
 	e.http = e.t.api
-	if r.download {
+	if r.Guarded {
 		e.http = e.t.files
 	}
 	e.base, e.http.Transport = e.http.Transport, e

@@ -15,12 +15,12 @@ import (
 	"unicode"
 )
 
-// ErrPrivateAddress says that a download was refused because its address is
-// in a private network.
+// ErrPrivateAddress says that a download or upload was refused because its
+// address is in a private network.
 var ErrPrivateAddress = errors.New("the address is in a private network")
 
-// checkDownload refuses what can be refused before it is dialled.
-func (t *Transport) checkDownload(ctx context.Context, u *url.URL) error {
+// checkAddress refuses what can be refused before it is dialled.
+func (t *Transport) checkAddress(ctx context.Context, u *url.URL) error {
 	if u.Scheme != "https" && u.Scheme != "http" {
 		return fmt.Errorf("%w: the URL is not http or https", errRefused)
 	}

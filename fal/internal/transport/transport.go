@@ -63,8 +63,10 @@ type Request struct {
 	// Result says that a job's own failure may be the answer, which would be
 	// the same again.
 	Result bool
-
-	download bool // from anywhere but private networks, without credentials
+	// Guarded is for an address that somebody else has named, of a download or
+	// an upload: it may be anywhere but in a private network, and gets neither
+	// key nor cookies.
+	Guarded bool
 }
 
 // Config is what a Transport is made of.
@@ -99,7 +101,7 @@ type Transport struct {
 	// authorization is the last one made. A key seldom changes.
 	authorization atomic.Pointer[authorization]
 	api           http.Client
-	files         http.Client // for downloads: guarded, without credentials
+	files         http.Client // guarded, without credentials
 }
 
 // New returns a Transport.
@@ -120,7 +122,7 @@ func New(c Config) *Transport {
 	}
 	t.api.CheckRedirect = redirectPolicy(t.api.CheckRedirect)
 	t.files = t.api
-	t.files.Jar = nil // a download carries nothing of the user's
+	t.files.Jar = nil // they carry nothing of the user's
 	switch base := t.api.Transport.(type) {
 	case nil:
 		t.direct = true
@@ -194,14 +196,14 @@ func (t *Transport) redacted(err error) error {
 // downloadSilence is how long a download may bring nothing.
 const downloadSilence = time.Minute
 
-// Download gets a file from anywhere, without credentials. Addresses in
+// Download gets a file from anywhere, without credentials. It is Guarded: addresses in
 // private networks are refused with ErrPrivateAddress, except on the origins
 // that the user has set. A RoundTripper of the user's that is no
 // [http.Transport] does its own dialling: there a name is looked up and checked
 // beforehand, and may lead elsewhere when it is dialled. Header is sent along;
 // it may be nil.
 func (t *Transport) Download(ctx context.Context, address string, header http.Header) (*http.Response, error) {
-	return t.Send(ctx, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download", Timeout: downloadSilence, download: true})
+	return t.Send(ctx, &Request{Class: Read, Method: http.MethodGet, URL: address, Header: header, Endpoint: "download", Timeout: downloadSilence, Guarded: true})
 }
 
 // Send sends a request, as often as its class allows, and returns the last
