@@ -36,6 +36,8 @@
 //	2xx without a picture         DecodeError; charged if        -                      twice: DecodeError, likewise
 //	                              units are told (Run, Stream)
 //	2xx with {"detail": ...}      Error, charged by its units    asked again            twice: Error, likewise
+//	                              (Run, Stream)
+//	2xx without a request id      OutcomeUnknownError (Submit)   -                      -
 //	429                           sent again, up to 4 times      asked again            asked again
 //	429 with a long Retry-After   Error at once, not charged     asked again            asked again
 //	401 403 404 405 410           Error, not charged             twice: JobError        twice: JobError
