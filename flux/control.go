@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Control makes pictures that follow a control picture with FLUX.1 [dev]
@@ -80,9 +81,10 @@ func (r Control) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Control) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -91,6 +93,10 @@ func (r Control) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // ControlImageToImage reworks a picture under the control of another with
@@ -166,9 +172,10 @@ func (r ControlImageToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ControlImageToImage) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -179,4 +186,8 @@ func (r ControlImageToImage) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

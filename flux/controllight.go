@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // ControlLight brightens a picture with ControlLight, a LoRA on FLUX.2 [klein]:
@@ -53,9 +54,10 @@ func (r ControlLight) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ControlLight) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      1,
 		MatchInput:   1,
@@ -63,4 +65,8 @@ func (r ControlLight) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 4),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

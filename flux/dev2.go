@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -61,14 +62,20 @@ func (r Dev2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Dev2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Dev2Edit edits pictures with FLUX.2 [dev]: low-cost edits with up to 4
@@ -140,6 +147,8 @@ func (r Dev2Edit) Usage() fal.Usage {
 		Steps:     cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u
@@ -202,9 +211,10 @@ func (r Dev2LoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Dev2LoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -212,6 +222,11 @@ func (r Dev2LoRA) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Dev2EditLoRA edits pictures with FLUX.2 [dev] with LoRAs: edits with your own
@@ -291,6 +306,8 @@ func (r Dev2EditLoRA) Usage() fal.Usage {
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

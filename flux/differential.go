@@ -9,6 +9,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // GeneralDifferentialDiffusion reworks a picture with FLUX.1 [dev] with
@@ -165,7 +166,8 @@ func (r GeneralDifferentialDiffusion) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r GeneralDifferentialDiffusion) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
@@ -194,6 +196,9 @@ func (r GeneralDifferentialDiffusion) Usage() fal.Usage {
 		u.Inputs = append(u.Inputs, v.pictures()...)
 	}
 	u.Inputs = append(u.Inputs, r.FillImage.pictures()...)
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }
 
@@ -265,6 +270,7 @@ func (r DifferentialDiffusion) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since a day between 2026-05-12 and 2026-07-02, though it may still answer; use fal-ai/flux-general/differential-diffusion instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -54,13 +55,19 @@ func (r Flash2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Flash2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Flash2Edit edits pictures with FLUX.2 [flash]: fast, cheap edits with up to 4
@@ -122,6 +129,8 @@ func (r Flash2Edit) Usage() fal.Usage {
 		Inputs:   r.ImageURLs,
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -65,6 +66,8 @@ func (r Flex2) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	u.Doubts = l.Problems()
 	return u
 }
@@ -136,6 +139,8 @@ func (r Flex2Edit) Usage() fal.Usage {
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 8, "fal announced 10 references and the model maker documents 8")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

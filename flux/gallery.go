@@ -7,6 +7,8 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Gallery2 makes pictures in a ready-made style with the FLUX.2 LoRA gallery:
@@ -69,14 +71,20 @@ func (r Gallery2) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Gallery2) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 40),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Gallery2Edit edits pictures in a ready-made way with the FLUX.2 LoRA gallery:
@@ -164,6 +172,8 @@ func (r Gallery2Edit) Usage() fal.Usage {
 	case GalleryVirtualTryOn:
 		l.AdviseCount("image_urls", len(r.ImageURLs), 2, 2, "the person and the garment are two pictures")
 	}
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	u.Doubts = l.Problems()
 	return u
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // GeneralInpaint repaints the masked part of a picture with FLUX.1 [dev] with
@@ -163,7 +164,8 @@ func (r GeneralInpaint) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r GeneralInpaint) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
@@ -192,5 +194,8 @@ func (r GeneralInpaint) Usage() fal.Usage {
 		u.Inputs = append(u.Inputs, v.pictures()...)
 	}
 	u.Inputs = append(u.Inputs, r.FillImage.pictures()...)
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }

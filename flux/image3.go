@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Image3 makes pictures with FLUX 3: pictures of up to 4K, laid out by regions
@@ -66,6 +67,7 @@ func (r Image3) Usage() fal.Usage {
 	var l check.List
 	check.AdviseValue(&l, "resolution", r.Resolution, "512sq", "fal's page offers it, but a probe of 2026-10-09 had it refused")
 	l.AdviseRegions(r.Prompt, string(r.AspectRatio))
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -134,6 +136,7 @@ func (r Image3Edit) Usage() fal.Usage {
 	}
 	var l check.List
 	check.AdviseValue(&l, "resolution", r.Resolution, "512sq", "fal's page offers it, but a probe of 2026-10-09 had it refused")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -59,14 +60,20 @@ func (r Klein4BBase) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein4BBase) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein4BBaseEdit edits pictures with FLUX.2 [klein] 4B Base: edits with up to
@@ -137,6 +144,8 @@ func (r Klein4BBaseEdit) Usage() fal.Usage {
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u
@@ -198,9 +207,10 @@ func (r Klein4BBaseLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein4BBaseLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -208,6 +218,11 @@ func (r Klein4BBaseLoRA) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein4BBaseEditLoRA edits pictures with FLUX.2 [klein] 4B Base with LoRAs:
@@ -288,6 +303,8 @@ func (r Klein4BBaseEditLoRA) Usage() fal.Usage {
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -49,14 +50,20 @@ func (r Klein9B) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein9B) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 4),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein9BEdit edits pictures with FLUX.2 [klein] 9B: edits with up to 4
@@ -117,6 +124,8 @@ func (r Klein9BEdit) Usage() fal.Usage {
 		Steps:        cmp.Or(r.NumInferenceSteps, 4),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u
@@ -168,9 +177,10 @@ func (r Klein9BLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein9BLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -178,6 +188,11 @@ func (r Klein9BLoRA) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein9BEditLoRA edits pictures with FLUX.2 [klein] 9B with LoRAs: edits with
@@ -246,6 +261,8 @@ func (r Klein9BEditLoRA) Usage() fal.Usage {
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -60,14 +61,20 @@ func (r Klein9BBase) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein9BBase) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein9BBaseEdit edits pictures with FLUX.2 [klein] 9B Base: edits with up to
@@ -138,6 +145,8 @@ func (r Klein9BBaseEdit) Usage() fal.Usage {
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u
@@ -199,9 +208,10 @@ func (r Klein9BBaseLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Klein9BBaseLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -209,6 +219,11 @@ func (r Klein9BBaseLoRA) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Klein9BBaseEditLoRA edits pictures with FLUX.2 [klein] 9B Base with LoRAs:
@@ -289,6 +304,8 @@ func (r Klein9BBaseEditLoRA) Usage() fal.Usage {
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

@@ -7,6 +7,8 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // KleinRealtime restyles frames with FLUX.2 [klein] realtime: a stream of
@@ -53,7 +55,8 @@ func (r KleinRealtime) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KleinRealtime) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
@@ -65,5 +68,9 @@ func (r KleinRealtime) Usage() fal.Usage {
 	if r.ImageSize != fal.SquareHD {
 		u.Size = fal.Size(768, 768) // square is larger here than elsewhere
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
+	u.Doubts = l.Problems()
 	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // KontextDev edits pictures with FLUX.1 Kontext [dev]: edits in words with open
@@ -64,7 +65,8 @@ func (r KontextDev) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KontextDev) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
@@ -75,6 +77,9 @@ func (r KontextDev) Usage() fal.Usage {
 	if r.ResolutionMode == "" || r.ResolutionMode == ResolutionMatchInput {
 		u.MatchInput = 1
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }
 
@@ -138,7 +143,8 @@ func (r KontextLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KontextLoRA) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
@@ -151,6 +157,9 @@ func (r KontextLoRA) Usage() fal.Usage {
 	if r.ResolutionMode == "" || r.ResolutionMode == ResolutionMatchInput {
 		u.MatchInput = 1
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }
 
@@ -221,9 +230,10 @@ func (r KontextLoRAInpaint) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KontextLoRAInpaint) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		MatchInput:   1,
@@ -233,6 +243,10 @@ func (r KontextLoRAInpaint) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KontextLoRATextToImage makes pictures with FLUX.1 Kontext [dev] with LoRAs:
@@ -291,9 +305,10 @@ func (r KontextLoRATextToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KontextLoRATextToImage) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -301,4 +316,8 @@ func (r KontextLoRATextToImage) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

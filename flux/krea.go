@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Krea makes pictures with FLUX.1 Krea [dev]: natural looks without the usual
@@ -57,14 +58,19 @@ func (r Krea) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Krea) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Steps:    cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KreaImageToImage reworks a picture with FLUX.1 Krea [dev]: a natural-looking
@@ -120,9 +126,10 @@ func (r KreaImageToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KreaImageToImage) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		MatchInput:   1,
@@ -130,6 +137,10 @@ func (r KreaImageToImage) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 40),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KreaRedux makes variations of a picture with FLUX.1 Krea [dev] Redux:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // KreaLoRA makes pictures with FLUX.1 Krea [dev] with LoRAs: your own styles
@@ -62,9 +63,10 @@ func (r KreaLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KreaLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
 		Outputs:   cmp.Or(r.NumImages, 1),
 		Size:      cmp.Or(r.ImageSize, fal.Landscape4x3),
@@ -72,6 +74,10 @@ func (r KreaLoRA) Usage() fal.Usage {
 		LoRAs:     len(r.LoRAs),
 		LoRABytes: check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KreaLoRAImageToImage reworks a picture with FLUX.1 Krea [dev] with LoRAs:
@@ -136,9 +142,10 @@ func (r KreaLoRAImageToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KreaLoRAImageToImage) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -149,6 +156,10 @@ func (r KreaLoRAImageToImage) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // KreaLoRAInpaint repaints the masked part of a picture with FLUX.1 Krea [dev]
@@ -215,9 +226,10 @@ func (r KreaLoRAInpaint) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r KreaLoRAInpaint) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -228,4 +240,8 @@ func (r KreaLoRAInpaint) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // ProNew makes pictures with FLUX.1 [pro] new: pictures of the first [pro]
@@ -69,6 +70,7 @@ func (r ProNew) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-05-12, though it may still answer; use fal-ai/flux-pro/v1.1 instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -137,6 +139,7 @@ func (r ProRedux) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-05-12, though it may still answer; use fal-ai/flux-pro/v1.1/redux instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

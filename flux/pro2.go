@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/colors"
 	"github.com/falimage/falimage-go/internal/refs"
 )
 
@@ -58,6 +59,8 @@ func (r Pro2) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	u.Doubts = l.Problems()
 	return u
 }
@@ -120,6 +123,8 @@ func (r Pro2Edit) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 256, MaxArea: 4 * check.Megapixel})
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	colors.Advise(&l, "prompt", r.Prompt)
 	refs.Advise(&l, "image_urls", r.Prompt, len(r.ImageURLs))
 	u.Doubts = l.Problems()
 	return u

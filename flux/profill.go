@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // ProFill repaints the masked part of a picture with FLUX.1 [pro] Fill:
@@ -52,15 +53,20 @@ func (r ProFill) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ProFill) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		MatchInput:   1,
 		MatchAssumed: true,
 		Inputs:       check.Given(r.ImageURL, r.MaskURL),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // ProFillFinetuned repaints the masked part of a picture with FLUX.1 [pro]
@@ -115,15 +121,20 @@ func (r ProFillFinetuned) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ProFillFinetuned) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		MatchInput:   1,
 		MatchAssumed: true,
 		Inputs:       check.Given(r.ImageURL, r.MaskURL),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // ProErase removes the masked part of a picture with FLUX.1 [pro] Erase:
@@ -206,13 +217,18 @@ func (r ProTryOn) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ProTryOn) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      1,
 		MatchInput:   1,
 		MatchAssumed: true,
 		Inputs:       check.Given(r.HumanImageURL, r.GarmentImageURL),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

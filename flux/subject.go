@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // PuLID makes pictures of a given person with FLUX.1 PuLID: portraits that keep
@@ -66,15 +67,20 @@ func (r PuLID) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r PuLID) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  1,
 		Size:     cmp.Or(r.ImageSize, fal.Landscape4x3),
 		Inputs:   check.Given(r.ReferenceImageURL),
 		Steps:    cmp.Or(r.NumInferenceSteps, 20),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // SubjectDriven makes pictures of a given subject with FLUX.1 Subject: new
@@ -124,13 +130,18 @@ func (r SubjectDriven) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r SubjectDriven) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint: string(r.Endpoint()),
 		Outputs:  cmp.Or(r.NumImages, 1),
 		Size:     cmp.Or(r.ImageSize, fal.SquareHD),
 		Inputs:   check.Given(r.ImageURL),
 		Steps:    cmp.Or(r.NumInferenceSteps, 8),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

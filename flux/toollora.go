@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // FillLoRA repaints the masked part of a picture with FLUX.1 Fill [dev] with
@@ -77,7 +78,8 @@ func (r FillLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r FillLoRA) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
@@ -91,6 +93,9 @@ func (r FillLoRA) Usage() fal.Usage {
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
 	u.Inputs = append(u.Inputs, r.FillImage.pictures()...)
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }
 
@@ -159,9 +164,10 @@ func (r StructureLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r StructureLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -172,6 +178,10 @@ func (r StructureLoRA) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // Structure is a preset of [StructureLoRA], [Control] and

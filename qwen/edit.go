@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Edit edits pictures with Qwen Image Edit: edits of content and of lettering.
@@ -63,9 +64,10 @@ func (r Edit) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Edit) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -74,6 +76,10 @@ func (r Edit) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // EditImageToImage reworks a picture with Qwen Image Edit: a new picture that
@@ -136,9 +142,10 @@ func (r EditImageToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r EditImageToImage) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -147,6 +154,10 @@ func (r EditImageToImage) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // EditInpaint repaints the masked part of a picture with Qwen Image Edit: local
@@ -211,9 +222,10 @@ func (r EditInpaint) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r EditInpaint) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -222,6 +234,10 @@ func (r EditInpaint) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL, r.MaskURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 30),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // EditLoRA edits pictures with Qwen Image Edit with LoRAs: edits with your own
@@ -284,9 +300,10 @@ func (r EditLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r EditLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumImages, 1),
 		Size:         r.ImageSize,
@@ -297,4 +314,8 @@ func (r EditLoRA) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

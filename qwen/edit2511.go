@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Edit2511 edits pictures with Qwen Image Edit 2511: consistent edits of
@@ -75,6 +76,7 @@ func (r Edit2511) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 3, "the model cards document 1 to 3 pictures and fal gives no number")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -153,6 +155,7 @@ func (r Edit2511LoRA) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseCount("image_urls", len(r.ImageURLs), 0, 3, "the model cards document 1 to 3 pictures and fal gives no number")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

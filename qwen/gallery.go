@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Edit2509Gallery edits pictures in a ready-made way with the Qwen Image Edit
@@ -96,6 +97,7 @@ func (r Edit2509Gallery) Usage() fal.Usage {
 	case GalleryShirtDesign:
 		l.AdviseCount("image_urls", len(r.ImageURLs), 2, 2, "the person and the design are two pictures")
 	}
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Image makes pictures with Qwen Image: lettering in several languages and
@@ -72,7 +73,8 @@ func (r Image) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Image) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:  string(r.Endpoint()),
@@ -85,6 +87,9 @@ func (r Image) Usage() fal.Usage {
 	if r.UseTurbo {
 		u.Steps = 10
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }
 
@@ -158,7 +163,8 @@ func (r ImageToImage) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r ImageToImage) Usage() fal.Usage {
 	u := fal.Usage{
 		Endpoint:   string(r.Endpoint()),
@@ -173,5 +179,8 @@ func (r ImageToImage) Usage() fal.Usage {
 	if r.UseTurbo {
 		u.Steps = 10
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
 	return u
 }

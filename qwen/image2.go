@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Image2 makes pictures with Qwen Image 2.0: lettering and layout at up to
@@ -69,6 +70,7 @@ func (r Image2) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/text-to-image instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -140,6 +142,7 @@ func (r Image2Edit) Usage() fal.Usage {
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "was withdrawn by fal on 2026-08-19; use alibaba/qwen-image-3/edit instead")
 	l.AdviseLength("prompt", r.Prompt, 800, "the description of the endpoint says 800 characters, its schema sets no limit")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -204,6 +207,7 @@ func (r Image2Pro) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/text-to-image instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -275,6 +279,7 @@ func (r Image2ProEdit) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "is not in fal's list of models any more since 2026-08-19, though it may still answer; use alibaba/qwen-image-3/edit instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

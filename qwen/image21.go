@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Image21 makes pictures with Qwen Image 2.1: transparent pictures, and sizes
@@ -66,6 +67,7 @@ func (r Image21) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, 1)
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -133,6 +135,7 @@ func (r Image21Edit) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, 1)
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

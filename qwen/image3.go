@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Image3 makes pictures with Qwen Image 3: lettering and layout, in Chinese and
@@ -65,6 +66,7 @@ func (r Image3) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseLength("prompt", r.Prompt, 5000, "the description of the endpoint says 5,000 characters, no schema was seen to limit it")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -134,6 +136,7 @@ func (r Image3Edit) Usage() fal.Usage {
 	}
 	var l check.List
 	l.AdviseLength("prompt", r.Prompt, 5000, "the description of the endpoint says 5,000 characters, no schema was seen to limit it")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

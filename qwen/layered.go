@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Layered takes a picture apart with Qwen Image Layered: a picture taken apart
@@ -58,9 +59,10 @@ func (r Layered) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r Layered) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumLayers, 4),
 		MatchInput:   1,
@@ -68,6 +70,10 @@ func (r Layered) Usage() fal.Usage {
 		Inputs:       check.Given(r.ImageURL),
 		Steps:        cmp.Or(r.NumInferenceSteps, 28),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }
 
 // LayeredLoRA takes a picture apart with Qwen Image Layered with LoRAs: layers
@@ -125,9 +131,10 @@ func (r LayeredLoRA) Validate() error {
 	return l.Err(string(r.Endpoint()))
 }
 
-// Usage returns what the request will be charged for.
+// Usage returns what the request will be charged for, and what is doubtful
+// about it but not refused.
 func (r LayeredLoRA) Usage() fal.Usage {
-	return fal.Usage{
+	u := fal.Usage{
 		Endpoint:     string(r.Endpoint()),
 		Outputs:      cmp.Or(r.NumLayers, 4),
 		MatchInput:   1,
@@ -137,4 +144,8 @@ func (r LayeredLoRA) Usage() fal.Usage {
 		LoRAs:        len(r.LoRAs),
 		LoRABytes:    check.Bytes(filesOf(r.LoRAs)...),
 	}
+	var l check.List
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
+	u.Doubts = l.Problems()
+	return u
 }

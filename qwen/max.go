@@ -7,6 +7,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/internal/check"
+	"github.com/falimage/falimage-go/internal/refs"
 )
 
 // Max makes pictures with Qwen Image Max: natural looks and lettering, hosted
@@ -62,6 +63,7 @@ func (r Max) Usage() fal.Usage {
 	}
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "may fail: its maker retired the model on 2026-10-10; use alibaba/qwen-image-3/text-to-image instead")
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }
@@ -129,6 +131,7 @@ func (r MaxEdit) Usage() fal.Usage {
 	var l check.List
 	l.Add("endpoint", u.Endpoint, "may fail: its maker retired the model on 2026-10-10; use alibaba/qwen-image-3/edit instead")
 	l.AdviseSize("image_size", r.ImageSize, check.SizeAdvice{MinSide: 512, MaxSide: 2048})
+	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
 	return u
 }

@@ -119,6 +119,7 @@ var imports = [][2]string{
 	{"fal.", "github.com/falimage/falimage-go/fal"},
 	{"schema.", "github.com/falimage/falimage-go/fal/schema"},
 	{"flux.", "github.com/falimage/falimage-go/flux"},
+	{"colors.", "github.com/falimage/falimage-go/internal/colors"},
 	{"check.", "github.com/falimage/falimage-go/internal/check"},
 	{"introspect.", "github.com/falimage/falimage-go/internal/introspect"},
 	{"refs.", "github.com/falimage/falimage-go/internal/refs"},

@@ -248,6 +248,12 @@ func (p *printer) doubts(r *request) {
 		p.line("l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, %s)", number(n))
 	}
 	p.doubtCounts(r)
+	if _, ok := r.Field("prompt"); ok {
+		p.line("refs.Doubt(&l, \"prompt\", r.Prompt, len(u.Inputs))")
+		if strings.HasPrefix(r.ID, "fal-ai/flux-2") { // these read exact colours
+			p.line("colors.Advise(&l, \"prompt\", r.Prompt)")
+		}
+	}
 	if r.Limits.Mentions {
 		p.line("refs.Advise(&l, \"image_urls\", r.Prompt, len(r.ImageURLs))")
 	}

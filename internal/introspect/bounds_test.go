@@ -322,3 +322,31 @@ func TestMentions(t *testing.T) {
 		}
 	})
 }
+
+// TestPromptDoubts checks what every prompt is doubted for, and those of FLUX.2
+// for colours.
+func TestPromptDoubts(t *testing.T) {
+	t.Parallel()
+	forAll(t, func(t *testing.T, s subject) {
+		if _, ok := s.Field("prompt"); !ok {
+			return
+		}
+		v := reflect.New(reflect.TypeOf(s.minimal())).Elem()
+		v.Set(reflect.ValueOf(s.minimal()))
+		doubts := func(prompt string) []fal.Problem {
+			v.FieldByName("Prompt").SetString(prompt)
+			return slices.DeleteFunc(usage(t, v.Interface()).Doubts, func(p fal.Problem) bool { return p.Field != "prompt" })
+		}
+		usual := len(doubts("a mug, me@image9.com"))
+		if d := doubts("a mug like @image9"); len(d) != usual+1 {
+			t.Errorf("a reference without a file: doubts %v", d)
+		}
+		want := usual
+		if strings.HasPrefix(s.ID, "fal-ai/flux-2") {
+			want++
+		}
+		if d := doubts("a mug in color #12345"); len(d) != want {
+			t.Errorf("a bad colour: doubts %v, want %d", d, want)
+		}
+	})
+}

@@ -21,17 +21,37 @@ import (
 	"github.com/falimage/falimage-go/internal/check"
 )
 
+// mostNoted is how many references of one prompt are told of.
+const mostNoted = 20
+
 // Check notes every reference of the prompt that has no file. Files is the
-// number of files given. Each number is noted once, in the order of the prompt.
+// number of files given. Each number is noted once, in the order of the prompt,
+// and twenty at most.
 func Check(l *check.List, field, prompt string, files int) {
+	note(l, field, prompt, files, All(prompt))
+}
+
+// Doubt notes what Check does, and wording such as "image 3" or "图3" that is
+// beyond the files, if there are any: of a picture that is made from words alone
+// it may describe what is seen. It is for models that do not define what these
+// mean.
+func Doubt(l *check.List, field, prompt string, files int) {
+	note(l, field, prompt, files, All(prompt))
+	if files > 0 {
+		note(l, field, prompt, files, beyond(prompt))
+	}
+}
+
+func note(l *check.List, field, prompt string, files int, found iter.Seq2[int, [2]int]) {
 	var noted []int
-	for n, span := range All(prompt) {
-		start, end := span[0], span[1]
+	for n, span := range found {
 		if n >= 1 && n <= files || slices.Contains(noted, n) {
 			continue
 		}
-		noted = append(noted, n)
-		l.Add(field, strconv.Quote(prompt[start:end]), missing(n, files))
+		if noted = append(noted, n); len(noted) > mostNoted {
+			return
+		}
+		l.Add(field, strconv.Quote(prompt[span[0]:span[1]]), missing(n, files))
 	}
 }
 
@@ -62,43 +82,6 @@ func missing(n, files int) string {
 	}
 }
 
-// Unmentioned returns the numbers, from 1, of the files that the prompt does
-// not mention. The older wording "image 2" counts as a mention too. A file that
-// is the only one needs no mention.
-func Unmentioned(prompt string, files int) []int {
-	if files < 2 {
-		return nil
-	}
-	var few [16]bool // more than any endpoint takes
-	seen := few[:]
-	if files > len(seen) {
-		seen = make([]bool, files)
-	}
-	mark := func(n int) {
-		if n >= 1 && n <= files {
-			seen[n-1] = true
-		}
-	}
-	for n := range All(prompt) {
-		mark(n)
-	}
-	for at := 0; ; {
-		n, end := nextWord(prompt, at)
-		if end == 0 {
-			break
-		}
-		mark(n)
-		at = end
-	}
-	var missed []int
-	for i, ok := range seen[:files] {
-		if !ok {
-			missed = append(missed, i+1)
-		}
-	}
-	return missed
-}
-
 // Advise notes every file that the prompt does not mention; see [Unmentioned].
 // The path of the files is filesField.
 func Advise(l *check.List, filesField, prompt string, files int) {
@@ -120,32 +103,18 @@ func next(s string, from int) (n, start, end int) {
 			continue
 		}
 		n, end := number(s, i+1+len("image"))
-		if end > 0 && !joinedAfter(s, end) {
+		if end > 0 && !joinedAfter(s, end) && !isAddress(s, i, end) {
 			return n, i, end
 		}
 	}
 	return 0, 0, 0
 }
 
-// nextWord finds the first wording such as "image 2" or "Image #2".
-func nextWord(s string, from int) (n, end int) {
-	for i := from; i < len(s); i++ {
-		if !isImage(s, i) || joinedBefore(s, i) {
-			continue
-		}
-		at := i + len("image")
-		if at < len(s) && s[at] == ' ' {
-			at++
-		}
-		if at < len(s) && s[at] == '#' {
-			at++
-		}
-		n, end := number(s, at)
-		if end > 0 && !joinedAfter(s, end) {
-			return n, end
-		}
-	}
-	return 0, 0
+// isAddress reports whether what stands from i to end, after some other
+// character, is the beginning of a domain, as in "张三@image1.com".
+func isAddress(s string, i, end int) bool {
+	before, _ := utf8.DecodeLastRuneInString(s[:i])
+	return unicode.IsLetter(before) && end+1 < len(s) && s[end] == '.' && (s[end+1]|0x20 >= 'a' && s[end+1]|0x20 <= 'z')
 }
 
 // isImage reports whether s has "image" at i, in any letter case.
