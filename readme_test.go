@@ -333,11 +333,13 @@ func _() any {
 
 func _(ctx context.Context, client *fal.Client) error {
 	set := dataset.ReadImages(os.DirFS("photos"))
-	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+	training := flux.Dev2Trainer{DefaultCaption: "a photo of TOK"}
+	archive, err := set.Pack(training, dataset.Options{})
 	if err != nil {
 		return err // every missing caption and unreadable picture by name
 	}
-	trained, err := fal.Subscribe(ctx, client, flux.Dev2Trainer{ImageDataURL: archive})
+	training.ImageDataURL = archive
+	trained, err := fal.Subscribe(ctx, client, training)
 	if err != nil {
 		return err
 	}

@@ -353,7 +353,9 @@ type Klein3BaseTrainer struct {
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.0001.
 	LearningRate float64 `json:"learning_rate,omitzero"`
-	// TriggerPhrase is the caption of what has none beside it. Default: none.
+	// TriggerPhrase is the caption of what has none beside it. Where there is a
+	// caption it is not used, so a word that is to call up what was learnt has
+	// to stand in there. Default: none.
 	TriggerPhrase string `json:"trigger_phrase,omitzero"`
 }
 
@@ -399,8 +401,8 @@ type Klein3BaseEditTrainer struct {
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, more than 0. Default: 0.0001.
 	LearningRate float64 `json:"learning_rate,omitzero"`
-	// TriggerPhrase is the instruction of what has none beside it.
-	// Default: none.
+	// TriggerPhrase is the instruction of what has none beside it. Where there
+	// is an instruction it is not used. Default: none.
 	TriggerPhrase string `json:"trigger_phrase,omitzero"`
 }
 

@@ -20,7 +20,9 @@ type FastTrainer struct {
 	// Steps is the number of training steps, 1 to 10000. Default: left to the
 	// trainer.
 	Steps int `json:"steps,omitzero"`
-	// TriggerWord is the word that will call up what was learnt. Default: none.
+	// TriggerWord is the word that will call up what was learnt. It takes the
+	// place of missing captions; where a picture has a caption it is not used,
+	// so it has to stand in there. Default: none.
 	TriggerWord string `json:"trigger_word,omitzero"`
 	// CreateMasks weighs the subject by a mask made for it. Default: true.
 	CreateMasks *bool `json:"create_masks,omitzero"`
@@ -66,8 +68,9 @@ type PortraitTrainer struct {
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, 0.000001 to 0.001. Default: 0.00009.
 	LearningRate float64 `json:"learning_rate,omitzero"`
-	// TriggerPhrase is the phrase that will call up what was learnt.
-	// Default: none.
+	// TriggerPhrase is the phrase that will call up what was learnt. It takes
+	// the place of missing captions and of [trigger] in those that are there; a
+	// caption without either is learnt without it. Default: none.
 	TriggerPhrase string `json:"trigger_phrase,omitzero"`
 	// CreateMasks weighs the subject by a mask made for it. Default: false.
 	CreateMasks *bool `json:"create_masks,omitzero"`
@@ -118,8 +121,9 @@ type TurboTrainer struct {
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, 0.0000001 to 0.01. Default: 0.00115.
 	LearningRate float64 `json:"learning_rate,omitzero"`
-	// TriggerPhrase is the phrase that will call up what was learnt.
-	// Default: "ohwx".
+	// TriggerPhrase is the phrase that will call up what was learnt. It takes
+	// the place of missing captions and of [trigger] in those that are there; a
+	// caption without either is learnt without it. Default: "ohwx".
 	TriggerPhrase string `json:"trigger_phrase,omitzero"`
 	// TrainingStyle is what is learnt: subject or style. Default: subject.
 	TrainingStyle string `json:"training_style,omitzero"`
@@ -164,7 +168,9 @@ type KreaTrainer struct {
 	// Steps is the number of training steps, 1 to 10000. Default: left to the
 	// trainer.
 	Steps int `json:"steps,omitzero"`
-	// TriggerWord is the word that will call up what was learnt. Default: none.
+	// TriggerWord is the word that will call up what was learnt. It takes the
+	// place of missing captions; where a picture has a caption it is not used,
+	// so it has to stand in there. Default: none.
 	TriggerWord string `json:"trigger_word,omitzero"`
 	// CreateMasks weighs the subject by a mask made for it. Default: true.
 	CreateMasks *bool `json:"create_masks,omitzero"`

@@ -25,7 +25,8 @@ type ImageTrainer struct {
 	Steps int `json:"steps,omitzero"`
 	// LearningRate is the learning rate, 0.000001 to 0.01. Default: 0.0005.
 	LearningRate float64 `json:"learning_rate,omitzero"`
-	// TriggerPhrase is the phrase that will call up what was learnt.
+	// TriggerPhrase is the phrase that will call up what was learnt. Whether it
+	// is added to captions is not documented: let it stand in them.
 	TriggerPhrase string `json:"trigger_phrase,omitzero"`
 }
 

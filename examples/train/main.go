@@ -64,11 +64,11 @@ func prepare(o options) (trainer flux.Dev2Trainer, cost string, err error) {
 	if o.folder != "" {
 		set = dataset.ReadImages(os.DirFS(o.folder))
 	}
-	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: o.caption})
+	trainer = flux.Dev2Trainer{Steps: o.steps, DefaultCaption: o.caption}
+	trainer.ImageDataURL, err = set.Pack(trainer, dataset.Options{})
 	if err != nil {
 		return trainer, "", err
 	}
-	trainer = flux.Dev2Trainer{ImageDataURL: archive, Steps: o.steps, DefaultCaption: o.caption}
 	training, err := pricing.Estimate(trainer)
 	if err != nil {
 		return trainer, "", err

@@ -20,6 +20,7 @@ const maxName = 200
 
 // checker collects the files of an archive, and what is wrong with them.
 type checker struct {
+	request  request
 	options  Options
 	trainer  trainer
 	form     form
@@ -35,8 +36,8 @@ func (c *checker) add(field, value, message string) {
 // set checks everything, and sorts the entries.
 func (c *checker) set(s Set) {
 	var known bool
-	if c.trainer, known = trainerOf(c.options.Trainer, s.form); !known {
-		c.add("Trainer", c.options.Trainer, "is no trainer that is known here; the nearest are "+strings.Join(nearest(c.options.Trainer), ", "))
+	if c.trainer, known = trainerOf(c.request.endpoint, s.form); !known {
+		c.add("endpoint", c.request.endpoint, "is no trainer that is known here; the nearest are "+strings.Join(nearest(c.request.endpoint), ", "))
 	}
 	if s.folder.err != nil {
 		c.problems = append(c.problems, unreadable("the folder", s.folder.name, s.folder.err))
@@ -115,7 +116,7 @@ func (c *checker) caption(g group) {
 		c.add(g.name+".txt", "", "must be text in UTF-8")
 	case strings.TrimSpace(g.caption) != "":
 		c.entries = append(c.entries, entry{name: g.name + ".txt", text: g.caption})
-	case c.trainer.captions && !g.refused && strings.TrimSpace(c.options.DefaultCaption) == "":
+	case c.trainer.captions && !g.refused && strings.TrimSpace(c.request.caption()) == "":
 		c.add(g.name+".txt", "", "is missing: every picture needs a caption, or the request a default caption")
 	}
 }

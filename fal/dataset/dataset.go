@@ -17,8 +17,10 @@ type Image struct {
 	// File is the picture: PNG, JPEG or WebP, on this computer. Required.
 	File fal.File
 	// Caption says what the picture shows. It may be left out where the
-	// training request has a default caption, and for the FLUX.1 trainers,
-	// which write captions themselves.
+	// training request has a default caption or a trigger word, and for the
+	// FLUX.1 trainers, which write captions themselves. What is to call up
+	// the LoRA has to stand in it: with captions, most trainers pass over
+	// the trigger word of the request.
 	Caption string
 	// Mask is white where the picture matters and black elsewhere. Only
 	// fal-ai/flux-lora-fast-training and fal-ai/flux-krea-trainer take masks.
@@ -31,9 +33,10 @@ type Pair struct {
 	// number.
 	Name string
 	// Start is the picture to edit, first, and any further reference pictures
-	// of the edit: 4 in all for the FLUX.2 trainers, 1 for
-	// fal-ai/flux-kontext-trainer and fal-ai/qwen-image-edit-trainer, any
-	// number for the other Qwen trainers. At least 1.
+	// of the edit: 10 in all for the trainer of FLUX 3 Klein, 4 for those of
+	// FLUX.2, 1 for fal-ai/flux-kontext-trainer and
+	// fal-ai/qwen-image-edit-trainer, any number for the other Qwen trainers.
+	// At least 1; the pairs of a set may differ in it.
 	Start []fal.File
 	// End is the picture after the edit. Required.
 	End fal.File
@@ -161,12 +164,26 @@ func (g *group) count(prefix string) int {
 func (s Set) Len() int { return len(s.groups) }
 
 // References returns the largest number of start pictures that a pair has. The
-// price of training a FLUX.2 edit LoRA depends on it. It is 0 for other sets.
+// price of training an edit LoRA of FLUX.2 or FLUX 3 Klein depends on it. It is 0
+// for other sets.
 func (s Set) References() int {
 	if s.form != pairs {
 		return 0
 	}
 	return s.most("_start")
+}
+
+// LeastReferences returns the smallest number of start pictures that a pair has.
+// It is 0 for other sets.
+func (s Set) LeastReferences() int {
+	if s.form != pairs || len(s.groups) == 0 {
+		return 0
+	}
+	least := s.most("_start")
+	for _, g := range s.groups {
+		least = min(least, g.count("_start"))
+	}
+	return least
 }
 
 // Layers returns the largest number of layers that a stack has. The price of

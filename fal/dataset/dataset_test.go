@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"runtime"
 	"slices"
@@ -100,7 +101,7 @@ func TestReadAndPack(t *testing.T) {
 		name    string
 		read    func(fs.FS) dataset.Set
 		files   map[string]string
-		options dataset.Options
+		options options
 		want    map[string]string
 	}{
 		{
@@ -109,25 +110,25 @@ func TestReadAndPack(t *testing.T) {
 				"a.png": p, "a.txt": "\ufeff a cat\n", "b.jpeg": j, "b.TXT": "a dog", "c.v2.PNG": w, "c.v2.txt": "a bird",
 				".DS_Store": "x", "Thumbs.db": "x", "Desktop.ini": "x", "._a.png": "x", "old/a.png": "not even a picture",
 			},
-			dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
+			options{Trainer: "fal-ai/flux-2-trainer"},
 			map[string]string{"a.png": p, "a.txt": "a cat", "b.jpg": j, "b.txt": "a dog", "c.v2.webp": w, "c.v2.txt": "a bird"},
 		},
 		{
 			"format by content", dataset.ReadImages,
 			map[string]string{"a.png": j, "b": p, "c.webp": w},
-			dataset.Options{DefaultCaption: "a thing"},
+			options{DefaultCaption: "a thing"},
 			map[string]string{"a.jpg": j, "b.png": p, "c.webp": w},
 		},
 		{
 			"masks", dataset.ReadImages,
 			map[string]string{"a.png": p, "a_mask.jpg": j},
-			dataset.Options{Trainer: "fal-ai/flux-lora-fast-training"},
+			options{Trainer: "fal-ai/flux-lora-fast-training"},
 			map[string]string{"a.png": p, "a_mask.jpg": j},
 		},
 		{
 			"a picture called mask", dataset.ReadImages,
 			map[string]string{"gas_mask.png": p},
-			dataset.Options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: "d"},
+			options{Trainer: "fal-ai/flux-2-trainer", DefaultCaption: "d"},
 			map[string]string{"gas_mask.png": p},
 		},
 		{
@@ -136,7 +137,7 @@ func TestReadAndPack(t *testing.T) {
 				"a_start.png": p, "a_end.jpg": j, "a.txt": "make it night",
 				"b_c_start.png": p, "b_c_start2.webp": w, "b_c_start3.png": p, "b_c_end.png": p,
 			},
-			dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit", DefaultCaption: "make it day"},
+			options{Trainer: "fal-ai/flux-2-trainer/edit", DefaultCaption: "make it day"},
 			map[string]string{
 				"a_start.png": p, "a_end.jpg": j, "a.txt": "make it night",
 				"b_c_start.png": p, "b_c_start2.webp": w, "b_c_start3.png": p, "b_c_end.png": p,
@@ -148,7 +149,7 @@ func TestReadAndPack(t *testing.T) {
 				"a_start.png": p, "a_start10.png": p, "a_start2.png": p, "a_start3.png": p, "a_start4.png": p, "a_start5.png": p, "a_start6.png": p,
 				"a_start7.png": p, "a_start8.png": p, "a_start9.png": p, "a_end.png": p,
 			},
-			dataset.Options{Trainer: "blackforestlabs/flux-3/klein/base/trainer/edit", DefaultCaption: "d"},
+			options{Trainer: "blackforestlabs/flux-3/klein/base/trainer/edit", DefaultCaption: "d"},
 			map[string]string{
 				"a_start.png": p, "a_start10.png": p, "a_start2.png": p, "a_start3.png": p, "a_start4.png": p, "a_start5.png": p, "a_start6.png": p,
 				"a_start7.png": p, "a_start8.png": p, "a_start9.png": p, "a_end.png": p,
@@ -157,14 +158,14 @@ func TestReadAndPack(t *testing.T) {
 		{
 			"layers", dataset.ReadLayers,
 			map[string]string{"a_start.png": p, "a_end.webp": w, "a_end2.png": p, "a.txt": "a poster"},
-			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer"},
+			options{Trainer: "fal-ai/qwen-image-layered-trainer"},
 			map[string]string{"a_start.png": p, "a_end.webp": w, "a_end2.png": p, "a.txt": "a poster"},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			file, err := tt.read(folder(tt.files)).Pack(tt.options)
+			file, err := tt.options.pack(tt.read(folder(tt.files)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +205,7 @@ func TestPackFromMemory(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			file, err := tt.set.Pack(dataset.Options{})
+			file, err := options{}.pack(tt.set)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,7 +230,7 @@ func TestSameBytes(t *testing.T) {
 	}
 	var first []byte
 	for i, set := range sets {
-		file, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
+		file, err := options{Trainer: "fal-ai/flux-2-trainer"}.pack(set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,12 +252,12 @@ func TestProblems(t *testing.T) {
 	tests := []struct {
 		name    string
 		set     dataset.Set
-		options dataset.Options
+		options options
 		want    []string
 	}{
-		{"empty", dataset.Set{}, dataset.Options{}, []string{"the set: has no pictures"}},
-		{"empty, for a trainer", dataset.Set{}, dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
-		{"empty folder", dataset.ReadPairs(folder(nil)), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
+		{"empty", dataset.Set{}, options{}, []string{"the set: has no pictures"}},
+		{"empty, for a trainer", dataset.Set{}, options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
+		{"empty folder", dataset.ReadPairs(folder(nil)), options{Trainer: "fal-ai/flux-2-trainer/edit"}, []string{"the set: has no pictures"}},
 		{
 			"folder of images",
 			dataset.ReadImages(folder(map[string]string{
@@ -264,7 +265,7 @@ func TestProblems(t *testing.T) {
 				"e.png": p, "f.txt": strings.Repeat("long ", 20000), "f.png": p, "g.txt": "\xff", "g.png": p, "h.png": p[:20], "h.txt": "cut",
 				"i.png": "", "i.txt": "empty", "j.jpg": j, "j_mask.png": p, "j.txt": " ",
 			})),
-			dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
+			options{Trainer: "fal-ai/flux-2-trainer"},
 			[]string{
 				"f.txt: is larger than 65536 bytes, so it is no caption",
 				"g.txt: must be text in UTF-8",
@@ -288,7 +289,7 @@ func TestProblems(t *testing.T) {
 				"f_start.png": p, "f_start.jpg": j, "f_end.png": p, "g_start02.png": p, "h_start5.png": p, "h_start.png": p, "h_end.png": p, "i.txt": "no pair",
 				"j_start99999999999999999999.png": p, "k_start5.png": p, "k_end.png": p, "l_other.png": p,
 			})),
-			dataset.Options{Trainer: "fal-ai/flux-2-klein-9b-base-trainer/edit", DefaultCaption: "d"},
+			options{Trainer: "fal-ai/flux-2-klein-9b-base-trainer/edit", DefaultCaption: "d"},
 			[]string{
 				"_start.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
 				"c.png: must be called NAME_start or NAME_end, with a number from 2 behind it for any further",
@@ -309,7 +310,7 @@ func TestProblems(t *testing.T) {
 		{
 			"one start picture only",
 			dataset.Pairs(dataset.Pair{Name: "a", Start: many[:2], End: picture, Caption: "c"}),
-			dataset.Options{Trainer: "fal-ai/flux-kontext-trainer"},
+			options{Trainer: "fal-ai/flux-kontext-trainer"},
 			[]string{"a_start2: is too many: this trainer takes a_start only"},
 		},
 		{
@@ -319,7 +320,7 @@ func TestProblems(t *testing.T) {
 				dataset.Stack{Name: "b", Base: fal.Bytes(jpegPicture), Layers: many, Caption: "c"},
 				dataset.Stack{Name: "c", Caption: "c"},
 			),
-			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer"},
+			options{Trainer: "fal-ai/qwen-image-layered-trainer"},
 			[]string{
 				"b_end9: is too many: this trainer takes b_end to b_end8",
 				"b_start: file in memory: is a JPEG picture; the layered trainer takes PNG and WebP, which can be transparent",
@@ -337,7 +338,7 @@ func TestProblems(t *testing.T) {
 				dataset.Image{Name: "\xff", File: picture}, dataset.Image{Name: "x_mask", File: picture},
 				dataset.Image{Name: strings.Repeat("n", 200), File: picture}, dataset.Image{Name: strings.Repeat("l", 201), File: picture},
 			),
-			dataset.Options{Trainer: "fal-ai/flux-krea-trainer"},
+			options{Trainer: "fal-ai/flux-krea-trainer"},
 			[]string{
 				"a: stands twice: every name must be another",
 				`"x/../../y": file in memory: must not have a slash: archives are flat`,
@@ -356,7 +357,7 @@ func TestProblems(t *testing.T) {
 				dataset.Image{Name: "broken", File: fal.Open("b.png", func() (io.ReadCloser, error) { return nil, errors.New("no disk") })},
 				dataset.Image{Name: "unreadable", File: fal.Open("u.png", func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(errors.New("bad sector"))), nil })},
 			),
-			dataset.Options{},
+			options{},
 			[]string{
 				"url: https://example.com/a.png: must be on this computer to be packed",
 				"none: is missing",
@@ -365,11 +366,11 @@ func TestProblems(t *testing.T) {
 			},
 		},
 		{
-			"two flat pictures", dataset.ReadLayers(folder(map[string]string{"a_start.png": p, "a_start2.png": p, "a_end.png": p})), dataset.Options{},
+			"two flat pictures", dataset.ReadLayers(folder(map[string]string{"a_start.png": p, "a_start2.png": p, "a_end.png": p})), options{},
 			[]string{"a_start2: is too many: this trainer takes a_start only"},
 		},
 		{
-			"form", dataset.Images(dataset.Image{File: picture}), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"},
+			"form", dataset.Images(dataset.Image{File: picture}), options{Trainer: "fal-ai/flux-2-trainer/edit"},
 			[]string{"the set: has single pictures; this trainer takes pairs of pictures"},
 		},
 	}
@@ -384,12 +385,28 @@ func TestProblems(t *testing.T) {
 }
 
 // problems returns what is wrong with a set.
-func problems(t *testing.T, set dataset.Set, o dataset.Options) []string {
+// options are how a set is packed, in short.
+type options struct {
+	Trainer, DefaultCaption string
+	Upright                 bool
+	Logger                  *slog.Logger
+}
+
+// pack packs a set with a request that has no type of its own.
+func (o options) pack(set dataset.Set) (fal.File, error) {
+	var trainer fal.Request[fal.Training]
+	if o.Trainer+o.DefaultCaption != "" {
+		trainer = fal.Call[fal.Training]{ID: fal.Endpoint[fal.Training](o.Trainer), Input: map[string]string{"default_caption": o.DefaultCaption}}
+	}
+	return set.Pack(trainer, dataset.Options{Upright: o.Upright, Logger: o.Logger})
+}
+
+func problems(t *testing.T, set dataset.Set, o options) []string {
 	t.Helper()
-	file, err := set.Pack(o)
-	refused, ok := errors.AsType[*fal.ValidationError](err)
-	if !ok || !file.IsZero() {
-		t.Fatalf("Pack = %v, %v; want a *fal.ValidationError", file, err)
+	file, err := o.pack(set)
+	refused := asRefused(t, err)
+	if !file.IsZero() {
+		t.Fatalf("Pack = %v with %v", file, err)
 	}
 	if o.Trainer != "" && refused.Endpoint != o.Trainer || o.Trainer == "" && refused.Endpoint != "training set" {
 		t.Errorf("the endpoint of the error is %q", refused.Endpoint)
@@ -402,6 +419,15 @@ func problems(t *testing.T, set dataset.Set, o dataset.Options) []string {
 		got = append(got, p.String())
 	}
 	return got
+}
+
+func asRefused(t *testing.T, err error) *fal.ValidationError {
+	t.Helper()
+	refused, ok := errors.AsType[*fal.ValidationError](err)
+	if !ok {
+		t.Fatalf("error %v; want a *fal.ValidationError", err)
+	}
+	return refused
 }
 
 // TestTrainers packs what each kind of trainer takes and nothing else takes.
@@ -451,7 +477,7 @@ func TestTrainers(t *testing.T) {
 	} {
 		var got []string
 		for name, set := range sets {
-			if _, err := set.Pack(dataset.Options{Trainer: trainer}); err == nil {
+			if _, err := (options{Trainer: trainer}).pack(set); err == nil {
 				got = append(got, name)
 			}
 		}
@@ -487,7 +513,7 @@ func TestCounts(t *testing.T) {
 func TestCloseEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		file, err := dataset.Images(dataset.Image{File: fal.Bytes(pngPicture)}).Pack(dataset.Options{})
+		file, err := options{}.pack(dataset.Images(dataset.Image{File: fal.Bytes(pngPicture)}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -514,7 +540,7 @@ func TestStreams(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	file, err := dataset.Images(items...).Pack(dataset.Options{})
+	file, err := options{}.pack(dataset.Images(items...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 // trainer of fal expects, after checking them:
 //
 //	set := dataset.ReadImages(os.DirFS("photos"))
-//	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer"})
-//	req := flux.Dev2Trainer{ImageDataURL: archive}
+//	req := flux.Dev2Trainer{DefaultCaption: "a photo of TOK"}
+//	req.ImageDataURL, err = set.Pack(req, dataset.Options{})
 //
 // There are three forms of training set: [Images] are single pictures with
 // captions, [Pairs] are pictures before and after an edit, [Layers] are pictures

@@ -30,8 +30,7 @@ func ExampleSet_Pack() {
 		"cat.txt": {Data: []byte("a cat on a sofa")},
 		"dog.png": {Data: []byte("<html>not found</html>")},
 	}
-	const trainer = "fal-ai/flux-2-trainer"
-	_, err := dataset.ReadImages(photos).Pack(dataset.Options{Trainer: trainer})
+	_, err := dataset.ReadImages(photos).Pack(flux.Dev2Trainer{}, dataset.Options{})
 	if refused, ok := errors.AsType[*fal.ValidationError](err); ok {
 		for _, problem := range refused.Problems {
 			fmt.Println(problem)
@@ -40,11 +39,11 @@ func ExampleSet_Pack() {
 
 	photos["dog.png"] = photo()
 	set := dataset.ReadImages(photos)
-	archive, err := set.Pack(dataset.Options{Trainer: trainer, DefaultCaption: "a photo of a pet"})
+	req := flux.Dev2Trainer{DefaultCaption: "a photo of a pet"}
+	req.ImageDataURL, err = set.Pack(req, dataset.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	req := flux.Dev2Trainer{ImageDataURL: archive, DefaultCaption: "a photo of a pet"}
 	fmt.Println(set.Len(), "pictures for", req.Endpoint())
 	// Output:
 	// dog: file dog.png: is no picture, but of type text/html

@@ -5,6 +5,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
+	"github.com/falimage/falimage-go/qwen"
 )
 
 func ExamplePairs() {
@@ -15,7 +16,7 @@ func ExamplePairs() {
 		End:     night,
 		Caption: "make it night",
 	})
-	archive, err := set.Pack(dataset.Options{Trainer: "fal-ai/qwen-image-edit-2509-trainer"})
+	archive, err := set.Pack(qwen.Edit2509Trainer{}, dataset.Options{})
 	fmt.Println(archive, err, set.Len(), set.References())
 	// Output: file dataset.zip <nil> 1 1
 }

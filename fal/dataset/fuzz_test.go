@@ -20,7 +20,7 @@ func FuzzPack(f *testing.F) {
 	f.Add("../a", "a.png", "", pngPicture[:30])
 	f.Fuzz(func(t *testing.T, a, b, caption string, picture []byte) {
 		set := dataset.Images(dataset.Image{Name: a, File: fal.Bytes(picture), Caption: caption}, dataset.Image{Name: b, File: fal.Bytes(pngPicture), Mask: fal.Bytes(picture)})
-		file, err := set.Pack(dataset.Options{Logger: slog.New(slog.DiscardHandler)})
+		file, err := options{Logger: slog.New(slog.DiscardHandler)}.pack(set)
 		if err != nil {
 			return
 		}

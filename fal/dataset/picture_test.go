@@ -60,7 +60,7 @@ func TestFilesThatAreNoPictures(t *testing.T) {
 		isobmff("heic")[:12]:                  "is a HEIC picture" + take,
 		string(pngPicture[:20]):               "is a picture that cannot be read: unexpected EOF",
 	} {
-		got := problems(t, dataset.ReadImages(folder(map[string]string{"IMG_1.jpg": content})), dataset.Options{})
+		got := problems(t, dataset.ReadImages(folder(map[string]string{"IMG_1.jpg": content})), options{})
 		if diff := cmp.Diff([]string{"IMG_1: file IMG_1.jpg: " + want}, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", content, diff)
 		}
@@ -147,7 +147,7 @@ func TestUpright(t *testing.T) {
 				ext = tt.upright
 			}
 			set := dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(tt.content)})
-			archive, err := set.Pack(dataset.Options{Upright: true})
+			archive, err := options{Upright: true}.pack(set)
 			if err != nil {
 				t.Fatalf("%s %d: %v", name, turn, err)
 			}
@@ -200,7 +200,7 @@ func TestUprightDepth(t *testing.T) {
 	}{
 		{deep, color.NRGBA64Model}, {grey, color.Gray16Model}, {plain, color.GrayModel}, {opaque, color.RGBA64Model}, {few, color.RGBAModel}, {faint, color.NRGBAModel},
 	} {
-		archive, err := dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(pngTurned(tt.m, 2))}).Pack(dataset.Options{Upright: true})
+		archive, err := options{Upright: true}.pack(dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(pngTurned(tt.m, 2))}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,20 +228,20 @@ func TestDoubts(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		set     dataset.Set
-		options dataset.Options
+		options options
 		want    string
 	}{
-		{"upright", dataset.Images(dataset.Image{File: upright}), dataset.Options{}, ""},
-		{"one", one, dataset.Options{Trainer: "fal-ai/flux-krea-trainer"}, "level=WARN msg=\"fal training set doubt\" endpoint=fal-ai/flux-krea-trainer field=b problem=\"b is" + text + "\"\n"},
+		{"upright", dataset.Images(dataset.Image{File: upright}), options{}, ""},
+		{"one", one, options{Trainer: "fal-ai/flux-krea-trainer"}, "level=WARN msg=\"fal training set doubt\" endpoint=fal-ai/flux-krea-trainer field=b problem=\"b is" + text + "\"\n"},
 		{
 			"picture and masks", dataset.Images(
 				dataset.Image{Name: "a", File: lying, Mask: lying}, dataset.Image{Name: "b", File: upright, Mask: lying}, dataset.Image{Name: "c", File: lying, Mask: upright},
 			),
-			dataset.Options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=a problem=\"a and 3 more are" + text + "\"\n",
+			options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=a problem=\"a and 3 more are" + text + "\"\n",
 		},
-		{"two", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{Name: "a", File: lying}), dataset.Options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=b problem=\"b and 1 more are" + text + "\"\n"},
-		{"turned", one, dataset.Options{Upright: true}, ""},
-		{"refused", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{}), dataset.Options{}, ""},
+		{"two", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{Name: "a", File: lying}), options{}, "level=WARN msg=\"fal training set doubt\" endpoint=\"\" field=b problem=\"b and 1 more are" + text + "\"\n"},
+		{"turned", one, options{Upright: true}, ""},
+		{"refused", dataset.Images(dataset.Image{Name: "b", File: lying}, dataset.Image{}), options{}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -252,7 +252,7 @@ func TestDoubts(t *testing.T) {
 				}
 				return a
 			}}))
-			if _, err := tt.set.Pack(tt.options); (err != nil) != (tt.name == "refused") {
+			if _, err := tt.options.pack(tt.set); (err != nil) != (tt.name == "refused") {
 				t.Error(err)
 			}
 			if diff := cmp.Diff(tt.want, log.String()); diff != "" {
@@ -280,9 +280,9 @@ func TestMasks(t *testing.T) {
 		{file(64, 32, 8), file(64, 32, 4), "a_mask: is shown as 64x32, and its picture as 32x64"},
 	} {
 		set := dataset.Images(dataset.Image{Name: "a", File: tt.picture, Mask: tt.mask})
-		o := dataset.Options{Trainer: "fal-ai/flux-lora-fast-training", Logger: quiet}
+		o := options{Trainer: "fal-ai/flux-lora-fast-training", Logger: quiet}
 		if tt.want == "" {
-			if _, err := set.Pack(o); err != nil {
+			if _, err := o.pack(set); err != nil {
 				t.Error(err)
 			}
 			continue
@@ -292,7 +292,7 @@ func TestMasks(t *testing.T) {
 		}
 	}
 	broken := dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(nil), Mask: file(64, 32, 1)})
-	if got := problems(t, broken, dataset.Options{}); !slices.Equal(got, []string{"a: file in memory: is empty"}) {
+	if got := problems(t, broken, options{}); !slices.Equal(got, []string{"a: file in memory: is empty"}) {
 		t.Errorf("problems %q of a mask whose picture is broken", got)
 	}
 }
@@ -307,19 +307,19 @@ func TestTooLargeToTurn(t *testing.T) {
 		copy(b[29:], []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
 		return dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(b)})
 	}
-	o := dataset.Options{Upright: true, Logger: slog.New(slog.DiscardHandler)}
+	o := options{Upright: true, Logger: slog.New(slog.DiscardHandler)}
 	want := []string{"a: file in memory: has 64 megapixels, which is too many to be turned upright here"}
 	if got := problems(t, large(8193, 6), o); !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
-	if _, err := large(8192, 6).Pack(o); err != nil {
+	if _, err := o.pack(large(8192, 6)); err != nil {
 		t.Error(err)
 	}
-	if _, err := large(16384, 1).Pack(o); err != nil {
+	if _, err := o.pack(large(16384, 1)); err != nil {
 		t.Errorf("a large picture that stands upright: %v", err)
 	}
 	o.Upright = false
-	if _, err := large(16384, 6).Pack(o); err != nil {
+	if _, err := o.pack(large(16384, 6)); err != nil {
 		t.Errorf("a large picture that stays as it is: %v", err)
 	}
 }
@@ -332,11 +332,11 @@ func TestSizeFarIn(t *testing.T) {
 		b := slices.Concat(jpegPicture[:2], bytes.Repeat(block, int(megabytes*16)), jpegPicture[2:])
 		return dataset.Images(dataset.Image{Name: "a", File: fal.Bytes(b)})
 	}
-	if _, err := far(3.5).Pack(dataset.Options{}); err != nil {
+	if _, err := (options{}).pack(far(3.5)); err != nil {
 		t.Error(err)
 	}
 	want := []string{"a: file in memory: is a picture that cannot be read: unexpected EOF"}
-	if got := problems(t, far(4.5), dataset.Options{}); !slices.Equal(got, want) {
+	if got := problems(t, far(4.5), options{}); !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 }
@@ -379,23 +379,23 @@ func TestPanics(t *testing.T) {
 		"read: file sick.png: reading it panicked: boom",
 		"nothing: file sick.png: opening it gave nothing to read",
 	}
-	if diff := cmp.Diff(want, problems(t, set, dataset.Options{})); diff != "" {
+	if diff := cmp.Diff(want, problems(t, set, options{})); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
 	for name, file := range map[string]fal.File{
 		"no reader": fal.Reader(nil), "no picture": fal.Picture(nil), "a sick picture": fal.Picture(sickPicture{corner(2, 2)}), "no opener": fal.Open("x.png", nil),
 	} {
-		got := problems(t, dataset.Images(dataset.Image{Name: "a", File: file}), dataset.Options{})
+		got := problems(t, dataset.Images(dataset.Image{Name: "a", File: file}), options{})
 		if len(got) != 1 || !strings.HasPrefix(got[0], "a: file ") {
 			t.Errorf("%s: problems %q, want one that names a", name, got)
 		}
 	}
 	sickFolder := dataset.ReadImages(sickFS{})
-	if got, want := problems(t, sickFolder, dataset.Options{}), []string{"the folder: reading it panicked: boom"}; !slices.Equal(got, want) {
+	if got, want := problems(t, sickFolder, options{}), []string{"the folder: reading it panicked: boom"}; !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 	sickCaption := dataset.ReadImages(sickText{fstest.MapFS{"a.txt": {}, "b.png": {Data: pngPicture}}})
-	if got, want := problems(t, sickCaption, dataset.Options{}), []string{"a.txt: reading it panicked: boom"}; !slices.Equal(got, want) {
+	if got, want := problems(t, sickCaption, options{}), []string{"a.txt: reading it panicked: boom"}; !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 }
@@ -440,7 +440,7 @@ func TestFailsLater(t *testing.T) {
 			}
 			return tt.then()
 		})
-		archive, err := dataset.Images(dataset.Image{Name: "a", File: file}).Pack(dataset.Options{Trainer: "fal-ai/turbo-flux-trainer", Upright: tt.upright})
+		archive, err := options{Trainer: "fal-ai/turbo-flux-trainer", Upright: tt.upright, Logger: slog.New(slog.DiscardHandler)}.pack(dataset.Images(dataset.Image{Name: "a", File: file}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,7 +473,7 @@ func TestReadingEndsItsGoroutine(t *testing.T) {
 		}
 		return io.NopCloser(bytes.NewReader(pngPicture)), nil
 	})
-	archive, err := dataset.Images(dataset.Image{File: file}).Pack(dataset.Options{})
+	archive, err := options{}.pack(dataset.Images(dataset.Image{File: file}))
 	if err != nil {
 		t.Fatal(err)
 	}

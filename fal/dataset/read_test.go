@@ -24,12 +24,12 @@ func TestNamesOfTwoForms(t *testing.T) {
 	t.Parallel()
 	p := string(pngPicture)
 	const apart, joined = "cafe\u0301", "caf\u00e9"
-	trainer := dataset.Options{Trainer: "fal-ai/flux-lora-fast-training"}
+	trainer := options{Trainer: "fal-ai/flux-lora-fast-training"}
 	for _, files := range []map[string]string{
 		{apart + ".png": p, joined + ".txt": "c", apart + "_mask.png": p},
 		{joined + ".png": p, apart + ".txt": "c", joined + "_mask.png": p},
 	} {
-		file, err := dataset.ReadImages(folder(files)).Pack(trainer)
+		file, err := trainer.pack(dataset.ReadImages(folder(files)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestNamesOfTwoForms(t *testing.T) {
 	if diff := cmp.Diff(want, problems(t, dataset.ReadImages(folder(both)), trainer)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
-	file, err := dataset.Images(dataset.Image{Name: apart, File: fal.Bytes(pngPicture)}).Pack(trainer)
+	file, err := trainer.pack(dataset.Images(dataset.Image{Name: apart, File: fal.Bytes(pngPicture)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,17 +70,17 @@ func TestFolderProblems(t *testing.T) {
 	tests := []struct {
 		name    string
 		set     dataset.Set
-		options dataset.Options
+		options options
 		want    []string
 	}{
-		{"none", dataset.ReadImages(nil), dataset.Options{}, []string{"the folder: none is given"}},
-		{"missing", dataset.ReadImages(missing{}), dataset.Options{}, []string{"the folder: cannot be read: file does not exist"}},
+		{"none", dataset.ReadImages(nil), options{}, []string{"the folder: none is given"}},
+		{"missing", dataset.ReadImages(missing{}), options{}, []string{"the folder: cannot be read: file does not exist"}},
 		{
 			"irregular files", dataset.ReadImages(stuck{fstest.MapFS{
 				"a.png": {Data: pngPicture}, "b.png": {Mode: fs.ModeNamedPipe}, "c.txt": {Mode: fs.ModeDevice}, "d.png": {Mode: fs.ModeSocket},
 				"e.png": {Mode: fs.ModeSymlink, Data: []byte("b.png")}, "f.png": {Mode: fs.ModeSymlink, Data: []byte("a.png")},
 				"g.png": {Mode: fs.ModeSymlink, Data: []byte("gone.png")}, "h": {Mode: fs.ModeSymlink, Data: []byte("i")}, "i/x.png": {},
-			}}), dataset.Options{},
+			}}), options{},
 			[]string{
 				"b.png: is a named pipe and no file", "c.txt: is a device and no file", "d.png: is a device and no file",
 				"e.png: is a named pipe and no file", "g.png: open g.png: file does not exist",
@@ -90,28 +90,28 @@ func TestFolderProblems(t *testing.T) {
 			"one folder down", dataset.ReadImages(folder(map[string]string{
 				"readme.txt": "see below", "notes.json": "{}", "10_cat/a.png": p, "20_dog/a.JPEG": p, "00/x.txt": "x", "01/._a.png": "x", "__MACOSX/._a.png": "x",
 				"30/a.webp": p, "40/a.png": p, ".git/a.png": p,
-			})), dataset.Options{},
+			})), options{},
 			[]string{
 				"notes: file notes.json: is no picture, but of type text/plain", "readme.txt: has a caption and no picture",
 				"the set: has no pictures itself: they are one folder down, in 10_cat, 20_dog, 30, which is to be read instead",
 			},
 		},
 		{
-			"pairs one folder down", dataset.ReadPairs(folder(map[string]string{"x/a_start.png": p, "x/a_end.png": p})), dataset.Options{},
+			"pairs one folder down", dataset.ReadPairs(folder(map[string]string{"x/a_start.png": p, "x/a_end.png": p})), options{},
 			[]string{"the set: has no pictures itself: they are one folder down, in x, which is to be read instead"},
 		},
 		{
-			"broken, with folders inside", dataset.ReadImages(folder(map[string]string{"a.png": "", "b.json": "", "x/a.png": p})), dataset.Options{},
+			"broken, with folders inside", dataset.ReadImages(folder(map[string]string{"a.png": "", "b.json": "", "x/a.png": p})), options{},
 			[]string{"a: file a.png: is empty", "b: file b.json: is empty"},
 		},
 		{
-			"a folder inside that cannot be read", dataset.ReadImages(half{fstest.MapFS{"x/a.png": {Data: pngPicture}}}), dataset.Options{},
+			"a folder inside that cannot be read", dataset.ReadImages(half{fstest.MapFS{"x/a.png": {Data: pngPicture}}}), options{},
 			[]string{"the set: has no pictures"},
 		},
 		{
 			"capitals", dataset.ReadImages(folder(map[string]string{
 				"A.png": p, "a.png": p, "B.png": p, "b.txt": "b", "C.png": p, "c_mask.png": p, "D.txt": "1", "D.TXT": "2", "D.png": p,
-			})), dataset.Options{Trainer: "fal-ai/flux-krea-trainer"},
+			})), options{Trainer: "fal-ai/flux-krea-trainer"},
 			[]string{
 				"D.txt: is a second caption for D",
 				"a: differs from A in capital letters only: on many systems they are the same file",
@@ -122,7 +122,7 @@ func TestFolderProblems(t *testing.T) {
 		{
 			"two extensions", dataset.ReadImages(folder(map[string]string{
 				"cat.png.png": p, "dog.JPEG.png": p, "cow.png": p, "cow.png.txt": "a cow", "v2.0.png": p,
-			})), dataset.Options{},
+			})), options{},
 			[]string{
 				`"cat.png": file cat.png.png: must not end in .png itself: the extension follows it`,
 				"cow.png.txt: has a caption and no picture: the caption of cow.png stands in cow.txt",
@@ -133,19 +133,19 @@ func TestFolderProblems(t *testing.T) {
 			"captions that cannot be used", dataset.ReadImages(folder(map[string]string{
 				"a.png": p, "a.txt": "a\x00", "b.txt": "\xff\xfea\x00", "c.png": p, "c.txt": strings.Repeat("x", 64<<10+1), "d.png": "", "d.txt": "caf\xe9",
 				"e.png": p, "e.txt": strings.Repeat("x", 64<<10), "f.png": p, "f.TXT": "good", "f.txt": "\xff", "g.png": p, "g.TXT": "\xff", "g.txt": "good",
-			})), dataset.Options{Trainer: "fal-ai/flux-2-trainer"},
+			})), options{Trainer: "fal-ai/flux-2-trainer"},
 			[]string{
 				"b.txt: must be text in UTF-8", "c.txt: is larger than 65536 bytes, so it is no caption", "d.txt: must be text in UTF-8",
 				"f.txt: must be text in UTF-8", "g.TXT: must be text in UTF-8", "a.txt: must be text in UTF-8", "d: file d.png: is empty",
 			},
 		},
 		{
-			"mask without its picture", dataset.ReadImages(folder(map[string]string{"a.png": p, "a_mask.png": p, "a_mask_mask.png": p})), dataset.Options{},
+			"mask without its picture", dataset.ReadImages(folder(map[string]string{"a.png": p, "a_mask.png": p, "a_mask_mask.png": p})), options{},
 			[]string{"a_mask: is missing: only its mask is there", "a_mask: would be taken for the mask of a"},
 		},
 		{
 			"layers of a caption", dataset.ReadLayers(folder(map[string]string{"a.txt": "a", "b_start.png": p, "b_end.png": p, "c_start.png": p, "c_end.png": p, "c_end2.png": p})),
-			dataset.Options{Trainer: "fal-ai/qwen-image-layered-trainer", DefaultCaption: "d"},
+			options{Trainer: "fal-ai/qwen-image-layered-trainer", DefaultCaption: "d"},
 			[]string{"a.txt: has a caption and no picture", "c: has 2 layers and b has 1: all must have the same number"},
 		},
 	}
@@ -164,7 +164,7 @@ func TestFolderOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "photos")
 	for _, read := range []func(fs.FS) dataset.Set{dataset.ReadImages, dataset.ReadPairs, dataset.ReadLayers} {
-		_, err := read(os.DirFS(dir)).Pack(dataset.Options{})
+		_, err := options{}.pack(read(os.DirFS(dir)))
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "the folder: "+dir+": cannot be read: ") {
 			t.Errorf("error %v, want fs.ErrNotExist and the name of the folder", err)
 		}
@@ -172,16 +172,16 @@ func TestFolderOnDisk(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := problems(t, dataset.ReadImages(os.DirFS(dir)), dataset.Options{}), []string{"the set: " + dir + ": has no pictures"}; !slices.Equal(got, want) {
+	if got, want := problems(t, dataset.ReadImages(os.DirFS(dir)), options{}), []string{"the set: " + dir + ": has no pictures"}; !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "a.png"), pngPicture, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := problems(t, dataset.ReadImages(os.DirFS(dir)), dataset.Options{Trainer: "fal-ai/flux-2-trainer/edit"}), "the set: "+dir+": has single pictures; "; !strings.HasPrefix(got[0], want) {
+	if got, want := problems(t, dataset.ReadImages(os.DirFS(dir)), options{Trainer: "fal-ai/flux-2-trainer/edit"}), "the set: "+dir+": has single pictures; "; !strings.HasPrefix(got[0], want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
-	if _, err := dataset.ReadImages(os.DirFS(dir)).Pack(dataset.Options{}); err != nil {
+	if _, err := (options{}).pack(dataset.ReadImages(os.DirFS(dir))); err != nil {
 		t.Error(err)
 	}
 }
@@ -194,7 +194,7 @@ func TestManyFoldersInside(t *testing.T) {
 		for i := range n - 1 {
 			files[fmt.Sprintf("d%03d/a.txt", i+1)] = "x"
 		}
-		if got := problems(t, dataset.ReadImages(folder(files)), dataset.Options{}); !slices.Equal(got, []string{want}) {
+		if got := problems(t, dataset.ReadImages(folder(files)), options{}); !slices.Equal(got, []string{want}) {
 			t.Errorf("%d folders: problems %q, want %q", n, got, want)
 		}
 	}
@@ -205,7 +205,7 @@ func TestManyFoldersInside(t *testing.T) {
 func TestPicturesWithoutExtension(t *testing.T) {
 	t.Parallel()
 	set := dataset.ReadImages(folder(map[string]string{"a": string(pngPicture), "old/a.png": string(pngPicture)}))
-	if _, err := set.Pack(dataset.Options{}); err != nil {
+	if _, err := (options{}).pack(set); err != nil {
 		t.Error(err)
 	}
 }
@@ -252,7 +252,7 @@ func TestFilesAreClosed(t *testing.T) {
 	fsys := counting{fstest.MapFS{
 		"a.png": {Data: pngPicture}, "a.txt": {Data: []byte("a")}, "b.jpg": {Data: jpegTurned(corner(4, 2), 6)}, "b.txt": {Data: []byte("b")},
 	}, &open}
-	archive, err := dataset.ReadImages(fsys).Pack(dataset.Options{Trainer: "fal-ai/flux-2-trainer", Upright: true})
+	archive, err := options{Trainer: "fal-ai/flux-2-trainer", Upright: true}.pack(dataset.ReadImages(fsys))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestFilesAreClosed(t *testing.T) {
 	fsys.MapFS["c.png"] = &fstest.MapFile{Data: []byte("none")}
 	fsys.MapFS["c.txt"] = &fstest.MapFile{Data: []byte("is cut")}
 	want := []string{"c.txt: bad sector", "c: file c.png: is no picture, but of type text/plain"}
-	if got := problems(t, dataset.ReadImages(fsys), dataset.Options{}); !slices.Equal(got, want) {
+	if got := problems(t, dataset.ReadImages(fsys), options{}); !slices.Equal(got, want) {
 		t.Errorf("problems %q, want %q", got, want)
 	}
 	if open != 0 {

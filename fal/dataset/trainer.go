@@ -20,7 +20,24 @@ type trainer struct {
 	captions bool
 	// masks says that pictures may have masks.
 	masks bool
+	// trigger is what becomes of the trigger word where a picture has a caption.
+	trigger trigger
 }
+
+// trigger is what a trainer does with the trigger word of the request. Where a
+// picture has no caption, all take the word for one.
+type trigger string
+
+const (
+	// none: the request has no such field.
+	none trigger = ""
+	// unused: captions stand for themselves.
+	unused trigger = "does not add it to captions"
+	// placed: it takes the place of "[trigger]" in captions.
+	placed trigger = "puts it only where captions have [trigger]"
+	// untold: no page says.
+	untold trigger = "is not known to add it to captions"
+)
 
 // maxLayers is the largest number of layers that fal-ai/qwen-image-layered-trainer
 // takes for one picture.
@@ -32,16 +49,16 @@ var trainers = map[string]trainer{
 	"fal-ai/flux-2-trainer-v2":            {form: images, captions: true},
 	"fal-ai/flux-2-klein-4b-base-trainer": {form: images, captions: true},
 	"fal-ai/flux-2-klein-9b-base-trainer": {form: images, captions: true},
-	"fal-ai/qwen-image-trainer":           {form: images, captions: true},
+	"fal-ai/qwen-image-trainer":           {form: images, captions: true, trigger: untold},
 	"fal-ai/qwen-image-trainer-v2":        {form: images, captions: true},
 	"fal-ai/qwen-image-2512-trainer":      {form: images, captions: true},
 	"fal-ai/qwen-image-2512-trainer-v2":   {form: images, captions: true},
 
 	// Masks are documented for the first; the second has the same fields.
-	"fal-ai/flux-lora-fast-training":    {form: images, masks: true},
-	"fal-ai/flux-krea-trainer":          {form: images, masks: true},
-	"fal-ai/flux-lora-portrait-trainer": {form: images},
-	"fal-ai/turbo-flux-trainer":         {form: images},
+	"fal-ai/flux-lora-fast-training":    {form: images, masks: true, trigger: unused},
+	"fal-ai/flux-krea-trainer":          {form: images, masks: true, trigger: unused},
+	"fal-ai/flux-lora-portrait-trainer": {form: images, trigger: placed},
+	"fal-ai/turbo-flux-trainer":         {form: images, trigger: placed},
 
 	"fal-ai/flux-2-trainer/edit":               {form: pairs, captions: true, references: 4},
 	"fal-ai/flux-2-trainer-v2/edit":            {form: pairs, captions: true, references: 4},
@@ -55,9 +72,8 @@ var trainers = map[string]trainer{
 
 	"fal-ai/qwen-image-layered-trainer": {form: layers, captions: true},
 
-	// Here a trigger phrase stands in for captions.
-	"blackforestlabs/flux-3/klein/base/trainer":      {form: images, captions: true},
-	"blackforestlabs/flux-3/klein/base/trainer/edit": {form: pairs, captions: true, references: 10},
+	"blackforestlabs/flux-3/klein/base/trainer":      {form: images, captions: true, trigger: unused},
+	"blackforestlabs/flux-3/klein/base/trainer/edit": {form: pairs, captions: true, references: 10, trigger: unused},
 }
 
 // trainerOf returns what is known of an endpoint, and whether it is known or

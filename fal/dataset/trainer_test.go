@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -25,16 +26,16 @@ func TestUnknownTrainer(t *testing.T) {
 		"fal-ai/Flux-Kontext-Trainer":       "fal-ai/flux-kontext-trainer, fal-ai/flux-krea-trainer, fal-ai/flux-2-trainer",
 		"someone/flux-3/klein/base/trainer": "blackforestlabs/flux-3/klein/base/trainer, blackforestlabs/flux-3/klein/base/trainer/edit, fal-ai/flux-2-klein-4b-base-trainer",
 	} {
-		got := problems(t, set, dataset.Options{Trainer: trainer})
-		if diff := cmp.Diff([]string{"Trainer: " + trainer + say + want}, got); diff != "" {
+		got := problems(t, set, options{Trainer: trainer})
+		if diff := cmp.Diff([]string{"endpoint: " + trainer + say + want}, got); diff != "" {
 			t.Errorf("problems (-want +got):\n%s", diff)
 		}
 	}
-	if got := problems(t, set, dataset.Options{Trainer: strings.Repeat("x", 1<<20)}); len(got) != 1 {
+	if got := problems(t, set, options{Trainer: strings.Repeat("x", 1<<20)}); len(got) != 1 {
 		t.Errorf("%d problems", len(got))
 	}
 	// The rest is checked all the same.
-	got := problems(t, dataset.Images(dataset.Image{Name: "a"}), dataset.Options{Trainer: "x"})
+	got := problems(t, dataset.Images(dataset.Image{Name: "a"}), options{Trainer: "x"})
 	if len(got) != 2 || got[1] != "a: is missing" {
 		t.Errorf("problems %q, want what is wrong with the set too", got)
 	}
@@ -63,7 +64,7 @@ func TestEveryTrainer(t *testing.T) {
 			form = "layers"
 		}
 		for _, id := range append(m.Aliases, m.Endpoint) {
-			if _, err := sets[form].Pack(dataset.Options{Trainer: id}); err != nil {
+			if _, err := (options{Trainer: id, Logger: slog.New(slog.DiscardHandler)}).pack(sets[form]); err != nil {
 				t.Errorf("%s: %v", id, err)
 			}
 		}
