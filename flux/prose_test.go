@@ -36,6 +36,7 @@ func TestProse(t *testing.T) {
 		{"full stops inside", flux.StructuredPrompt{
 			Subjects: []flux.PromptSubject{{Description: "A mug. It is blue.", Pose: "upright...", Action: "steaming."}},
 		}, "A mug. It is blue, upright..., steaming."},
+		{"full stop of another language", flux.StructuredPrompt{Subjects: []flux.PromptSubject{{Description: "a painting", Pose: "水墨。"}}}, "a painting, 水墨。"},
 		{"lettering", flux.StructuredPrompt{
 			Text:     []string{"SALE", `24" screen`, `the word "NEW" in red`, "“now”", " "},
 			Subjects: []flux.PromptSubject{{Description: "a poster", Text: "50% off"}},
@@ -79,6 +80,17 @@ func TestProse(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLettering quotes what is to be read in the picture, by its key.
+func TestLettering(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"text", "lettering", "title", "subtitle", "heading", "headline", "content", "slogan", "tagline", "caption", "label", "labels"} {
+		p := flux.StructuredPrompt{Extra: flux.PromptFields{{Key: "box", Value: flux.PromptFields{{Key: key, Value: "Honey"}}}}}
+		if want := "Box: " + key + ` "Honey".`; p.Prose() != want {
+			t.Errorf("Prose = %q, want %q", p.Prose(), want)
+		}
 	}
 }
 

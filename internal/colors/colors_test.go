@@ -44,12 +44,13 @@ func TestAll(t *testing.T) {
 		{"#12345 #FFF #FFFF #12345678 #1234567 #AABBCCDD", []string{"!#12345", "!#FFF", "!#FFFF", "!#12345678", "!#1234567", "!#AABBCCDD"}},
 		{"#1 #12 #AB #123456789 #ABCDEF0123", nil},
 		// Numbers, unless they are announced or in quotation marks.
-		{"the player #123 in room #1024", nil},
+		{"the player #123 or #199 in room #1024", nil},
+		{"#1F3 and #F123", []string{"!#1F3", "!#F123"}},
 		{"color #123, hex: #1024", []string{"!#123", "!#1024"}},
 		{`["#123","#2ECC71 (x)"]`, []string{"!#123", "#2ECC71"}},
 		{"#000 or #1111", []string{"!#000", "!#1111"}},
 		// Slips.
-		{"#2ECC7G #O0FF00 #0OFF00", []string{"!#2ECC7G", "!#O0FF00", "!#0OFF00"}},
+		{"#2ECC7G #O0FF00 #0OFF00 #AECC7G #AECCDG", []string{"!#2ECC7G", "!#O0FF00", "!#0OFF00", "!#AECC7G"}},
 		{"#GGGGGG #summer #team24 #ffgfff #winter24 #abgh #12X", nil},
 		// What is no code.
 		{"F#m7 and C#2ECC71 and issue#12345 and &#12345; and x_#12345", nil},
