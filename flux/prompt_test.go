@@ -324,6 +324,15 @@ flux: prompt: c: [0]: json: unsupported type: chan int`
 	}
 }
 
+func TestLens(t *testing.T) {
+	t.Parallel()
+	for mm, valid := range map[float64]bool{0: true, 0.5: true, 85: true, -1: false, math.Inf(1): false, math.Inf(-1): false, math.NaN(): false} {
+		if err := (flux.StructuredPrompt{Camera: flux.PromptCamera{LensMM: mm}}).Validate(); (err == nil) != valid {
+			t.Errorf("%v mm: %v", mm, err)
+		}
+	}
+}
+
 func TestPromptFields(t *testing.T) {
 	t.Parallel()
 	in := `{"b":[1.50],"a":{"d":null,"c":"<"}}`

@@ -51,6 +51,8 @@ func TestProse(t *testing.T) {
 			Order:        []string{"color_palette"},
 		}, "Color palette: red (color #ff0000), color #0000FF and red. a wall in color #AAAAAA. " +
 			"a mug, strictly in color #2ecc71, in color #FF0000, in red. a cup, in color #FF0000."},
+		{"a code after its name", flux.StructuredPrompt{ColorPalette: []flux.Color{"#FF0000 red", "#ff0000", "red (#FF0000)"}}, "Color palette: red (color #FF0000)."},
+		{"subjects in a string", flux.StructuredPrompt{Extra: flux.PromptFields{{Key: "subjects", Value: []any{"a cat", "a dog."}}}}, "a cat. a dog."},
 		{"objects in objects", flux.StructuredPrompt{Extra: flux.PromptFields{
 			{Key: "look", Value: flux.PromptFields{{Key: "light", Value: flux.PromptFields{{Key: "key", Value: "soft"}, {Key: "fill", Value: "none"}}}, {Key: "gear", Value: []any{"a", "b", "c"}}, {Key: "one", Value: flux.PromptFields{{Key: "k", Value: "v"}}}}},
 		}}, "Look: light (key soft, fill none), gear a, b and c, one k v."},

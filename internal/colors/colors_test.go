@@ -57,6 +57,7 @@ func TestAll(t *testing.T) {
 		{"#cafeé #FFF_2 #FFFé", nil},
 		// Without the mark.
 		{"2ECC71, 2ecc71 (02eb3c) 2ECC71.", []string{"!2ECC71", "!2ecc71", "!02eb3c", "!2ECC71"}},
+		{"1ea000 1e100a", []string{"!1ea000", "!1e100a"}},
 		{"0x2ECC71 0XFFAA00 0x2ECC7", []string{"!0x2ECC71", "!0XFFAA00"}},
 		{"decade FACADE 123456 1e1000 12E345 2ECC7 2ECC711 2ECC7G", nil},
 		{"color decade, color: 123456, hex=FFAABB", []string{"!decade", "!123456", "!FFAABB"}},

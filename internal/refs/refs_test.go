@@ -35,6 +35,8 @@ func TestCheck(t *testing.T) {
 		{"once each", "@image3 @image2 @image3", 1, []string{"@image3", "@image2"}},
 		{"huge", "@image99999999999999999999", 9, []string{"@image99999999999999999999"}},
 		{"two huge", "@image99999999999999999999 @image88888888888888888888", 9, []string{"@image99999999999999999999"}},
+		{"after one without a number", "(@image) @image9", 0, []string{"@image9"}},
+		{"an escape at the start", `\u3002@image2`, 1, []string{"@image2"}},
 		{"no number", "@images, @image, @image 4 and @image_4", 0, nil},
 		{"address", "write to me@image1.com or me_@image1.com or 1@image1.com", 0, nil},
 		{"address in Chinese", "写信给张三@image1.com 或@image2", 1, []string{"@image2"}},
@@ -173,6 +175,14 @@ func TestDoubt(t *testing.T) {
 		{"figure 8, photo 9, a list of images 1, 7, an image 6 times as large, image 1024, image 16:9, 图一个人", 2, nil},
 		{"picture 3 and me@image3.com and pilgrimage 3", 2, nil},
 		{"image 2", 1, []string{"image 2"}},
+		{"image 99 and image 100", 1, []string{"image 99"}},
+		{"a image 3, An image 3, one image 3, each image 3, every image 3", 2, nil},
+		{"pasta image 3", 2, []string{"image 3"}},
+		{"image 3%, image 3 x 4, image 3×4, image 3px, image 3 pixels, image 3 times, image 3°, image 3:4, image 3.5", 2, nil},
+		{"@image 3", 2, nil},
+		{"image 3: a cat", 2, []string{"image 3"}},
+		{"image 3.", 2, []string{"image 3"}},
+		{"image3 image#4 image_5 image №6", 2, []string{"image3", "image#4", "image_5", "image №6"}},
 	}
 	for _, tt := range tests {
 		var l check.List
@@ -187,6 +197,87 @@ func TestDoubt(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%q with %d files (-want +got):\n%s", tt.prompt, tt.files, diff)
+		}
+	}
+}
+
+// TestWords knows the words for a picture, those that surely mean a file first.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	verify := func(words string, doubts int) {
+		for word := range strings.FieldsSeq(words) {
+			prompt := "x " + word + " 3, " + word + "2"
+			var l check.List
+			refs.Doubt(&l, "prompt", prompt, 2)
+			if got := len(l.Problems()); got != doubts {
+				t.Errorf("%q: %d doubts, want %d", prompt, got, doubts)
+			}
+			if diff := cmp.Diff([]int{1}, refs.Unmentioned(prompt, 3)); diff != "" {
+				t.Errorf("%q unmentioned (-want +got):\n%s", prompt, diff)
+			}
+		}
+	}
+	verify("image images IMG 图 圖 图片 圖片 图像 圖像 画像 이미지 Bild imagen imagem immagine изображение изображения Изображении afbeelding obraz gambar", 1)
+	verify("imágenes imagens immagini bilder bildes Bildern picture pictures Photo photos foto fotos фото reference references ref figure input "+
+		"照片 写真 사진 рисунок صورة الصورة รูปที่ ảnh hình görsel", 0)
+}
+
+// TestSeparators reads lists of numbers behind one word.
+func TestSeparators(t *testing.T) {
+	t.Parallel()
+	for separator := range strings.SplitSeq(",|、|，|&|+|/| and | or |, and |, or | und | et | y | e | и |和|与|跟|と", "|") {
+		prompt := "image 1" + separator + "3"
+		if diff := cmp.Diff([]int{2}, refs.Unmentioned(prompt, 3)); diff != "" {
+			t.Errorf("%q unmentioned (-want +got):\n%s", prompt, diff)
+		}
+	}
+	for separator := range strings.SplitSeq("-|–| to | bis | à |至|到", "|") {
+		prompt := "image 1" + separator + "3"
+		if got := refs.Unmentioned(prompt, 3); got != nil {
+			t.Errorf("%q: unmentioned %v", prompt, got)
+		}
+	}
+	for _, other := range []string{"image 1 beside 2", "image 1 of 2", "image 1: 2", "2 and image 1", "image 1                 , 2 to"} {
+		want := []int{2}
+		if strings.Contains(other, "  ,") {
+			want = nil // however far
+		}
+		if diff := cmp.Diff(want, refs.Unmentioned(other, 2)); diff != "" {
+			t.Errorf("%q unmentioned (-want +got):\n%s", other, diff)
+		}
+	}
+}
+
+// TestOrdinals reads pictures that are named by their place.
+func TestOrdinals(t *testing.T) {
+	t.Parallel()
+	for n, words := range []string{
+		"first|1st|erste|ersten|primera|première|premier|prima|primeira|第一张|第1幅", "second|2nd|other|zweite|zweiten|segunda|deuxième|seconde|seconda|第二張|第2个",
+		"third|3rd|dritte|dritten|tercera|troisième|terza|terceira|第三枚", "fourth|4th|vierte|vierten|cuarta|quatrième|quarta|第四张",
+		"fifth|5th|第五张", "sixth|6th|第六张", "seventh|7th|第七张", "eighth|8th|第八张", "ninth|9th|第九张", "tenth|10th|第十张",
+	} {
+		for word := range strings.SplitSeq(words, "|") {
+			for _, noun := range []string{"image", "picture", "photo", "reference", "input", "one", "bild", "foto", "imagen", "imagem", "immagine"} {
+				var want []int
+				for k := range 11 {
+					if k != n {
+						want = append(want, k+1)
+					}
+				}
+				if diff := cmp.Diff(want, refs.Unmentioned("the "+word+" "+noun, 11)); diff != "" {
+					t.Errorf("%s %s (-want +got):\n%s", word, noun, diff)
+				}
+				if got := refs.Unmentioned("image 1 and the last "+noun, 2); got != nil {
+					t.Errorf("last %s: %v", noun, got)
+				}
+			}
+		}
+	}
+	for _, noun := range []string{"images", "pictures", "photos", "references", "reference images", "input images"} {
+		for _, all := range []string{"all ", "all the ", "both ", "the two "} {
+			if got := refs.Unmentioned("x "+all+noun+".", 2); got != nil {
+				t.Errorf("%s%s: %v", all, noun, got)
+			}
 		}
 	}
 }
