@@ -117,6 +117,7 @@ func TestStructuredPromptForms(t *testing.T) {
 		{"whole fraction", `{"camera":{"lens-mm":85.0,"ISO":200.0}}`, `{"camera":{"lens-mm":85,"ISO":200}}`},
 		{"zero", `{"camera":{"lens-mm":0,"ISO":-0}}`, `{}`},
 		{"long numbers", `{"camera":{"lens-mm":85.12345678901234567890,"ISO":123456789012345678901234567890}}`, ``},
+		{"numbers of 15 and 16 characters", `{"camera":{"lens-mm":85.000000000000,"ISO":200.000000000000}}`, `{"camera":{"lens-mm":85,"ISO":200.000000000000}}`},
 		{"exponents", `{"camera":{"lens-mm":1e999999,"ISO":2e2}}`, ``},
 		{"letter case of keys", `{"Scene":"x","camera":{"iso":100,"f_number":"f/2"}}`, ``},
 		{"infographic", `{"style":"flat","type":"infographic","title":"T","sections":[{"heading":"h","content":"c","visual":"v"}],"color_scheme":"warm"}`, ``},
