@@ -196,8 +196,11 @@ func wordBefore(s string, i int) (start int, sure, ok bool) {
 	head := strings.TrimRight(s[:i], " #_№")
 	for _, w := range words {
 		at := len(head) - len(w.text)
-		if at < 0 || !strings.EqualFold(head[at:], w.text) || joinedBefore(s, at) {
+		if at < 0 || !strings.EqualFold(head[at:], w.text) {
 			continue
+		}
+		if first, _ := utf8.DecodeRuneInString(w.text); joins(first) && joinedBefore(s, at) {
+			continue // a script that separates words, as in "pilgrimage 2"
 		}
 		if ascii := w.text[0] < utf8.RuneSelf; ascii && (hasArticle(s[:at]) || at > 0 && s[at-1] == '@') {
 			return 0, false, false // "an image 3 times as large"
