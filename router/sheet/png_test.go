@@ -120,6 +120,18 @@ func TestTransparency(t *testing.T) {
 			t.Errorf("no ground shows through: %v is at %v", c, got)
 		}
 	}
+	// The ground is squares of 12 pixels in two colours that take turns.
+	for y := 6; y < 480; y += 12 {
+		for x := 258; x < 480; x += 12 {
+			want := mat
+			if (x/12+y/12)%2 == 0 {
+				want = color.RGBA{0xd3, 0xd0, 0xc8, 0xff}
+			}
+			if got := m.RGBAAt(left.Min.X+x, left.Min.Y+y); got != want {
+				t.Fatalf("at %d, %d the ground is %v, want %v", x, y, got, want)
+			}
+		}
+	}
 }
 
 func TestPickedFrame(t *testing.T) {
