@@ -551,3 +551,20 @@ func TestHugePicture(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestHugeSize leaves a size alone that no model could take: it is a slip, and
+// making it fit would hide that.
+func TestHugeSize(t *testing.T) {
+	t.Parallel()
+	for _, size := range []fal.ImageSize{fal.Size(20000, 10000), fal.Size(10000, 20000)} {
+		r, err := router.Route(router.Task{Prompt: "x", Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range r.Candidates {
+			if c.Model.Name == "flux.Dev2" || c.Model.Name == "flux.Pro2" {
+				t.Errorf("%s takes %s", c.Model.Name, size)
+			}
+		}
+	}
+}
