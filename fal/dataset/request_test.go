@@ -13,8 +13,12 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/flux"
-	"github.com/falimage/falimage-go/qwen"
 )
+
+// untyped is a request to a trainer that nobody should take any more.
+func untyped(id fal.Endpoint[fal.Training], field, value string) fal.Request[fal.Training] {
+	return fal.Call[fal.Training]{ID: id, Input: map[string]string{field: value}}
+}
 
 // TestCaptionsOfRequests packs sets without captions for requests that have a
 // default, whatever its field, and for others.
@@ -34,13 +38,13 @@ func TestCaptionsOfRequests(t *testing.T) {
 		{"none", images, flux.Dev2Trainer{}, missing},
 		{"blank", images, flux.Dev2Trainer{DefaultCaption: " "}, missing},
 		{"default", images, flux.Dev2Trainer{DefaultCaption: "c"}, nil},
-		{"default of a layered trainer", images, qwen.LayeredTrainer{DefaultCaption: "c"}, []string{"the set: has single pictures; this trainer takes pictures with layers"}},
+		{"default of a layered trainer", images, untyped("fal-ai/qwen-image-layered-trainer", "default_caption", "c"), []string{"the set: has single pictures; this trainer takes pictures with layers"}},
 		{"no trigger", images, flux.Klein3BaseTrainer{}, missing},
 		{"blank trigger", images, flux.Klein3BaseTrainer{TriggerPhrase: "\n"}, missing},
 		{"trigger", images, flux.Klein3BaseTrainer{TriggerPhrase: "TOK"}, nil},
 		{"trigger of pairs", pairs, flux.Klein3BaseEditTrainer{TriggerPhrase: "make it night"}, nil},
 		{"no trigger of pairs", pairs, flux.Klein3BaseEditTrainer{}, missing},
-		{"trigger of Qwen", images, qwen.ImageTrainer{TriggerPhrase: "TOK"}, nil},
+		{"trigger of Qwen", images, untyped("fal-ai/qwen-image-trainer", "trigger_phrase", "TOK"), nil},
 		{"without captions", images, flux.FastTrainer{}, nil},
 		{"a file of the request that is not there", images, flux.PortraitTrainer{ResumeFromCheckpoint: fal.Path("/no/such/file")}, nil},
 		{"at another id", images, fal.At(flux.Dev2Trainer{DefaultCaption: "c"}, "fal-ai/flux-2-trainer-v2"), nil},
@@ -92,9 +96,9 @@ func TestTriggers(t *testing.T) {
 		{"no trigger", set("a cat"), flux.FastTrainer{}, nil},
 		{"in the captions", set("a tok cat", "TOK"), flux.FastTrainer{TriggerWord: " TOK "}, nil},
 		{"not in a caption", set("a cat", ""), flux.FastTrainer{TriggerWord: "TOK"}, []string{`trigger_word: 'TOK' stands not in the caption of a` + ignored}},
-		{"not in several", set("a cat", "TOK", "dog", "cow"), flux.KreaTrainer{TriggerWord: "TOK"}, []string{`trigger_word: 'TOK' stands not in the caption of a and 2 more` + ignored}},
+		{"not in several", set("a cat", "TOK", "dog", "cow"), untyped("fal-ai/flux-krea-trainer", "trigger_word", "TOK"), []string{`trigger_word: 'TOK' stands not in the caption of a and 2 more` + ignored}},
 		{"FLUX 3 Klein", set("a cat"), flux.Klein3BaseTrainer{TriggerPhrase: "TOK"}, []string{`trigger_phrase: 'TOK' stands not in the caption of a` + ignored}},
-		{"Qwen", set("a cat"), qwen.ImageTrainer{TriggerPhrase: "TOK"}, []string{`trigger_phrase: 'TOK' stands not in the caption of a` + untold}},
+		{"Qwen", set("a cat"), untyped("fal-ai/qwen-image-trainer", "trigger_phrase", "TOK"), []string{`trigger_phrase: 'TOK' stands not in the caption of a` + untold}},
 		{"placed", set("a [trigger] cat", "TOK"), flux.PortraitTrainer{TriggerPhrase: "TOK"}, nil},
 		{"not placed", set("a [trigger] cat", "a cat"), flux.PortraitTrainer{TriggerPhrase: "TOK"}, []string{`trigger_phrase: 'TOK' stands not in the caption of b` + placed}},
 		{"default not placed", set("a cat"), flux.TurboTrainer{}, []string{`trigger_phrase: 'ohwx' stands not in the caption of a` + placed}},

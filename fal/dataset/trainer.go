@@ -24,13 +24,12 @@ type trainer struct {
 	trigger trigger
 }
 
-// trigger is what a trainer does with the trigger word of the request. Where a
-// picture has no caption, all take the word for one.
+// trigger is what a trainer does with the trigger word of the request; "" where
+// the request has no such field. Where a picture has no caption, all take the
+// word for one.
 type trigger string
 
 const (
-	// none: the request has no such field.
-	none trigger = ""
 	// unused: captions stand for themselves.
 	unused trigger = "does not add it to captions"
 	// placed: it takes the place of "[trigger]" in captions.
