@@ -185,7 +185,8 @@ func TestDoubt(t *testing.T) {
 		{"@image 3", 2, nil},
 		{"image 3: a cat", 2, []string{"image 3"}},
 		{"image 3.", 2, []string{"image 3"}},
-		{"image3 image#4 image_5 image №6", 2, []string{"image3", "image#4", "image_5", "image №6"}},
+		{"image3 image#4 image №6", 2, []string{"image3", "image#4", "image №6"}},
+		{`<image_7> beside <img_8> [{"id":"image_7","from":"ref_image_0","src_bbox":[0,100,3,300]}]`, 2, nil},
 	}
 	for _, tt := range tests {
 		var l check.List

@@ -205,7 +205,7 @@ func wordBefore(s string, i int) (start int, sure, ok bool) {
 		if ascii := w.text[0] < utf8.RuneSelf; ascii && (hasArticle(s[:at]) || at > 0 && s[at-1] == '@') {
 			return 0, false, false // "an image 3 times as large"
 		}
-		return at, w.sure, true
+		return at, w.sure && s[i-1] != '_', true // "<image_7>" names a region
 	}
 	return 0, false, false
 }
