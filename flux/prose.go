@@ -118,6 +118,8 @@ func (w *phrasing) object(fields PromptFields, around map[string]affix, said sai
 		}
 		switch {
 		case strings.TrimSpace(text) == "", known && repeats(fields, key, text):
+		case !known && strings.HasPrefix(text, w.words(key)+" "): // as in "color #2ECC71"
+			parts = append(parts, text)
 		case !known:
 			parts = append(parts, strings.TrimSpace(w.words(key)+" "+text))
 		case containsFold(text, a.unless):

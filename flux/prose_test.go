@@ -52,6 +52,7 @@ func TestProse(t *testing.T) {
 		}, "Color palette: red (color #ff0000), color #0000FF and red. a wall in color #AAAAAA. " +
 			"a mug, strictly in color #2ecc71, in color #FF0000, in red. a cup, in color #FF0000."},
 		{"a code after its name", flux.StructuredPrompt{ColorPalette: []flux.Color{"#FF0000 red", "#ff0000", "red (#FF0000)"}}, "Color palette: red (color #FF0000)."},
+		{"color of a color", flux.StructuredPrompt{Extra: flux.PromptFields{{Key: "dress", Value: flux.PromptFields{{Key: "color", Value: "#7B2D8E"}, {Key: "cut", Value: "cutaway"}}}}}, "Dress: color #7B2D8E, cut cutaway."},
 		{"space around", flux.StructuredPrompt{Subjects: []flux.PromptSubject{{Description: " a mug ", Pose: "\tupright\n"}}}, "a mug, upright."},
 		{"colours elsewhere", flux.StructuredPrompt{Extra: flux.PromptFields{{Key: "box", Value: flux.PromptFields{{Key: "colors", Value: []any{"#FF0000", "red"}}}}}}, "Box: colors color #FF0000 and red."},
 		{"subjects in a string", flux.StructuredPrompt{Extra: flux.PromptFields{{Key: "subjects", Value: []any{"a cat", "a dog."}}}}, "a cat. a dog."},
