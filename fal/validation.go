@@ -34,7 +34,7 @@ type ValidationError struct {
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Endpoint)
-	b.WriteString(": not sent: ")
+	b.WriteString(": invalid request: ")
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteString("; ")

@@ -26,7 +26,7 @@ func ExampleDecode() {
 	fmt.Println(err)
 	// Output:
 	// flux.Schnell <nil>
-	// fal-ai/flux/schnell: not sent: style: "oil": is not a field of this endpoint; prompt: is required; num_images: 9: must be 1 to 4
+	// fal-ai/flux/schnell: invalid request: style: "oil": is not a field of this endpoint; prompt: is required; num_images: 9: must be 1 to 4
 }
 
 func ExampleModels() {

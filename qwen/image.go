@@ -23,10 +23,10 @@ type Image struct {
 	// ImageSize is the size of the output. Default: landscape_4_3 (1024x768).
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 2 to 250.
-	// Default: 30. Not with UseTurbo.
+	// Default: 30. With UseTurbo nothing else.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
 	// GuidanceScale is how closely the picture follows the prompt, 0 to 20.
-	// Default: 2.5. Not with UseTurbo.
+	// Default: 2.5. With UseTurbo nothing else.
 	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
 	// NumImages is the number of pictures, 1 to 4. Default: 1.
 	NumImages int `json:"num_images,omitzero"`
@@ -63,7 +63,7 @@ func (r Image) Validate() error {
 	l.Int("num_images", r.NumImages, 1, 4)
 	check.Enum(&l, "acceleration", r.Acceleration, "none", "regular", "high")
 	if r.UseTurbo {
-		l.NotWithTurbo(r.NumInferenceSteps, r.GuidanceScale)
+		l.NotWithTurbo(r.NumInferenceSteps, 30, r.GuidanceScale, 2.5)
 	}
 	l.Count("loras", len(r.LoRAs), 0, 3)
 	for i, v := range r.LoRAs {
@@ -108,10 +108,10 @@ type ImageToImage struct {
 	// ImageSize is the size of the output. Default: the size of the picture.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// NumInferenceSteps is the number of denoising steps, 2 to 250.
-	// Default: 30. Not with UseTurbo.
+	// Default: 30. With UseTurbo nothing else.
 	NumInferenceSteps int `json:"num_inference_steps,omitzero"`
 	// GuidanceScale is how closely the picture follows the prompt, 0 to 20.
-	// Default: 2.5. Not with UseTurbo.
+	// Default: 2.5. With UseTurbo nothing else.
 	GuidanceScale *float64 `json:"guidance_scale,omitzero"`
 	// Strength is how much of the picture is made anew, 0 to 1: 1 keeps nothing
 	// of it. Default: 0.6.
@@ -153,7 +153,7 @@ func (r ImageToImage) Validate() error {
 	l.Int("num_images", r.NumImages, 1, 4)
 	check.Enum(&l, "acceleration", r.Acceleration, "none", "regular", "high")
 	if r.UseTurbo {
-		l.NotWithTurbo(r.NumInferenceSteps, r.GuidanceScale)
+		l.NotWithTurbo(r.NumInferenceSteps, 30, r.GuidanceScale, 2.5)
 	}
 	l.Count("loras", len(r.LoRAs), 0, 3)
 	for i, v := range r.LoRAs {

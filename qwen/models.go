@@ -79,8 +79,9 @@ func Models() []schema.Model { return introspect.Models("qwen", newRequest) }
 
 // Decode reads the JSON body of a request to the endpoint with the given id
 // into the type of that endpoint, such as Image3, and validates it. Other names
-// of an endpoint work too. What comes back can be told apart by its result, as
-// a fal.Request[fal.Images] for example.
+// of an endpoint give the same type: its requests go to the first name, and by
+// fal.At to another. What comes back can be told apart by its type, or by its
+// result, as a fal.Request[fal.Images] for example.
 //
 // Decode is strict: unknown fields, wrong types and everything that Validate
 // would refuse make it fail, with one *fal.ValidationError that lists every

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/falimage/falimage-go/internal/catalog"
 )
@@ -29,105 +30,126 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
+// TestValidate holds the catalogue to every rule.
+func TestValidate(t *testing.T) {
 	t.Parallel()
-	tasks := []string{
-		"text-to-image", "image-to-image", "edit", "inpaint", "redux", "control", "reference", "layers",
-		"upscale", "gallery", "relight", "train", "realtime", "try-on", "outpaint", "erase",
-	}
-	for _, e := range catalog.All() {
-		if e.Name == "" || e.File == "" || e.Family == "" || e.Title == "" || e.For == "" || e.AsOf == "" || len(e.Sources) == 0 {
-			t.Errorf("%s: incomplete: %+v", e.ID, e)
-		}
-		if !slices.Contains(tasks, e.Task) {
-			t.Errorf("%s: task %q", e.ID, e.Task)
-		}
-		if (e.Preset != nil) != (e.PresetType != "") {
-			t.Errorf("%s: preset without type or type without preset", e.ID)
-		}
-		last := -1
-		for _, f := range e.Fields {
-			i := slices.Index(catalog.FieldOrder(), f.Name)
-			if i <= last {
-				t.Errorf("%s: %s is out of the canonical order", e.ID, f.Name)
-			}
-			last = i
-			checkField(t, e.ID, f)
-		}
-		for name := range e.Limits.Files {
-			if f, ok := e.Field(name); !ok || !f.IsFile() {
-				t.Errorf("%s: limit for %s, which is no file of it", e.ID, name)
-			}
-		}
-	}
-	for _, m := range catalog.Models() {
-		for _, f := range m.Fields {
-			checkField(t, m.Name, f)
-		}
+	if err := catalog.Validate(); err != nil {
+		t.Error(err)
 	}
 }
 
-func checkField(t *testing.T, where string, f catalog.Field) {
+// A small catalogue that keeps every rule.
+const (
+	goodFields = `{"fields": [
+		{"name": "prompt", "go": "Prompt", "type": "string", "doc": "describes {aim}{length}."},
+		{"name": "image_urls", "go": "ImageURLs", "type": "files", "doc": "are pictures{count}."},
+		{"name": "negative_prompt", "go": "NegativePrompt", "type": "string", "doc": "is what to leave out."},
+		{"name": "aspect_ratio", "go": "AspectRatio", "type": "enum", "enumType": "AspectRatio", "doc": "is {enum}."},
+		{"name": "image_size", "go": "ImageSize", "type": "size", "doc": "is the size{size}."},
+		{"name": "num_images", "go": "NumImages", "type": "integer", "doc": "is a number{range}."},
+		{"name": "guidance_scale", "go": "GuidanceScale", "type": "number", "pointer": true, "doc": "is a number{range}."},
+		{"name": "safety_tolerance", "go": "SafetyTolerance", "type": "enum", "enumType": "string", "doc": "is {enum}."},
+		{"name": "safety_tolerance", "go": "SafetyTolerance", "type": "integer", "pointer": true, "doc": "is a number{range}."},
+		{"name": "resolution", "go": "Resolution", "type": "integer", "doc": "is {enum}."}
+	], "enums": [
+		{"name": "AspectRatio", "packages": ["flux"], "doc": "is a ratio.", "constsDoc": "The ratios.", "values": [["1:1", "Ratio1x1"], ["2:1", "Ratio2x1"]]}
+	], "models": []}`
+	goodEndpoints = `{"asOf": "2026-11-26", "status": {"state": "live", "seen": "2026-10-07", "confidence": "high", "sources": ["a list"]}, "endpoints": [
+		{"id": "x/one", "name": "One", "file": "one", "family": "One", "task": "text-to-image", "title": "One", "for": "tests", "price": "$",
+		 "fields": [
+			{"name": "prompt", "required": true, "maxLength": 100},
+			{"name": "image_urls", "minItems": 1},
+			{"name": "negative_prompt", "default": ""},
+			{"name": "aspect_ratio", "default": "1:1", "enum": ["1:1", "2:1"]},
+			{"name": "image_size", "default": "square_hd"},
+			{"name": "num_images", "default": 1, "min": 1, "max": 4},
+			{"name": "guidance_scale", "default": 1, "min": 0, "max": 10},
+			{"name": "safety_tolerance", "type": "integer", "default": 2, "min": 0, "max": 4},
+			{"name": "resolution", "default": 512, "enum": ["512", "1024"]}
+		 ],
+		 "output": "images", "returns": [{"name": "images", "model": "Image"}, {"name": "seed"}],
+		 "limits": {"regions": true, "negativeAbove": 1, "doubts": [{"field": "aspect_ratio", "value": "2:1", "why": "a test"}]},
+		 "sources": ["a page"]},
+		{"id": "x/two", "name": "Two", "file": "one", "family": "One", "task": "text-to-image", "title": "Two", "for": "tests",
+		 "status": {"state": "delisted", "since": "2026-08-19", "confidence": "high", "successor": "x/one", "sources": ["a list"]},
+		 "fields": [{"name": "prompt", "required": true}, {"name": "safety_tolerance", "default": "2", "enum": ["1", "2"]}],
+		 "output": "images", "returns": [{"name": "images", "model": "Image"}], "sources": ["a page"]}
+	]}`
+)
+
+// broken returns the small catalogue with one passage changed.
+func broken(t *testing.T, old, changed string) fstest.MapFS {
 	t.Helper()
-	if f.Go == "" || f.Doc == "" || f.Type == "" {
-		t.Errorf("%s: %s is incomplete", where, f.Name)
+	if old != "" && strings.Count(goodFields, old)+strings.Count(goodEndpoints, old) != 1 {
+		t.Fatalf("%q is not in the catalogue once", old)
 	}
-	if (f.Type == catalog.Enum) != (f.EnumType != "") || f.Type == catalog.Enum && len(f.Enum) == 0 {
-		t.Errorf("%s: %s: enum type %q, values %q", where, f.Name, f.EnumType, f.Enum)
-	}
-	if (f.Type == catalog.Object || f.Type == catalog.List) != (catalog.ModelOf(f.Model) != nil) {
-		t.Errorf("%s: %s: model %q", where, f.Name, f.Model)
-	}
-	if s, ok := f.Default.(string); ok && f.Type == catalog.Enum && !slices.Contains(f.Enum, s) {
-		t.Errorf("%s: %s: default %q is not among %q", where, f.Name, s, f.Enum)
-	}
-	if n, ok := f.Default.(float64); ok {
-		if f.Min != nil && n < *f.Min || f.Max != nil && n > *f.Max || f.Above != nil && n <= *f.Above {
-			t.Errorf("%s: %s: default %v is out of range", where, f.Name, n)
-		}
-	}
-	if strings.HasSuffix(f.Name, "image_url") && f.Name != "fill_image_url" && f.Type != catalog.File {
-		t.Errorf("%s: %s is no file", where, f.Name)
+	return fstest.MapFS{
+		"data/fields.json": {Data: []byte(strings.Replace(goodFields, old, changed, 1))},
+		"data/flux.json":   {Data: []byte(strings.Replace(goodEndpoints, old, changed, 1))},
+		"data/qwen.json":   {Data: []byte(`{"asOf": "2026-11-26", "endpoints": []}`)},
 	}
 }
 
-// TestPointers asserts the rule for optional numbers and truths: a pointer
-// where zero is accepted somewhere and differs from leaving the field out,
-// decided for the name over the whole catalogue; seeds always. Text is never a
-// pointer: an empty text means none.
-func TestPointers(t *testing.T) {
+// Every rule refuses what breaks it, and says where and what.
+func TestValidateRefuses(t *testing.T) {
 	t.Parallel()
-	type key struct {
-		name   string
-		number bool // a name may be a number here and an object there
+	if err := catalog.ValidateFS(broken(t, "", "")); err != nil {
+		t.Fatal(err)
 	}
-	want, got := map[key]bool{}, map[key]bool{}
-	note := func(f catalog.Field) {
-		number := f.Type == catalog.Integer || f.Type == catalog.Number || f.Type == catalog.Boolean
-		k := key{f.Name, number}
-		if old, seen := got[k]; seen && old != f.Pointer {
-			t.Errorf("%s is a pointer here and not there", f.Name)
+	for _, tt := range []struct{ old, changed, want string }{
+		{`"file": "one", "family": "One", "task": "text-to-image", "title": "Two"`, `"file": "One", "family": "One", "task": "text-to-image", "title": "Two"`, `x/two: file "One" must be small letters`},
+		{`"name": "Two"`, `"name": ""`, "x/two: name \"\" is no exported Go name: pick one by hand"},
+		{`"name": "Two"`, `"name": "One"`, "x/two: the name flux.One stands twice"},
+		{`"title": "Two"`, `"titel": "Two"`, `unknown field "titel"`},
+		{`"id": "x/two"`, `"id": "x/one"`, "x/one: id x/one stands twice"},
+		{`"price": "$",`, `"price": "$", "output": "movie",`, ""}, // the later one counts
+		{`"output": "images", "returns": [{"name": "images", "model": "Image"}, {"name": "seed"}]`, `"output": "movie", "returns": [{"name": "images", "model": "Image"}]`, `x/one: output "movie" must be one of`},
+		{`{"name": "seed"}`, `{"name": "sed"}`, `x/one: returns "sed", which no result has`},
+		{`"model": "Image"}, {`, `"model": "Picture"}, {`, `x/one: returns images of model "Picture"`},
+		{`"task": "text-to-image", "title": "One"`, `"task": "painting", "title": "One"`, `x/one: task "painting" must be one of`},
+		{`"task": "text-to-image", "title": "One"`, `"task": "gallery", "title": "One"`, "x/one: verb is missing"},
+		{`"price": "$"`, `"price": "cheap"`, `x/one: price "cheap" must be one of`},
+		{`"state": "delisted"`, `"state": "gone"`, `x/two: status.state "gone" must be one of`},
+		{`"since": "2026-08-19", `, "", "x/two: status.since is missing"},
+		{`"successor": "x/one"`, `"successor": "x/three"`, `x/two: status.successor "x/three" is no live endpoint`},
+		{`"successor": "x/one"`, `"successor": "x/two"`, `x/two: status.successor "x/two" is no live endpoint`},
+		{`"status": {"state": "delisted"`, `"aliasStatus": {"x/3": {"state": "live", "confidence": "low", "sources": ["a"]}}, "status": {"state": "delisted"`, "x/two: aliasStatus: x/3 is no alias"},
+		{`{"name": "prompt", "required": true}, {"name": "safety_tolerance", "default"`, `{"name": "safety_tolerance", "enum": ["1"]}, {"name": "prompt", "default"`, "x/two: field prompt is out of the order"},
+		{`{"name": "negative_prompt", "default": ""}`, `{"name": "prompt"}`, "x/one: field prompt is out of the order"},
+		{`{"name": "image_urls", "minItems": 1}`, `{"name": "prompt"}`, "x/one: field prompt stands twice"},
+		{`{"name": "image_urls", "minItems": 1}`, `{"name": "pictures"}`, "x/one: field pictures is not in fields.json"},
+		{`"enumType": "AspectRatio", "doc"`, `"enumType": "Ratio", "doc"`, "field aspect_ratio: enumType Ratio is none of package flux"},
+		{`"enum": ["1:1", "2:1"]`, `"enum": ["1:1", "3:1"]`, `field aspect_ratio: value "3:1" has no constant of type AspectRatio`},
+		{`"default": "1:1"`, `"default": "auto"`, "field aspect_ratio: default auto does not fit"},
+		{`"default": "1:1", "enum": ["1:1", "2:1"]`, `"nullable": true`, "field aspect_ratio: enum has no values"},
+		{`"default": "1:1", `, `"default": "1:1", "go": "Ratio", `, "field aspect_ratio: go, enumType, pointer and whenNull are those of fields.json"},
+		{`"type": "integer", "default": 2`, `"type": "number", "default": 2`, "field safety_tolerance: fields.json has none of type number"},
+		{`"type": "integer", "default": 2`, `"default": 2`, "field safety_tolerance: min and above cannot be expressed for a field of type enum"},
+		{`{"name": "image_urls", "minItems": 1}`, `{"name": "image_urls", "maxLength": 1}`, "field image_urls: maxLength cannot be expressed for a field of type files"},
+		{`{"name": "image_urls", "minItems": 1}`, `{"name": "image_urls", "enum": ["a"]}`, "field image_urls: enum cannot be expressed"},
+		{`"required": true, "maxLength": 100`, `"required": true, "default": "x"`, "field prompt: default cannot be expressed"},
+		{`"required": true, "maxLength": 100`, `"required": true, "auto": true`, "field prompt: auto cannot be expressed"},
+		{`"default": "square_hd"`, `"default": "auto"`, "field image_size: default auto does not fit"},
+		{`"default": 1, "min": 1, "max": 4`, `"default": 1.5, "min": 1, "max": 4`, "field num_images: default 1.5 does not fit"},
+		{`"default": 1, "min": 1, "max": 4`, `"default": 9, "min": 1, "max": 4`, "field num_images: default 9 does not fit"},
+		{`"default": 1, "min": 1, "max": 4`, `"default": 1, "min": 1`, "x/one: num_images needs a max"},
+		{`"default": 1, "min": 1, "max": 4`, `"min": 5, "max": 4`, "field num_images: min is more than max"},
+		{`"default": 1, "min": 1, "max": 4`, `"default": 1, "min": 0, "max": 4`, "num_images: must be a pointer"},
+		{`"default": 1, "min": 0, "max": 10`, `"default": 1, "min": 1, "max": 10`, "guidance_scale: must be no pointer"},
+		{`"enum": ["512", "1024"]`, `"enum": ["512", "many"]`, `field resolution: enum value "many" is no whole number`},
+		{`"default": 512`, `"default": 768`, "field resolution: default 768 does not fit"},
+		{`are pictures{count}`, `are pictures{cuont}`, `field image_urls: placeholder "{cuont}" must be one of`},
+		{`"type": "files"`, `"type": "pictures"`, `field image_urls: type "pictures" is none of catalog.Type`},
+		{`"regions": true`, `"mentions": true, "loras": 3`, "x/one: limits.loras needs the field loras"},
+		{`"negativeAbove": 1`, `"negativeAbove": 0.5`, "x/one: limits.negativeAbove: the default of guidance_scale"},
+		{`"value": "2:1"`, `"value": "3:1"`, `x/one: limits.doubts: "3:1" of "aspect_ratio"`},
+		{`"regions": true`, `"files": {"prompt": {"max": 3}}`, "x/one: limits.files: prompt is no file of it"},
+		{`["2:1", "Ratio2x1"]`, `["2:1", "Ratio1x1"]`, "AspectRatio: the constant Ratio1x1 stands in AspectRatio too"},
+		{`"asOf": "2026-11-26", "status"`, `"status"`, "x/one: asOf is missing"},
+	} {
+		err := catalog.ValidateFS(broken(t, tt.old, tt.changed))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s -> %s: %v, want %q", tt.old, tt.changed, err, tt.want)
 		}
-		got[k] = f.Pointer
-		want[k] = want[k] || f.Type == catalog.Seed || number && zeroAccepted(f) && f.Default != 0.0 && f.Default != false
 	}
-	for _, e := range catalog.All() {
-		for _, f := range e.Fields {
-			note(f)
-		}
-	}
-	for _, m := range catalog.Models() {
-		for _, f := range m.Fields {
-			note(f)
-		}
-	}
-	for k := range want {
-		if got[k] != want[k] {
-			t.Errorf("%s: pointer %t, the rule says %t", k.name, got[k], want[k])
-		}
-	}
-}
-
-func zeroAccepted(f catalog.Field) bool {
-	return len(f.Enum) == 0 && !(f.Min != nil && *f.Min > 0) && !(f.Max != nil && *f.Max < 0) && !(f.Above != nil && *f.Above >= 0)
 }

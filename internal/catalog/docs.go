@@ -20,7 +20,7 @@ func (f *Field) Sentence(e *Endpoint) string {
 		text += " Default: " + d + "."
 	}
 	if _, turbo := e.turbo(); turbo && (f.Name == "num_inference_steps" || f.Name == "guidance_scale") {
-		text += " Not with UseTurbo."
+		text += " With UseTurbo nothing else."
 	}
 	return text
 }
@@ -222,3 +222,26 @@ func either(words []string) string {
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// tasks are what endpoints do, each with the verb for the comment of a type; ""
+// where that differs from one to the next and [Endpoint].Verb says it.
+var tasks = map[string]string{
+	"text-to-image":  "makes pictures with",
+	"image-to-image": "reworks a picture with",
+	"edit":           "edits pictures with",
+	"inpaint":        "repaints the masked part of a picture with",
+	"redux":          "makes variations of a picture with",
+	"control":        "makes pictures that follow a control picture with",
+	"layers":         "takes a picture apart with",
+	"upscale":        "enlarges a picture with the",
+	"train":          "trains a LoRA for",
+	"relight":        "brightens a picture with",
+	"try-on":         "dresses a person with",
+	"outpaint":       "extends a picture beyond its edges with",
+	"erase":          "removes the masked part of a picture with",
+	"reference":      "", "gallery": "", "realtime": "",
+}
+
+// TaskVerb says what the type of an endpoint for its task does, in words that a
+// title continues.
+func (e *Endpoint) TaskVerb() string { return tasks[e.Task] }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -72,16 +73,19 @@ var (
 func data() *loaded {
 	once.Do(func() {
 		var err error
-		if parsed, err = load(); err != nil {
+		if parsed, err = load(files); err != nil {
 			panic("catalog: the embedded data is broken: " + err.Error())
 		}
 	})
 	return parsed
 }
 
-func load() (*loaded, error) {
+// packages have a file of endpoints each.
+var packages = []string{"flux", "qwen"}
+
+func load(dir fs.FS) (*loaded, error) {
 	var defs fieldsFile
-	if err := read("data/fields.json", &defs); err != nil {
+	if err := read(dir, "data/fields.json", &defs); err != nil {
 		return nil, err
 	}
 	l := &loaded{byID: map[string]*Endpoint{}, models: map[string]*Model{}, enums: defs.Enums}
@@ -97,9 +101,9 @@ func load() (*loaded, error) {
 		l.models[m.Name] = model
 		l.modelList = append(l.modelList, model)
 	}
-	for _, pkg := range []string{"flux", "qwen"} {
+	for _, pkg := range packages {
 		var file endpointsFile
-		if err := read("data/"+pkg+".json", &file); err != nil {
+		if err := read(dir, "data/"+pkg+".json", &file); err != nil {
 			return nil, err
 		}
 		for i := range file.Endpoints {
@@ -111,8 +115,8 @@ func load() (*loaded, error) {
 	return l, nil
 }
 
-func read(name string, v any) error {
-	b, err := files.ReadFile(name)
+func read(dir fs.FS, name string, v any) error {
+	b, err := fs.ReadFile(dir, name)
 	if err != nil {
 		return err
 	}

@@ -111,12 +111,13 @@ func between[T int | float64](least, most T) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// NotWithTurbo refuses steps and guidance beside use_turbo, which sets both.
-func (l *List) NotWithTurbo(steps int, guidance *float64) {
-	if steps != 0 {
+// NotWithTurbo refuses steps and guidance beside use_turbo, which sets both,
+// unless they are the defaults: those are what forms send that show them.
+func (l *List) NotWithTurbo(steps, usualSteps int, guidance *float64, usualGuidance float64) {
+	if steps != 0 && steps != usualSteps {
 		l.Add("num_inference_steps", strconv.Itoa(steps), "cannot be set with use_turbo, which makes 10 steps")
 	}
-	if guidance != nil {
+	if guidance != nil && *guidance != usualGuidance {
 		l.Add("guidance_scale", number(*guidance), "cannot be set with use_turbo, which uses 1.2")
 	}
 }

@@ -25,7 +25,7 @@ func (r *request) output() string {
 		return "Upscaled"
 	case "frames":
 		return "Frames"
-	default: // "images" and "layers"
+	default: // "images" and "layers"; catalog.Validate refuses others
 		return "fal.Images"
 	}
 }
@@ -38,39 +38,33 @@ func (r *request) pattern() string {
 	return r.Preset.Pattern
 }
 
-// requests groups the endpoints of a package by their type, in order. It
-// refuses endpoints that nobody has given a name.
-func requests(pkg string) ([]*request, error) {
+// requests groups the endpoints of a package by their type, in order.
+func requests(pkg string) []*request {
 	var all []*request
 	byName := map[string]*request{}
 	for _, e := range catalog.All() {
 		if e.Package != pkg {
 			continue
 		}
-		if e.Name == "" || e.File == "" {
-			return nil, fmt.Errorf("endpoint %s has no name or no file in the catalogue: pick one by hand", e.ID)
-		}
 		r := byName[e.Name]
 		if r == nil {
 			r = &request{Endpoint: e}
 			byName[e.Name] = r
 			all = append(all, r)
-		} else if e.Preset == nil {
-			return nil, fmt.Errorf("the name %s.%s stands twice, the second time for %s", pkg, e.Name, e.ID)
 		}
 		r.endpoints = append(r.endpoints, e)
 	}
-	return all, nil
+	return all
 }
 
 // files returns the generated files by their path in the module.
 func files() (map[string][]byte, error) {
+	if err := catalog.Validate(); err != nil {
+		return nil, fmt.Errorf("the catalogue is wrong:\n%w", err)
+	}
 	out := map[string][]byte{}
 	for _, pkg := range []string{"flux", "qwen"} {
-		all, err := requests(pkg)
-		if err != nil {
-			return nil, err
-		}
+		all := requests(pkg)
 		parts := map[string]*printer{}
 		part := func(name string) *printer {
 			if parts[name] == nil {

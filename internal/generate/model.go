@@ -121,8 +121,8 @@ func (p *printer) introspection(pkg string, all []*request) {
 	p.comment(0, "Models describes every endpoint of this package: its fields, ranges and defaults, and how to make a request.")
 	p.line("func Models() []schema.Model { return introspect.Models(%q, newRequest) }\n", pkg)
 	p.comment(0, "Decode reads the JSON body of a request to the endpoint with the given id into the type of that endpoint, "+
-		"such as "+all[0].Name+", and validates it. Other names of an endpoint work too. What comes back can be told apart by its result, as a "+
-		"fal.Request[fal.Images] for example.")
+		"such as "+all[0].Name+", and validates it. Other names of an endpoint give the same type: its requests go to the first name, and by fal.At to another. "+
+		"What comes back can be told apart by its type, or by its result, as a fal.Request[fal.Images] for example.")
 	p.line("//")
 	p.comment(0, "Decode is strict: unknown fields, wrong types and everything that Validate would refuse make it fail, with one "+
 		"*fal.ValidationError that lists every problem. Files can be given by URL only.")

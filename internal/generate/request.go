@@ -9,23 +9,6 @@ import (
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
-// verbs say what a type does, by task.
-var verbs = map[string]string{
-	"text-to-image":  "makes pictures with",
-	"image-to-image": "reworks a picture with",
-	"edit":           "edits pictures with",
-	"inpaint":        "repaints the masked part of a picture with",
-	"redux":          "makes variations of a picture with",
-	"control":        "makes pictures that follow a control picture with",
-	"layers":         "takes a picture apart with",
-	"upscale":        "enlarges a picture with the",
-	"train":          "trains a LoRA for",
-	"relight":        "brightens a picture with",
-	"try-on":         "dresses a person with",
-	"outpaint":       "extends a picture beyond its edges with",
-	"erase":          "removes the masked part of a picture with",
-}
-
 // request prints a request type with its methods.
 func (p *printer) request(r *request) {
 	p.requestType(r)
@@ -38,7 +21,7 @@ func (p *printer) request(r *request) {
 func about(r *request) string {
 	verb := r.Verb
 	if verb == "" {
-		verb = verbs[r.Task]
+		verb = r.TaskVerb()
 	}
 	text := verb + " " + r.Title + ": " + r.For + "."
 	if r.Notes != "" {

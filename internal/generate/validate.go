@@ -68,7 +68,9 @@ func (p *printer) check(recv string, f *catalog.Field, e *catalog.Endpoint, requ
 		p.line("refs.Check(&l, \"prompt\", r.Prompt, len(r.ImageURLs))")
 	}
 	if f.Name == "use_turbo" {
-		p.line("if r.UseTurbo {\nl.NotWithTurbo(r.NumInferenceSteps, r.GuidanceScale)\n}")
+		steps, _ := e.Field("num_inference_steps")
+		guidance, _ := e.Field("guidance_scale")
+		p.line("if r.UseTurbo {\nl.NotWithTurbo(r.NumInferenceSteps, %v, r.GuidanceScale, %v)\n}", steps.Default, guidance.Default)
 	}
 }
 

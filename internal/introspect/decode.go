@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -34,9 +35,6 @@ func Decode(pkg string, newRequest func(id string) any, id string, body []byte) 
 	if err := d.problems.Err(id); err != nil {
 		return nil, err
 	}
-	if id != e.ID {
-		return at(decoded, id)
-	}
 	return decoded, nil
 }
 
@@ -52,17 +50,6 @@ func described(e *catalog.Endpoint) []schema.Field {
 	list := fields(e, e.Fields)
 	descriptions.Store(e, list)
 	return list
-}
-
-// at sends a request to another name of its endpoint.
-func at(request any, id string) (any, error) {
-	switch r := request.(type) {
-	case fal.Request[fal.Images]:
-		return fal.At(r, fal.Endpoint[fal.Images](id)), nil
-	case fal.Request[fal.Training]:
-		return fal.At(r, fal.Endpoint[fal.Training](id)), nil
-	}
-	return nil, fmt.Errorf("%s: another name of an endpoint whose result is of no known type", id)
 }
 
 // decoder collects what is wrong with a body.
@@ -180,6 +167,12 @@ func (d *decoder) list(path string, data []byte, f *schema.Field, target reflect
 
 // leaf decodes what is no object of ours.
 func (d *decoder) leaf(path string, data []byte, f *schema.Field, target reflect.Value) {
+	switch f.Type {
+	case schema.Integer, schema.Seed:
+		data = whole(data)
+	case schema.Size:
+		data = wholeSides(data)
+	}
 	if err := json.Unmarshal(data, target.Addr().Interface()); err != nil {
 		target.SetZero()
 		d.fail(path, data, "must be "+wanted(f))
@@ -188,6 +181,57 @@ func (d *decoder) leaf(path string, data []byte, f *schema.Field, target reflect
 	if problem := explicit(f, data, target); problem != "" {
 		d.fail(path, data, problem)
 	}
+}
+
+// whole returns a number that is written with a fraction of zeros or an
+// exponent, such as 4.0 or 1e3, in digits alone, if it is whole. What it is not,
+// stays.
+func whole(literal []byte) []byte {
+	const most = 40 // digits: far more than any field takes
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(string(literal)), "e")
+	before, after, _ := strings.Cut(strings.TrimPrefix(mantissa, "-"), ".")
+	shift := 0
+	if exponent != "" {
+		var err error
+		if shift, err = strconv.Atoi(exponent); err != nil {
+			return literal
+		}
+	}
+	digits, point := before+after, len(before)+shift
+	if !decimal(digits) || len(digits) > most || point > most || point < 0 && strings.Trim(digits, "0") != "" {
+		return literal
+	}
+	point = max(point, 0)
+	digits += strings.Repeat("0", max(0, point-len(digits)))
+	if strings.Trim(digits[point:], "0") != "" {
+		return literal
+	}
+	digits = strings.TrimLeft(digits[:point], "0")
+	switch {
+	case digits == "":
+		return []byte("0")
+	case mantissa[0] == '-':
+		return []byte("-" + digits)
+	}
+	return []byte(digits)
+}
+
+func decimal(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// wholeSides writes the sides of a size in digits alone.
+func wholeSides(data []byte) []byte {
+	list, err := members(data)
+	if err != nil {
+		return data
+	}
+	object := make(map[string]json.RawMessage, len(list))
+	for _, m := range list {
+		object[m.name] = whole(m.value)
+	}
+	if data, err = json.Marshal(object); err != nil {
+		return []byte("{}") // cannot be: these were JSON
+	}
+	return data
 }
 
 // wanted says what a field holds.

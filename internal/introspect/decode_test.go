@@ -33,6 +33,11 @@ func TestDecodeProblems(t *testing.T) {
 		{"wrong and out of range", "fal-ai/flux/schnell", `{"prompt":"a","num_images":9,"acceleration":7}`, []string{"acceleration", "num_images"}},
 		{"zero given", "fal-ai/flux/schnell", `{"prompt":"a","num_inference_steps":0,"num_images":0}`, []string{"num_inference_steps", "num_images"}},
 		{"zero accepted", "fal-ai/qwen-image", `{"prompt":"a","guidance_scale":0,"sync_mode":false}`, nil},
+		{"whole numbers in other forms", "fal-ai/flux/schnell", `{"prompt":"a","num_inference_steps":4.0,"num_images":2e0,"seed":1.8e3,"image_size":{"width":1.024e3,"height":768.0}}`, nil},
+		{"no whole numbers", "fal-ai/flux/schnell", `{"prompt":"a","num_inference_steps":4.5,"num_images":1e-1,"seed":1e99,"image_size":{"width":1024.5,"height":768}}`,
+			[]string{"num_inference_steps", "num_images", "seed", "image_size"}},
+		{"a number of many digits", "fal-ai/flux/schnell", `{"prompt":"a","num_images":1e999999999,"num_inference_steps":1e-999999999,"seed":0e5}`, []string{"num_images", "num_inference_steps"}},
+		{"turbo with the defaults", "fal-ai/qwen-image", `{"prompt":"a","use_turbo":true,"num_inference_steps":30,"guidance_scale":2.5}`, nil},
 		{"empty enum", "fal-ai/flux/schnell", `{"prompt":"a","output_format":""}`, []string{"output_format"}},
 		{"fraction of a step", "fal-ai/flux/schnell", `{"prompt":"a","num_inference_steps":1.5}`, []string{"num_inference_steps"}},
 		{"size as text", "fal-ai/flux/schnell", `{"prompt":"a","image_size":"1024x768"}`, []string{"image_size"}},
@@ -253,5 +258,18 @@ func BenchmarkDecode(b *testing.B) {
 		if _, err := flux.Decode("fal-ai/flux-2", body); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Whole numbers in any form are the same request.
+func TestDecodeWholeNumbers(t *testing.T) {
+	t.Parallel()
+	got, err := flux.Decode("fal-ai/flux-1/schnell", []byte(`{"prompt":"a","num_inference_steps":4.0,"num_images":2E+0,"seed":18446744073709551615.00,"image_size":{"width":1.024e3,"height":7680e-1}}`))
+	want := flux.Schnell{Prompt: "a", NumInferenceSteps: 4, NumImages: 2, Seed: fal.Seed(18446744073709551615), ImageSize: fal.Size(1024, 768)}
+	if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := flux.Decode("fal-ai/flux/schnell", []byte(`{"prompt":"a","num_images":-0.0}`)); err == nil || strings.Contains(err.Error(), "sent") {
+		t.Errorf("a refusal that speaks of sending: %v", err)
 	}
 }
