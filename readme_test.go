@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/provenance"
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -73,6 +77,38 @@ func TestReadmeCounts(t *testing.T) {
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(readme)), " "), want) {
 			t.Errorf("the README does not say %q", want)
+		}
+	}
+}
+
+// TestNothingGoneIsShown keeps models that fal has withdrawn or left out of its
+// list out of the README and the examples.
+func TestNothingGoneIsShown(t *testing.T) {
+	t.Parallel()
+	shown := []string{"README.md", "doc.go", "flux/doc.go", "qwen/doc.go"}
+	err := filepath.WalkDir("examples", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && (filepath.Ext(path) == ".go" || filepath.Ext(path) == ".md") {
+			shown = append(shown, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gone []string
+	for _, m := range slices.Concat(flux.Models(), qwen.Models()) {
+		if m.Status.State != schema.Live {
+			gone = append(gone, regexp.QuoteMeta(m.Package+"."+m.Name), regexp.QuoteMeta(`"`+m.Endpoint+`"`))
+		}
+	}
+	found := regexp.MustCompile(`(` + strings.Join(gone, "|") + `)([^A-Za-z0-9]|$)`)
+	for _, path := range shown {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := found.Find(text); name != nil {
+			t.Errorf("%s shows %s, which is gone from fal's list", path, name)
 		}
 	}
 }
@@ -200,13 +236,14 @@ func _(ctx context.Context, client *fal.Client) error {
 		return err // names the needs that conflict, and what the nearest choice costs
 	}
 	best := routing.Best()
-	fmt.Println(best.Model, best.Expected) // Qwen Image 2512 (qwen.Image2512) $0.02
+	fmt.Println(best.Model, best.Expected) // Qwen Image 3 (qwen.Image3) $0.04
 	for _, reason := range best.Reasons() {
 		fmt.Println(reason.Points, reason.Text, reason.Source)
 	}
+	advice, why := routing.Article() // Qwen Image 2512, and why it is another
 	out, err := fal.Subscribe(ctx, client, best.Request)
 
-	_ = out
+	_, _, _ = out, advice, why
 	return err
 }
 
@@ -227,7 +264,7 @@ func _(ctx context.Context, client *fal.Client, sharpness func(context.Context, 
 	}
 
 	// The same task on several models at once, into a page to look at.
-	compared, err := studio.Compare(ctx, client, task, []string{"flux.Pro2", "qwen.Image2Pro"})
+	compared, err := studio.Compare(ctx, client, task, []string{"flux.Pro2", "qwen.Image3"})
 	if err != nil {
 		return err
 	}

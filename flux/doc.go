@@ -1,9 +1,9 @@
 // Package flux has a request type for each model of the FLUX family on fal.
 // The types are plain values; send them with the functions of package fal.
 //
-//	req := flux.Pro2{
-//		Prompt:    "a ceramic coffee mug on a marble countertop",
-//		ImageSize: fal.Size(1920, 1080),
+//	req := flux.Image3{
+//		Prompt:      "a ceramic coffee mug on a marble countertop",
+//		AspectRatio: flux.Ratio16x9,
 //	}
 //	out, err := fal.Subscribe(ctx, client, req)
 //

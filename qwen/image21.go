@@ -11,9 +11,9 @@ import (
 )
 
 // Image21 makes pictures with Qwen Image 2.1: transparent pictures, and sizes
-// of up to 2K billed by the pixel. Sides are rounded to multiples of 32. For a
-// transparent background ask for it in the prompt and take png: the alpha
-// channel is the model's own. Open weights, Qwen research, non-commercial.
+// of up to 2K billed by the pixel. For a transparent background ask for it in
+// the prompt and take png: the alpha channel is the model's own. Open weights,
+// Qwen research, non-commercial.
 //
 // Endpoint: fal-ai/qwen-image-2.1
 // Other name, by [fal.At]: alibaba/qwen-image-2.1/text-to-image
@@ -23,7 +23,8 @@ type Image21 struct {
 	// NegativePrompt describes what the picture should not show, with a
 	// guidance above 1.
 	NegativePrompt string `json:"negative_prompt,omitzero"`
-	// ImageSize is the size of the output. Default: square_hd (1024x1024).
+	// ImageSize is the size of the output, each side rounded to a multiple of
+	// 32. Default: square_hd (1024x1024).
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// GuidanceScale is how closely the picture follows the prompt, 1 to 10.
 	// Default: 1.
@@ -73,9 +74,9 @@ func (r Image21) Usage() fal.Usage {
 }
 
 // Image21Edit edits pictures with Qwen Image 2.1: up to 10 pictures edited and
-// combined, in their order. Sides are rounded to multiples of 32. For a
-// transparent background ask for it in the prompt and take png: the alpha
-// channel is the model's own. Open weights, Qwen research, non-commercial.
+// combined, in their order. For a transparent background ask for it in the
+// prompt and take png: the alpha channel is the model's own. Open weights, Qwen
+// research, non-commercial.
 //
 // Endpoint: fal-ai/qwen-image-2.1/edit
 // Other name, by [fal.At]: alibaba/qwen-image-2.1/edit
@@ -88,7 +89,8 @@ type Image21Edit struct {
 	// ImageURLs are the pictures to edit or refer to, 1 to 10 of them.
 	// Required.
 	ImageURLs []fal.File `json:"image_urls,omitzero"`
-	// ImageSize is the size of the output. Default: the model decides.
+	// ImageSize is the size of the output, each side rounded to a multiple of
+	// 32. Default: the model decides.
 	ImageSize fal.ImageSize `json:"image_size,omitzero"`
 	// GuidanceScale is how closely the picture follows the prompt, 1 to 10.
 	// Default: 1.

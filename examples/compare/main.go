@@ -1,7 +1,8 @@
 // Compare paints the same prompts with several models and puts the pictures
 // side by side on one contact sheet, a web page and a PNG. By default it is the
-// comparison of the article "FLUX vs. Qwen Image": four prompts for
-// FLUX.2 [pro] and Qwen Image 2.0 Pro.
+// comparison of the article "FLUX vs. Qwen Image" with a model of today: four
+// prompts for FLUX.2 [pro] and, in the place of Qwen Image 2.0 Pro, which is gone
+// from fal's list, Qwen Image 3.
 //
 //	go run ./examples/compare
 //	go run ./examples/compare -models flux.Pro2,flux.Max2,qwen.Image -prompt "a red fox in the snow"
@@ -42,7 +43,7 @@ var article = []test{
 }
 
 func main() {
-	models := flag.String("models", "flux.Pro2,qwen.Image2Pro", "models, separated by commas")
+	models := flag.String("models", "flux.Pro2,qwen.Image3", "models, separated by commas")
 	prompt := flag.String("prompt", "", "a prompt of your own instead of the article's four")
 	size := flag.String("size", "", "size of the pictures, such as 1920x1080; default: 1024x1024")
 	out := flag.String("out", "out", "folder for compare.html and compare.png")

@@ -20,7 +20,7 @@ func TestQuote(t *testing.T) {
 		tasks = append(tasks, router.Task{Prompt: a.prompt, Size: fal.SquareHD})
 	}
 	for _, tt := range []struct{ models, want string }{
-		{"flux.Pro2, qwen.Image2Pro", "$0.42"},
+		{"flux.Pro2, qwen.Image3", "$0.28"},
 		{"flux.Pro2", "$0.12"},
 		{"flux.Pro9", "!the nearest are"},
 		{"", "!no models"},

@@ -11,7 +11,7 @@ import (
 
 func main() {
 	client := &fal.Client{} // the key comes from FAL_KEY
-	out, err := fal.Subscribe(context.Background(), client, flux.Pro2{
+	out, err := fal.Subscribe(context.Background(), client, flux.Image3{
 		Prompt: "a ceramic coffee mug on a marble countertop, morning light",
 	})
 	if err != nil {

@@ -16,12 +16,12 @@ var families = []struct {
 	models []string
 }{
 	{"FLUX", []string{
-		"flux.Schnell", "flux.Flash2", "flux.Turbo2", "flux.Dev2", "flux.Dev", "flux.Pro2", "flux.Pro11", "flux.KontextPro",
-		"flux.Flex2", "flux.Pro11Ultra", "flux.KontextMax", "flux.Klein4BBaseTrainer",
+		"flux.Image3", "flux.Klein3", "flux.Schnell", "flux.Flash2", "flux.Turbo2", "flux.Dev2", "flux.Dev", "flux.Pro2", "flux.Pro11", "flux.KontextPro",
+		"flux.Flex2", "flux.Pro11Ultra", "flux.KontextMax", "flux.Klein3BaseTrainer",
 	}},
 	{"Qwen Image", []string{
-		"qwen.Image", "qwen.Image2512", "qwen.Edit2511", "qwen.Edit2511LoRA", "qwen.Image2", "qwen.Image2Edit", "qwen.Layered",
-		"qwen.Image2Pro", "qwen.Image2ProEdit", "qwen.ImageTrainer",
+		"qwen.Image3", "qwen.Image3Edit", "qwen.Image21", "qwen.Image", "qwen.Image2512", "qwen.Edit2511", "qwen.Edit2511LoRA",
+		"qwen.Layered", "qwen.Image2512Trainer",
 	}},
 }
 
@@ -64,7 +64,7 @@ func lists(w io.Writer) error {
 func months(w io.Writer) error {
 	parts := make(map[string]plan.Part)
 	var each []plan.Part
-	for _, name := range []string{"flux.Schnell", "qwen.Image", "flux.Pro2", "qwen.Image2"} {
+	for _, name := range []string{"flux.Schnell", "qwen.Image", "flux.Pro2", "qwen.Image3"} {
 		m, err := find(name)
 		if err != nil {
 			return err

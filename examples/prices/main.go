@@ -35,7 +35,7 @@ func main() {
 	inputs := flag.String("inputs", "", "input pictures, paths or URLs, separated by commas")
 	n := flag.Int("n", 1, "number of pictures")
 	chart := flag.String("chart", filepath.Join("out", "prices.svg"), "file for the chart")
-	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,qwen.Image,qwen.Image2,qwen.Image2Pro", "models in the chart")
+	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,flux.Image3,qwen.Image,qwen.Image3", "models in the chart")
 	today := flag.Bool("live", false, "compare with the prices that fal has today")
 	demo.Program{
 		Name: "prices",

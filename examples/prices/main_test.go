@@ -21,7 +21,7 @@ func TestOverview(t *testing.T) {
 	if err := overview(&out, path, []string{"flux.Pro2", "qwen.Image"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"$0.003/megapixel", "$5.00 per 1,000 steps", "$350.00", "$111.00", path} {
+	for _, want := range []string{"$0.003/megapixel", "$4.30 per 1,000 steps", "$400.00", "$111.00", path} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, &out)
 		}

@@ -207,10 +207,10 @@ func (m *model) read() {
 	}
 	m.work.seconds = m.s.runTime
 	m.work.inputs = m.inputs()
+	m.work.resolution = m.text("resolution")
 	m.width, m.height = m.size()
 	m.work.area = int64(m.width) * int64(m.height)
 	m.work.sides = [2]int{m.width, m.height}
-	m.work.resolution = m.text("resolution")
 	if m.endpoint.Output == "upscaled" && len(m.work.inputs) > 0 {
 		// The area is not that of the picture, whose sides are whole.
 		in, factor := m.work.inputs[0], m.factor("upscale_factor")
@@ -305,6 +305,19 @@ func (s *Server) dimensions(u string) [2]int {
 
 // size returns the size of the output.
 func (m *model) size() (width, height int) {
+	width, height = m.asked()
+	if to := m.endpoint.Limits.Size.RoundTo; to > 0 {
+		round := func(side int) int { return max(to, (side+to/2)/to*to) }
+		return round(width), round(height)
+	}
+	return width, height
+}
+
+// classes are about the pixels of the size classes of FLUX 3.
+var classes = map[string]int{"512sq": 512 * 512, "768sq": 768 * 768, "1k": 1 << 20, "2k": 4 << 20, "4k": 16 << 20}
+
+// asked returns the size of the output as the request asks for it.
+func (m *model) asked() (width, height int) {
 	if m.endpoint.Limits.Size.Square > 0 && m.text("image_size") == "square" {
 		return m.endpoint.Limits.Size.Square, m.endpoint.Limits.Size.Square
 	}
@@ -327,14 +340,19 @@ func (m *model) size() (width, height int) {
 	if w, h := m.integer("target_width", 0), m.integer("target_height", 0); w > 0 && h > 0 {
 		return w, h
 	}
+	area := cmp.Or(classes[m.work.resolution], int(megapixel))
 	for _, name := range []string{"aspect_ratio", "resolution_mode"} {
-		if w, h, ok := ratio(m.text(name)); ok {
+		if w, h, ok := ratio(m.text(name), area); ok {
 			return w, h
 		}
 	}
 	n := len(m.work.inputs)
 	if n == 0 {
-		return 1024, 1024
+		w, h, _ := ratio("1:1", area)
+		return w, h
+	}
+	if m.work.resolution != "" { // the shape of the first picture
+		return within(m.work.inputs[0][0], m.work.inputs[0][1], area, area)
 	}
 	p := m.work.inputs[0]
 	if m.endpoint.Limits.Output.Match == "last" {
@@ -362,9 +380,9 @@ func within(width, height, least, most int) (int, int) {
 	return min(max(width, 1), schema.MaxSide), min(max(height, 1), schema.MaxSide)
 }
 
-// ratio returns a size of about one megapixel, with sides that are multiples
-// of 32, for a ratio such as "16:9".
-func ratio(text string) (width, height int, ok bool) {
+// ratio returns a size of about the area, with sides that are multiples of 32,
+// for a ratio such as "16:9".
+func ratio(text string, area int) (width, height int, ok bool) {
 	a, b, found := strings.Cut(text, ":")
 	x, errX := strconv.Atoi(a)
 	y, errY := strconv.Atoi(b)
@@ -372,7 +390,7 @@ func ratio(text string) (width, height int, ok bool) {
 		return 0, 0, false
 	}
 	side := 32
-	for (side+32)*(side+32)*y <= int(megapixel)*x {
+	for (side+32)*(side+32)*y <= area*x {
 		side += 32
 	}
 	return side, max(32, (side*y/x+16)/32*32), true

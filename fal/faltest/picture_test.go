@@ -34,6 +34,10 @@ func TestPictures(t *testing.T) {
 		{"preset", flux.Schnell{Prompt: prompt, ImageSize: fal.Portrait16x9, OutputFormat: fal.PNG}, 576, 1024, "png"},
 		{"large", qwen.Image{Prompt: prompt, ImageSize: fal.Size(1920, 1080)}, 1920, 1080, "png"},
 		{"webp", qwen.Image3{Prompt: prompt, ImageSize: fal.Size(640, 512), OutputFormat: fal.WebP}, 640, 512, "webp"},
+		{"size class and ratio", flux.Image3{Prompt: prompt, AspectRatio: flux.Ratio2x3}, 832, 1248, "jpeg"},
+		{"size class alone", flux.Image3{Prompt: prompt, Resolution: flux.Resolution2K}, 2048, 2048, "jpeg"},
+		{"size class of an edit", flux.Image3Edit{Prompt: prompt, ImageURLs: []fal.File{fal.Picture(image.NewGray(image.Rect(0, 0, 600, 300)))}, Resolution: flux.Resolution768}, 1087, 544, "jpeg"},
+		{"rounded sides", qwen.Image21{Prompt: prompt, ImageSize: fal.Size(1000, 17)}, 992, 32, "png"},
 		{"data URL", flux.Schnell{Prompt: prompt, ImageSize: fal.Square, SyncMode: true}, 512, 512, "jpeg"},
 	} {
 		out, err := fal.Subscribe(t.Context(), client, tt.req)

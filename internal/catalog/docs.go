@@ -125,6 +125,8 @@ func sizeText(e *Endpoint) string {
 		return ", each side " + strconv.Itoa(s.MinSide) + " to " + strconv.Itoa(s.MaxSide) + " pixels"
 	case s.MaxArea > 0:
 		return ", with an area between that of 512x512 and that of 2048x2048"
+	case s.RoundTo > 0:
+		return ", each side rounded to a multiple of " + strconv.Itoa(s.RoundTo)
 	}
 	return ""
 }

@@ -64,6 +64,8 @@ type SizeLimit struct {
 	WarnMaxArea int `json:"warnMaxArea"`
 	// PresetsOnly says that only the presets square and square_hd are taken.
 	PresetsOnly bool `json:"presetsOnly"`
+	// RoundTo says that sides are rounded to multiples of it; 0 if they are not.
+	RoundTo int `json:"roundTo"`
 	// Square is the side of the preset square where it is not 512.
 	Square int `json:"square"`
 }
