@@ -98,7 +98,8 @@ func files() (map[string][]byte, error) {
 		return nil, err
 	}
 	maps.Copy(out, table)
-	return out, nil
+	out["README.md"], err = readme()
+	return out, err
 }
 
 // header says where a file comes from, in the form that tools know.

@@ -1,6 +1,7 @@
-// Command generate writes the request types of packages flux and qwen, and the
-// models of package router, from the catalogue of endpoints in
-// internal/catalog. Run it with go generate ./... at the root of the module.
+// Command generate writes the request types of packages flux and qwen, the
+// models of package router, and the numbers of the README, from the catalogue of
+// endpoints in internal/catalog. It refuses a catalogue that breaks a rule, with
+// the id and the field. Run it with go generate ./... at the root of the module.
 package main
 
 import (
