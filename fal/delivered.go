@@ -17,7 +17,7 @@ func (j *Job[Out]) Decode(ctx context.Context, status int, body []byte) (*Out, e
 	answer := &http.Response{StatusCode: status, Header: http.Header{}}
 	var err error
 	if status >= 300 {
-		e := j.j.c.newError(j.j.endpoint, j.j.id, answer, body)
+		e := j.j.c.newError(j.j.endpoint, j.j.id, answer, body).withSuccessor(&j.j.usage)
 		e.Billing = billing(status, true, "") // it is fal's word
 		err = e
 	} else {

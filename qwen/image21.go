@@ -67,6 +67,7 @@ func (r Image21) Usage() fal.Usage {
 		Size:     cmp.Or(r.ImageSize, fal.SquareHD),
 	}
 	var l check.List
+	l.AdviseAlpha(r.Prompt, r.OutputFormat)
 	l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, 1)
 	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()
@@ -136,6 +137,7 @@ func (r Image21Edit) Usage() fal.Usage {
 		Inputs:    r.ImageURLs,
 	}
 	var l check.List
+	l.AdviseAlpha(r.Prompt, r.OutputFormat)
 	l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, 1)
 	refs.Doubt(&l, "prompt", r.Prompt, len(u.Inputs))
 	u.Doubts = l.Problems()

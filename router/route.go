@@ -27,11 +27,11 @@ type Routing struct {
 
 // Article returns the model that the article "FLUX vs. Qwen Image" of 2026-03-17
 // advises for the task, by [ArticlePolicy], and why [Routing.Best] is another; ""
-// if it is the same. The zero Model means that the article has none for it.
+// if it is the same. A Model without a Name means that the article has none for it.
 func (r *Routing) Article() (advice Model, why string) {
 	routing, err := articleRouter().Route(r.Task)
 	if err != nil {
-		return Model{}, "none of the models of 2026-03-17 can serve the task"
+		return Model{Title: "none of its models"}, "none of the models of 2026-03-17 can serve the task"
 	}
 	advice, best := routing.Best().Model, r.Best()
 	if advice == best.Model {

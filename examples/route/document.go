@@ -15,6 +15,7 @@ type document struct {
 	Error      *failure      `json:"error,omitzero"`
 	Understood []router.Fact `json:"understood,omitzero"`
 	Candidates []candidate   `json:"candidates,omitzero"`
+	Article    *article      `json:"article,omitzero"`
 	Refused    []refusal     `json:"refused,omitzero"`
 }
 
@@ -31,6 +32,13 @@ type candidate struct {
 	Score    int             `json:"score"`
 	Reasons  []router.Reason `json:"reasons"`
 	Losses   []router.Loss   `json:"losses"`
+}
+
+// article is the model that the article of 2026-03-17 advises, where it is
+// another, and why it is.
+type article struct {
+	Model string `json:"model,omitzero"`
+	Why   string `json:"why"`
 }
 
 type prices struct {
@@ -75,6 +83,9 @@ func writeJSON(w io.Writer, r *router.Routing, failed error) error {
 		d = refused(failed)
 	} else {
 		d.Understood, d.Refused = r.Facts, refusals(r.Refused)
+		if advice, why := r.Article(); why != "" {
+			d.Article = &article{advice.Name, why}
+		}
 		for i := range r.Candidates {
 			c := &r.Candidates[i]
 			body, err := body(c.Request)

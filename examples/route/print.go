@@ -47,6 +47,10 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 		}
 	}
 
+	if advice, why := r.Article(); why != "" {
+		fmt.Fprintf(&text, "\nThe article of 2026-03-17 advises %v\n  but %s\n", advice.Title, why)
+	}
+
 	if refused {
 		fmt.Fprintf(&text, "\nCannot do it\n")
 		t = tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)

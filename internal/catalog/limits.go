@@ -18,6 +18,8 @@ type Limits struct {
 	Prompt PromptLimit `json:"prompt"`
 	// Doubts are values that some source doubts.
 	Doubts []ValueDoubt `json:"doubts"`
+	// Alpha says that a transparent background can be asked for in the prompt.
+	Alpha bool `json:"alpha"`
 	// NegativeAbove is the guidance that must be exceeded for negative_prompt
 	// to count; 0 where it always does.
 	NegativeAbove float64 `json:"negativeAbove"`

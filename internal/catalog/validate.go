@@ -287,6 +287,7 @@ func (v *validator) limits(e *Endpoint) {
 		{l.Size != SizeLimit{}, "size", []string{"image_size"}},
 		{l.Mentions, "mentions", []string{"prompt", "image_urls"}},
 		{l.Regions, "regions", []string{"prompt", "aspect_ratio"}},
+		{l.Alpha, "alpha", []string{"prompt", "output_format"}},
 		{l.Prompt.Warn > 0, "prompt", []string{"prompt"}},
 		{l.NegativeAbove > 0, "negativeAbove", []string{"negative_prompt", "guidance_scale"}},
 	} {

@@ -80,3 +80,11 @@ func (l *List) AdviseRegions(prompt, aspect string) {
 		l.Add("aspect_ratio", strconv.Quote(aspect), "the prompt has regions, which are drawn for one ratio: ask for it")
 	}
 }
+
+// AdviseAlpha doubts a prompt that asks for transparency in a format that has
+// none.
+func (l *List) AdviseAlpha(prompt string, format fal.OutputFormat) {
+	if format == fal.JPEG && strings.Contains(strings.ToLower(prompt), "transparent") {
+		l.Add("output_format", strconv.Quote(string(format)), "has no transparency, which the prompt asks for: take png or webp")
+	}
+}

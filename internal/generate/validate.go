@@ -246,6 +246,9 @@ func (p *printer) doubts(r *request) {
 	if r.Limits.Regions {
 		p.line("l.AdviseRegions(r.Prompt, string(r.AspectRatio))")
 	}
+	if r.Limits.Alpha {
+		p.line("l.AdviseAlpha(r.Prompt, r.OutputFormat)")
+	}
 	if n := r.Limits.NegativeAbove; n > 0 {
 		p.line("l.AdviseNegative(r.NegativePrompt, r.GuidanceScale, %s)", number(n))
 	}
