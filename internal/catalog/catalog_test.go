@@ -145,6 +145,7 @@ func TestValidateRefuses(t *testing.T) {
 		{`"value": "2:1"`, `"value": "3:1"`, `x/one: limits.doubts: "3:1" of "aspect_ratio"`},
 		{`"regions": true`, `"files": {"prompt": {"max": 3}}`, "x/one: limits.files: prompt is no file of it"},
 		{`["2:1", "Ratio2x1"]`, `["2:1", "Ratio1x1"]`, "AspectRatio: the constant Ratio1x1 stands in AspectRatio too"},
+		{`{"name": "negative_prompt", "go"`, `{"name": "strength", "type": "string", "go": "Strength", "doc": "is left over."}, {"name": "negative_prompt", "go"`, "fields.json: strength: no endpoint has a field of type string"},
 		{`"asOf": "2026-11-26", "status"`, `"status"`, "x/one: asOf is missing"},
 	} {
 		err := catalog.ValidateFS(broken(t, tt.old, tt.changed))

@@ -58,6 +58,7 @@ type loaded struct {
 	models    map[string]*Model
 	modelList []*Model
 	enums     []EnumDef
+	fields    []Field // as fields.json defines them
 	order     []string
 }
 
@@ -88,7 +89,7 @@ func load(dir fs.FS) (*loaded, error) {
 	if err := read(dir, "data/fields.json", &defs); err != nil {
 		return nil, err
 	}
-	l := &loaded{byID: map[string]*Endpoint{}, models: map[string]*Model{}, enums: defs.Enums}
+	l := &loaded{byID: map[string]*Endpoint{}, models: map[string]*Model{}, enums: defs.Enums, fields: defs.Fields}
 	table := map[string][]Field{}
 	for _, f := range defs.Fields {
 		if table[f.Name] == nil {

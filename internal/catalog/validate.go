@@ -39,6 +39,10 @@ func ValidateFS(dir fs.FS) error {
 	for _, e := range l.all {
 		v.endpoint(e)
 	}
+	for _, f := range l.fields {
+		used := slices.ContainsFunc(l.all, func(e *Endpoint) bool { g, ok := e.Field(f.Name); return ok && g.Type == f.Type })
+		v.refuse(!used, "fields.json: "+f.Name, "no endpoint has a field of type %s with this name", f.Type)
+	}
 	for _, key := range slices.SortedFunc(maps.Keys(v.pointers), func(a, b pointerKey) int { return strings.Compare(a.name, b.name) }) {
 		v.pointers[key].check(v, key.name)
 	}
