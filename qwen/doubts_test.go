@@ -28,7 +28,7 @@ func TestDoubts(t *testing.T) {
 		{"steps that an older schema refused", qwen.Image2512Trainer{ImageDataURL: fal.URL("https://example.com/a.zip"), Steps: 150}, "steps"},
 		{"steps that both take", qwen.Image2512Trainer{ImageDataURL: fal.URL("https://example.com/a.zip"), Steps: 200}, ""},
 		{"at risk", qwen.Max{Prompt: "a mug"}, "endpoint"},
-		{"delisted", qwen.Image2{Prompt: "a mug"}, "endpoint"}, //nolint:staticcheck // the test is about it
+		{"delisted", qwen.Image2{Prompt: "a mug"}, "endpoint"},
 	} {
 		if err := tt.req.Validate(); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
