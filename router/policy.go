@@ -1,13 +1,14 @@
 package router
 
 import (
-	"bytes"
 	_ "embed" // for the policies
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/falimage/falimage-go/pricing"
@@ -79,9 +80,10 @@ type ScoreRule struct {
 	Source  string `json:"source"`
 }
 
-// ScoreFunc is a rule in Go: the points of a model for a task, and why. No
-// points means that the rule does not apply.
-type ScoreFunc func(t *Task, m Model) (points int, because string)
+// ScoreFunc is a rule in Go: the points of a model for a task of which certain
+// facts are true, and why. No points means that the rule does not apply. It must
+// not change the task or the facts.
+type ScoreFunc func(t *Task, facts []Fact, m Model) (points int, because string)
 
 // The article's advice, and what has changed since.
 var (
@@ -118,6 +120,10 @@ func (p Policy) clone() Policy {
 	p.PricePoints = slices.Clone(p.PricePoints)
 	p.Losses = maps.Clone(p.Losses)
 	p.Rules = slices.Clone(p.Rules)
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		r.When, r.Any, r.Unless, r.Models = slices.Clone(r.When), slices.Clone(r.Any), slices.Clone(r.Unless), slices.Clone(r.Models)
+	}
 	p.Not = slices.Clone(p.Not)
 	return p
 }
@@ -125,7 +131,8 @@ func (p Policy) clone() Policy {
 // The files are part of the program, and tested.
 var (
 	articlePolicy = sync.OnceValue(func() Policy {
-		p, err := ReadPolicy(bytes.NewReader(articleJSON))
+		var p Policy
+		err := readStrictly(articleJSON, &p)
 		if err != nil {
 			panic(err)
 		}
@@ -146,22 +153,92 @@ var (
 	})
 )
 
-// ReadPolicy reads a policy in the form of the embedded article.json, which is
-// also what encoding/json writes. Unknown fields are an error.
+// ReadPolicy reads changes of the default policy, in the form that encoding/json
+// writes of one: what it has is added, or takes the place of what has the same
+// name. A file with one rule adds one rule; a whole policy that was written takes
+// the place of all. Unknown fields, names in other letters, text behind the
+// policy and null are errors; what it says is checked by [New].
 func ReadPolicy(r io.Reader) (Policy, error) {
 	const limit = 4 << 20
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && len(data) > limit {
 		err = fmt.Errorf("a policy has at most %d bytes", limit)
 	}
-	var p Policy
+	var read Policy
 	if err == nil {
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.DisallowUnknownFields()
-		err = decoder.Decode(&p)
+		err = readStrictly(data, &read)
 	}
 	if err != nil {
 		return Policy{}, fmt.Errorf("router: reading a policy: %w", err)
 	}
+	p := DefaultPolicy()
+	maps.Copy(p.Ratings, read.Ratings)
+	maps.Copy(p.Stages, read.Stages)
+	maps.Copy(p.Losses, read.Losses)
+	if read.PricePoints != nil {
+		p.PricePoints = read.PricePoints
+	}
+	if read.Not != nil {
+		p.Not = read.Not
+	}
+	p.Outdated = p.Outdated || read.Outdated
+	for _, rule := range read.Rules {
+		if i := slices.IndexFunc(p.Rules, func(r ScoreRule) bool { return r.Name == rule.Name }); i >= 0 {
+			p.Rules[i] = rule
+		} else {
+			p.Rules = append(p.Rules, rule)
+		}
+	}
 	return p, nil
+}
+
+// readStrictly reads a JSON object and nothing else, with no other names than
+// those of the type, in their letters.
+func readStrictly(data []byte, p *Policy) error {
+	var raw any
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	if err := exactNames(raw, reflect.TypeFor[Policy](), "the policy"); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, p)
+}
+
+// exactNames compares the names in JSON with those of a type; encoding/json takes them
+// in any letters.
+func exactNames(v any, t reflect.Type, at string) error {
+	switch v := v.(type) {
+	case nil:
+		return fmt.Errorf("%s is null", at)
+	case []any:
+		for i, one := range v {
+			if t.Kind() == reflect.Slice {
+				if err := exactNames(one, t.Elem(), fmt.Sprintf("%s[%d]", at, i)); err != nil {
+					return err
+				}
+			}
+		}
+	case map[string]any:
+		for name, one := range v {
+			var inner reflect.Type
+			switch t.Kind() {
+			case reflect.Map:
+				inner = t.Elem()
+			case reflect.Struct:
+				for f := range t.Fields() {
+					if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name && tag != "-" {
+						inner = f.Type
+					}
+				}
+			}
+			if inner == nil {
+				return fmt.Errorf("%s has no field %q", at, name)
+			}
+			if err := exactNames(one, inner, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

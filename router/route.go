@@ -112,6 +112,7 @@ type route struct {
 	router  *Router
 	task    *Task
 	known   understanding
+	listed  []Fact // those of known, once a function asked
 	prompts prompts
 	size    fal.ImageSize
 	count   int
@@ -270,7 +271,7 @@ func (r *route) score(c *Candidate) {
 		}
 	}
 	for _, score := range r.router.policy.Functions {
-		if points, because := score(r.task, c.Model); points != 0 {
+		if points, because := score(r.task, r.facts(), c.Model); points != 0 {
 			c.points.functions = append(c.points.functions, Reason{"function", points, because, "the caller's policy"})
 			c.Score += points
 		}
@@ -278,6 +279,14 @@ func (r *route) score(c *Candidate) {
 	for _, l := range c.Losses {
 		c.Score -= l.Points
 	}
+}
+
+// facts returns the facts for functions, each time the same list.
+func (r *route) facts() []Fact {
+	if r.listed == nil {
+		r.listed = r.known.list()
+	}
+	return r.listed
 }
 
 // input fills in what the endpoint takes of the task. Pictures come later.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -482,8 +483,8 @@ func TestPolicy(t *testing.T) {
 
 	p.Ratings["flux.Krea"] = router.Rating{Quality: 10, Speed: 10}
 	p.Rules = append(p.Rules, router.ScoreRule{Name: "ours", When: []string{"photo"}, Models: []string{"flux.Krea"}, Points: 100, Because: "we like it", Source: "us"})
-	p.Functions = append(p.Functions, func(task *router.Task, m router.Model) (int, string) {
-		if strings.Contains(task.Prompt, "cat") && m.Family == "Kontext" {
+	p.Functions = append(p.Functions, func(task *router.Task, facts []router.Fact, m router.Model) (int, string) {
+		if strings.Contains(task.Prompt, "cat") && facts[0].Name == "generate" && m.Family == "Kontext" {
 			return 1000, "cats belong to Kontext"
 		}
 		return 0, ""
@@ -506,15 +507,41 @@ func TestPolicy(t *testing.T) {
 		"fact": func(p *router.Policy) {
 			p.Rules = []router.ScoreRule{{Name: "x", When: []string{"sunny"}, Models: []string{"flux"}}}
 		},
-		"model":  func(p *router.Policy) { p.Rules = []router.ScoreRule{{Name: "x", Models: []string{"flux.Pro3"}}} },
-		"rating": func(p *router.Policy) { p.Ratings["flux.Pro3"] = router.Rating{} },
-		"stage":  func(p *router.Policy) { p.Stages["soon"] = router.Preference{} },
+		"model":             func(p *router.Policy) { p.Rules = []router.ScoreRule{{Name: "x", Models: []string{"flux.Pro3"}}} },
+		"rating":            func(p *router.Policy) { p.Ratings["flux.Pro3"] = router.Rating{} },
+		"stage":             func(p *router.Policy) { p.Stages["soon"] = router.Preference{} },
+		"loss":              func(p *router.Policy) { p.Losses["charm"] = 3 },
+		"range of a rating": func(p *router.Policy) { p.Ratings["flux.Pro2"] = router.Rating{Quality: 11} },
+		"range of a weight": func(p *router.Policy) { p.Stages[router.StageFinal] = router.Preference{Price: -1} },
+		"range of a loss":   func(p *router.Policy) { p.Losses[router.FeatureSeed] = math.MaxInt },
+		"range of points":   func(p *router.Policy) { p.Rules[0].Points = math.MaxInt },
+		"order of prices":   func(p *router.Policy) { slices.Reverse(p.PricePoints) },
+		"rule of no model":  func(p *router.Policy) { p.Rules = []router.ScoreRule{{Name: "x", Points: 3}} },
 	} {
 		bad := router.DefaultPolicy()
 		change(&bad)
 		if _, err := router.New(bad); err == nil {
 			t.Errorf("a policy with an unknown %s was accepted", name)
 		}
+	}
+	for _, text := range []string{`{"rulez":[]}`, `{} {}`, `{}x`, `null`, `[]`, `{"Rules":[]}`, `{"rules":null}`, `{"rules":[{"Name":"x"}]}`, `{"ratings":{"flux.Pro2":{"Quality":1}}}`} {
+		if _, err := router.ReadPolicy(strings.NewReader(text)); err == nil {
+			t.Errorf("%s was read", text)
+		}
+	}
+	// One rule is one rule more, and one of a name that there is takes its place.
+	one := `{"rules":[{"name":"mine","models":["flux.Krea"],"points":5,"because":"a","source":"b"},{"name":"flux-photorealism","models":["flux.Dev"],"points":1,"because":"a","source":"b"}],"losses":{"seed":3}}`
+	more, err := router.ReadPolicy(strings.NewReader(one))
+	if err != nil || len(more.Rules) != len(router.DefaultPolicy().Rules)+1 || more.Losses[router.FeatureSeed] != 3 || len(more.Losses) != len(router.DefaultPolicy().Losses) {
+		t.Errorf("%d rules, %v, %v", len(more.Rules), more.Losses, err)
+	}
+	if i := slices.IndexFunc(more.Rules, func(r router.ScoreRule) bool { return r.Name == "flux-photorealism" }); more.Rules[i].Models[0] != "flux.Dev" {
+		t.Errorf("the rule is still %v", more.Rules[i])
+	}
+	// A copy is a copy to the bottom.
+	more.Rules[1].Models[0] = "flux.Krea"
+	if router.DefaultPolicy().Rules[1].Models[0] == "flux.Krea" {
+		t.Error("a change of a copy changed the default")
 	}
 	if _, err := router.ReadPolicy(strings.NewReader(`{"rulez":[]}`)); err == nil {
 		t.Error("an unknown field was accepted")

@@ -32,18 +32,15 @@ func (r *compiledRule) applies(f facts) bool {
 }
 
 // New returns a router by a policy, which must not change afterwards. The
-// error names every fact and model in it that there is not.
+// error names everything in it that is wrong: facts, models, stages and losses
+// that there are not, points out of their range (0 to 10 for ratings, weights
+// and prices up to 1,000, -10,000 to 10,000 for rules), rules that name no model.
 func New(p Policy) (*Router, error) {
 	r := &Router{policy: p, entries: make([]entry, len(models))}
-	var errs []error
+	errs := p.outOfRange()
 	for name := range p.Ratings {
 		if !slices.ContainsFunc(models, func(m model) bool { return m.Name == name }) {
 			errs = append(errs, fmt.Errorf("ratings: %w", unknownModel(name)))
-		}
-	}
-	for stage := range p.Stages {
-		if _, ok := stageFacts[stage]; !ok {
-			errs = append(errs, fmt.Errorf("stages: %q: must be preview, draft or final", stage))
 		}
 	}
 	for i := range models {
@@ -67,6 +64,47 @@ func New(p Policy) (*Router, error) {
 		return nil, fmt.Errorf("router: policy: %w", err)
 	}
 	return r, nil
+}
+
+// outOfRange says which stages and losses there are not, and which numbers are
+// out of their range: sums of them then fit into an int.
+func (p *Policy) outOfRange() (errs []error) {
+	within := func(what string, n, least, most int) {
+		if n < least || n > most {
+			errs = append(errs, fmt.Errorf("%s: %d: must be between %d and %d", what, n, least, most))
+		}
+	}
+	for name, r := range p.Ratings {
+		within("ratings: "+name+": quality", r.Quality, 0, 10)
+		within("ratings: "+name+": speed", r.Speed, 0, 10)
+	}
+	for stage, w := range p.Stages {
+		if _, ok := stageFacts[stage]; !ok {
+			errs = append(errs, fmt.Errorf("stages: %q: must be preview, draft or final", stage))
+		}
+		for _, n := range []int{w.Quality, w.Speed, w.Price} {
+			within("stages: "+string(stage), n, 0, 1000)
+		}
+	}
+	for i, pp := range p.PricePoints {
+		within("price_points", pp.Points, 0, 1000)
+		if pp.UpTo <= 0 || i > 0 && pp.UpTo <= p.PricePoints[i-1].UpTo {
+			errs = append(errs, fmt.Errorf("price_points: %v: must be more than nothing, and than the one before", pp.UpTo))
+		}
+	}
+	for f, n := range p.Losses {
+		if !slices.Contains(features, f) {
+			errs = append(errs, fmt.Errorf("losses: %q: must be one of %q", f, features))
+		}
+		within("losses: "+string(f), n, 0, 10_000)
+	}
+	for _, r := range p.Rules {
+		within(fmt.Sprintf("rule %q", r.Name), r.Points, -10_000, 10_000)
+		if len(r.Models) == 0 {
+			errs = append(errs, fmt.Errorf("rule %q: names no model", r.Name))
+		}
+	}
+	return errs
 }
 
 // add compiles a rule.
