@@ -192,3 +192,31 @@ func FuzzDetect(f *testing.F) {
 		}
 	})
 }
+
+// What a LoRA was trained for is known by any of its names.
+func TestLoRANames(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"flux.Dev": "flux.DevLoRA", "fal-ai/flux/dev": "flux.DevLoRA", "fal-ai/flux-lora-fast-training": "flux.DevLoRA", "FLUX.1 [dev]": "flux.DevLoRA",
+		"flux.KreaTrainer": "flux.KreaLoRA", "flux.Dev2Trainer": "flux.Dev2LoRA", "flux.Klein4BBaseTrainer": "flux.Klein4BLoRA",
+		"qwen.Image2512Trainer": "qwen.Image2512LoRA", "fal-ai/qwen-image-2512-trainer": "qwen.Image2512LoRA",
+	} {
+		r, err := router.Route(router.Task{Prompt: "TOK on a beach", LoRAs: []router.LoRA{{Path: "a/b", Base: base}}})
+		if err != nil {
+			t.Errorf("%s: %v", base, err)
+			continue
+		}
+		if i := slices.IndexFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Name == want }); i < 0 {
+			t.Errorf("%s: %s is no candidate; the best is %v", base, want, r.Best().Model)
+		}
+		for _, c := range r.Candidates {
+			if c.Model.Family != r.Best().Model.Family {
+				t.Errorf("%s: %v and %v", base, c.Model, r.Best().Model)
+			}
+		}
+	}
+	_, err := router.Route(router.Task{Prompt: "a", LoRAs: []router.LoRA{{Path: "a/b", Base: "sdxl"}}})
+	if err == nil || !strings.Contains(err.Error(), "loras[0].base") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -244,7 +244,7 @@ func (r *route) loraFits(m *model) bool {
 	if m.has&hasLoRAs == 0 || m.maxLoRAs > 0 && len(list) > m.maxLoRAs {
 		return false
 	}
-	return !slices.ContainsFunc(list, func(l LoRA) bool { return l.Base != "" && !m.is(l.Base) })
+	return !slices.ContainsFunc(list, func(l LoRA) bool { return !l.fits(m) })
 }
 
 func nameTask(t *Task) string {
@@ -281,9 +281,9 @@ func whyLoRAs(r *Refusal) string {
 	case r.model.has&hasLoRAs == 0:
 		return "takes no LoRAs"
 	case r.model.maxLoRAs > 0:
-		return fmt.Sprintf("takes LoRAs for this very model, %d at most", r.model.maxLoRAs)
+		return fmt.Sprintf("takes LoRAs that were trained for %s, %d at most", weights(r.model.Title), r.model.maxLoRAs)
 	}
-	return "is for LoRAs that were trained for it, and none are given"
+	return "is for LoRAs that were trained for " + weights(r.model.Title)
 }
 
 func whyPixels(r *Refusal) string {

@@ -118,7 +118,8 @@ type LoRA struct {
 	Path string `json:"path"`
 	// Scale is how strongly they are applied, 0 to 4. Default: 1.
 	Scale *float64 `json:"scale,omitzero"`
-	// Base is the model that they were trained for, in a form of [Task.Only].
+	// Base is what they were trained for, as one has it: the base model, its
+	// trainer or the endpoint for LoRAs, by Go type, title or id, or a family.
 	// Without it nothing can be said of whether they fit.
 	Base string `json:"base,omitzero"`
 }

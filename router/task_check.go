@@ -172,7 +172,7 @@ func (p *problems) names(t *Task) {
 	}
 	for i, l := range t.LoRAs {
 		at := "loras[" + strconv.Itoa(i) + "]"
-		if l.Base != "" {
+		if _, ok := loraBases()[strings.ToLower(l.Base)]; !ok && l.Base != "" {
 			p.model(at+".base", l.Base)
 		}
 		if strings.TrimSpace(l.Path) == "" {
