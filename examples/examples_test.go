@@ -63,6 +63,13 @@ func TestArguments(t *testing.T) {
 		{"compare", "-size huge", "size"},
 		{"compare", "fox", `"fox"`},
 		{"compare", "", "-yes"},
+		{"doctor", "fox", `"fox"`},
+		{"doctor", "-spend much", "-spend"},
+		{"doctor", "-spend 1.01", "0 to 1"},
+		{"doctor", "-spend 0.01", "-yes"},
+		{"drift", "fox", `"fox"`},
+		{"drift", "-format xml", "-format"},
+		{"drift", "-known none.txt", "none.txt"},
 		{"draftfinal", "-drafts 0", "-drafts 0"},
 		{"draftfinal", "-finals -1", "-finals -1"},
 		{"draftfinal", "-finals 9", "9 finals of 7"},
@@ -109,6 +116,14 @@ func TestArguments(t *testing.T) {
 			}
 		})
 	}
+	// That something differs is told apart from failures.
+	t.Run("drift that differs", func(t *testing.T) {
+		t.Parallel()
+		code, out, _ := start(t, filepath.Join(folder, "drift"), "", "-format markdown")
+		if code != 3 || !strings.Contains(out, "| `fal-ai/flux-lora` | gone |") {
+			t.Errorf("status %d\n%s", code, out)
+		}
+	})
 	// Without a key nothing is asked, and what is written is what it says to be.
 	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {

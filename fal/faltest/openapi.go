@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/internal/catalog"
 )
 
@@ -64,11 +65,19 @@ func modelsOf(described bool, wanted func(id string) bool) []map[string]any {
 	models := []map[string]any{}
 	for _, e := range catalog.All() {
 		for _, id := range append([]string{e.ID}, e.Aliases...) {
-			if !wanted(id) {
-				continue
+			status, ok := e.AliasStatus[id]
+			if !ok {
+				status = e.Status
+			}
+			if !wanted(id) || status.State == schema.Delisted {
+				continue // the list has them no longer
+			}
+			listedAs := "active"
+			if status.State == schema.Withdrawn {
+				listedAs = "deprecated"
 			}
 			m := map[string]any{"endpoint_id": id, "metadata": map[string]any{
-				"display_name": e.Title, "category": categoryOf(e), "description": e.For, "status": "active", "tags": []string{},
+				"display_name": e.Title, "category": categoryOf(e), "description": e.For, "status": listedAs, "tags": []string{},
 				"updated_at": e.AsOf + "T00:00:00Z", "date": e.AsOf + "T00:00:00Z", "thumbnail_url": "", "model_url": "https://fal.run/" + id,
 				"license_type": "commercial", "kind": kindOf(e), "highlighted": false, "pinned": false,
 			}}

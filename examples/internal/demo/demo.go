@@ -17,13 +17,19 @@ func Client() (client *fal.Client, simulated bool, stop func()) {
 	if HasKey() {
 		return &fal.Client{}, false, func() {}
 	}
-	srv := faltest.New(faltest.QueueTime(400*time.Millisecond), faltest.RunTime(800*time.Millisecond))
+	srv := Server(faltest.QueueTime(400*time.Millisecond), faltest.RunTime(800*time.Millisecond))
+	return srv.Client(), true, srv.Close
+}
+
+// Server starts a local fal that has the prices of this module.
+func Server(opts ...faltest.Option) *faltest.Server {
+	srv := faltest.New(opts...)
 	for p := range pricing.Embedded().Prices() {
 		if p.Rule != nil {
 			srv.SetPrice(p.Endpoint, strings.TrimPrefix(p.Rule.UnitPrice().String(), "$"), p.Rule.Unit())
 		}
 	}
-	return srv.Client(), true, srv.Close
+	return srv
 }
 
 // Note says that a program is simulated.

@@ -29,7 +29,8 @@ type Program struct {
 }
 
 // Main runs the program until it ends or Ctrl-C is pressed. The exit status is 2
-// if it did not begin: for wrong flags, or if the plan was not agreed to.
+// if it did not begin: for wrong flags, or if the plan was not agreed to. An
+// error of Run can have another one than 1 by a method ExitStatus.
 func (p Program) Main() {
 	yes := flag.Bool("yes", false, "do not ask before money is spent")
 	flag.Parse()
@@ -42,7 +43,14 @@ func (p Program) Main() {
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
-		os.Exit(1)
+		status := 1
+		if e, ok := errors.AsType[interface {
+			error
+			ExitStatus() int
+		}](err); ok {
+			status = e.ExitStatus()
+		}
+		os.Exit(status)
 	}
 }
 
