@@ -16,6 +16,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/faltest/record"
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/fal/schema"
@@ -156,6 +157,16 @@ func _(ctx context.Context, req flux.Pro2) (*fal.Images, error) {
 		// Refused here, or proved absent: it may be sent again.
 	}
 	return nil, err // fal's refusal, or still unknown, and why
+}
+
+func _(ctx context.Context, req flux.Pro2) error {
+	recorder := &record.Recorder{}
+	client := &fal.Client{HTTPClient: &http.Client{Transport: recorder}}
+	if _, err := fal.Subscribe(ctx, client, req); err != nil {
+		return err
+	}
+	err := recorder.Tape().WriteFile("testdata/mug.tape") // and then record.ReadFile, tape.Client(t)
+	return err
 }
 
 func _(keyFromVault string) any {
