@@ -2,8 +2,7 @@
 // request:
 //
 //	api := platform.API{Client: client} // its key has admin scope
-//	events := api.BillingEvents(ctx, platform.BillingQuery{Span: march})
-//	inv, err := invoice.Compare(booked, events)
+//	inv, err := invoice.Of(ctx, api, ledger, march)
 //	fmt.Print(inv)
 //
 // Each [Line] has the quote, the bill by the units that came with the result,

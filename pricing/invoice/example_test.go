@@ -3,57 +3,56 @@ package invoice_test
 import (
 	"context"
 	"fmt"
-	"iter"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/flux"
-	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/invoice"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
-// books makes pictures and yields what the own books say of each.
-func books(ctx context.Context, client *fal.Client, requests []flux.Pro2) iter.Seq2[invoice.Booked, error] {
-	return func(yield func(invoice.Booked, error) bool) {
-		for _, req := range requests {
-			quote, err := pricing.Estimate(req)
-			if err != nil {
-				yield(invoice.Booked{}, err)
-				return
-			}
-			out, err := fal.Subscribe(ctx, client, req)
-			if err != nil {
-				yield(invoice.Booked{}, err)
-				return
-			}
-			bill, err := pricing.Settle(quote, out.Meta)
-			if !yield(invoice.Booked{
-				RequestID: out.RequestID, Endpoint: out.Endpoint, Quote: quote.Expected, Units: bill.Units, Billed: bill.Billed,
-			}, err) {
-				return
-			}
-		}
-	}
-}
-
 // The account has a discount that the own books do not know.
-func Example() {
+func ExampleOf() {
 	srv := faltest.New()
 	defer srv.Close()
 	srv.SetPrice("fal-ai/flux-2-pro", "0.03", "megapixels")
 	srv.SetDiscount("10")
+	folder, err := os.MkdirTemp("", "books")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
 	ctx := context.Background()
 
-	requests := []flux.Pro2{{Prompt: "a mug", ImageSize: fal.SquareHD}, {Prompt: "a mug", ImageSize: fal.Size(1920, 1080)}}
-	events := platform.API{Client: srv.Admin()}.BillingEvents(ctx, platform.BillingQuery{})
-	inv, err := invoice.Compare(books(ctx, srv.Client(), requests), events)
+	ledger, err := spend.OpenLedger(filepath.Join(folder, "spending.jsonl"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = ledger.Close() }()
+	client := srv.Client()
+	client.Guard = &spend.Budget{Ledger: ledger}
+	for _, size := range []fal.ImageSize{fal.SquareHD, fal.Size(1920, 1080)} {
+		if _, err := fal.Subscribe(ctx, client, flux.Pro2{Prompt: "a mug", ImageSize: size}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+
+	now := time.Now()
+	api := platform.API{Client: srv.Admin()} // the bills need a key with admin scope
+	inv, err := invoice.Of(ctx, api, ledger, platform.Span{Start: now.Add(-time.Hour), End: now.Add(time.Hour)})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, l := range inv.Differing() {
-		fmt.Println(l.Booked.Quote, "quoted,", l.Booked.Billed, "by units,", l.Event.Total, "charged:", l.Kind, "by", l.Difference)
+		fmt.Println(l.Booked.Expected, "quoted,", l.Booked.Billed, "by units,", l.Event.Total, "charged:", l.Kind, "by", l.Difference)
 	}
 	fmt.Println("in all", inv.Total.Difference)
 

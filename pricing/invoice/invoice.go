@@ -13,22 +13,8 @@ import (
 
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
-
-// Booked is what one's own books say of a request.
-type Booked struct {
-	RequestID string            `json:"request_id"`
-	Endpoint  string            `json:"endpoint"`
-	Time      time.Time         `json:"time"`
-	Tags      map[string]string `json:"tags,omitzero"`
-	// Quote is what was expected.
-	Quote pricing.USD `json:"quote_usd"`
-	// Units are those that came with the result, and Billed what they were
-	// booked for. Open says that nothing was booked yet.
-	Units  pricing.Units `json:"units"`
-	Billed pricing.USD   `json:"billed_usd"`
-	Open   bool          `json:"open"`
-}
 
 // Event is what fal charged for a request, all its billing events together.
 type Event struct {
@@ -54,6 +40,8 @@ type Kind string
 const (
 	Agrees      Kind = "agrees"       // to a billionth of a dollar
 	Discounted  Kind = "discounted"   // the books do not know fal's discount
+	Reading     Kind = "reading"      // sources disagree, and fal charged by the cheaper reading
+	Presumed    Kind = "presumed"     // no units came with the result, so that the most was booked
 	OtherUnits  Kind = "other units"  // fal charged other units than came with the result
 	OtherPrice  Kind = "other price"  // the same units at another price
 	OtherAmount Kind = "other amount" // in neither units nor price: fal's own sum is not their product
@@ -67,12 +55,15 @@ const (
 type Line struct {
 	RequestID string `json:"request_id"`
 	Kind      Kind   `json:"kind"`
-	// Booked is what the books say; zero where they do not have the request.
-	Booked Booked `json:"booked"`
-	Event  Event  `json:"event"`
+	// Booked is what the books say; zero where they do not have the request. One
+	// that is still open has no bill in it.
+	Booked spend.Settled `json:"booked"`
+	Event  Event         `json:"event"`
 	// Difference is how much more fal charged than was booked; below zero if it
 	// was less. Where the event tells no amount it is 0.
 	Difference pricing.USD `json:"difference_usd"`
+
+	open bool
 }
 
 // Total is a sum of lines.
@@ -95,22 +86,30 @@ type Invoice struct {
 	Kinds map[Kind]Total `json:"kinds"`
 }
 
-// Compare holds the books against billing events. Both may come in any order;
-// requests are matched by their ids. Requests that are booked twice are an error.
-// So is an error of one of the iterators, and an amount that is no number or too
-// large.
-func Compare(booked iter.Seq2[Booked, error], events iter.Seq2[platform.BillingEvent, error]) (*Invoice, error) {
+// Compare holds what is settled in one's books, and what is still open, against
+// billing events. All may come in any order; requests are matched by their ids.
+// Of a request that is settled twice the later counts, as in
+// [spend.Ledger.Settled]; one that is open and has no id is passed over, since
+// fal may never have accepted it. An error of one of the iterators is an error,
+// and so is an amount that is no number or too large.
+//
+// What is in the books and not among the events counts as not charged: give both
+// for the same time, or let [Of] do so.
+func Compare(settled iter.Seq2[spend.Settled, error], open []spend.Entry, events iter.Seq2[platform.BillingEvent, error]) (*Invoice, error) {
 	lines := make(map[string]*Line)
-	for b, err := range booked {
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("invoice: the books: %w", err)
-		case b.RequestID == "":
-			return nil, errors.New("invoice: the books have a request without an id, which no bill can be matched with")
-		case lines[b.RequestID] != nil:
-			return nil, fmt.Errorf("invoice: request %s is booked twice", b.RequestID)
+	for _, e := range open {
+		if e.RequestID != "" {
+			lines[e.RequestID] = &Line{RequestID: e.RequestID, Booked: spend.Settled{Entry: e}, open: true}
 		}
-		lines[b.RequestID] = &Line{RequestID: b.RequestID, Booked: b}
+	}
+	for s, err := range settled {
+		if err != nil {
+			return nil, fmt.Errorf("invoice: the books: %w", err)
+		}
+		if s.RequestID == "" {
+			return nil, errors.New("invoice: the books have a bill without a request id, which no event can be matched with")
+		}
+		lines[s.RequestID] = &Line{RequestID: s.RequestID, Booked: s}
 	}
 	for e, err := range events {
 		if err != nil {
@@ -209,24 +208,28 @@ func billionths(n json.Number) (value int64, there bool, err error) {
 // judge says in what both sides differ.
 func (l *Line) judge() (err error) {
 	b, e := &l.Booked, &l.Event
-	known := b.RequestID != ""
 	if !e.Untold {
 		l.Difference, err = e.Total.Sub(b.Billed)
 	}
+	units, unitsErr := pricing.ParseUnits(b.Units)
 	switch {
 	case e.Untold:
 		l.Kind = Untold
-	case !known:
+	case b.RequestID == "":
 		l.Kind = NotBooked
-	case e.Count == 0 && (b.Billed == 0 || b.Open):
+	case e.Count == 0 && (b.Billed == 0 || l.open):
 		l.Kind = Agrees // nothing was charged, and nothing is booked
 	case e.Count == 0:
 		l.Kind = NotCharged
-	case b.Open:
+	case l.open:
 		l.Kind = StillOpen
 	case near(e.Total, b.Billed):
 		l.Kind = Agrees
-	case b.Units != e.Units && (e.Units != 0 || e.Total == 0): // of none it is not known that they were told
+	case b.Presumed || unitsErr != nil:
+		l.Kind = Presumed
+	case b.Least != b.Billed && (near(e.Subtotal, b.Least) || near(e.Total, b.Least)):
+		l.Kind = Reading
+	case units != e.Units && (e.Units != 0 || e.Total == 0): // of none it is not known that they were told
 		l.Kind = OtherUnits
 	case near(e.Subtotal, b.Billed):
 		l.Kind = Discounted
@@ -261,7 +264,7 @@ func (t *Total) add(l *Line) error {
 		to     *pricing.USD
 		amount pricing.USD
 	}{
-		{&t.Quote, l.Booked.Quote}, {&t.Billed, l.Booked.Billed}, {&t.Subtotal, l.Event.Subtotal},
+		{&t.Quote, l.Booked.Expected}, {&t.Billed, l.Booked.Billed}, {&t.Subtotal, l.Event.Subtotal},
 		{&t.Discount, l.Event.Discount}, {&t.Total, l.Event.Total}, {&t.Difference, l.Difference},
 	} {
 		var err error
@@ -291,7 +294,7 @@ func (inv *Invoice) String() string {
 		if l.Event.Untold {
 			charged = "not told"
 		}
-		fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12s %12v %12v\n", l.RequestID, l.Kind, l.Booked.Quote, l.Booked.Billed, charged, l.Event.Discount, l.Difference)
+		fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12s %12v %12v\n", l.RequestID, l.Kind, l.Booked.Expected, l.Booked.Billed, charged, l.Event.Discount, l.Difference)
 	}
 	t := inv.Total
 	fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12v %12v %12v\n", fmt.Sprintf("%d requests", t.Lines), "", t.Quote, t.Billed, t.Total, t.Discount, t.Difference)
