@@ -40,6 +40,9 @@ const (
 	// remembered is how long the history has payloads, and kept how far back it
 	// goes.
 	remembered, kept = 30 * 24 * time.Hour, 90 * 24 * time.Hour
+	// pageSize is how many requests are asked for at once: each may have pictures
+	// in what was sent.
+	pageSize = 20
 )
 
 // Verdict is what became of a request.
@@ -147,9 +150,10 @@ type inquiry struct {
 	lag     time.Duration
 	payload any // what was sent; nil if that is not known
 
-	same, similar []Request
-	unlisted      []string // ids in the bills that the history does not have
-	byID          bool     // its id came with the answer, and fal knows it
+	same     []Request
+	similar  []string // ids of those that may be it
+	unlisted []string // ids in the bills that the history does not have
+	byID     bool     // its id came with the answer, and fal knows it
 }
 
 func (r Reconciler) inquiry(lost *fal.OutcomeUnknownError) *inquiry {
@@ -181,14 +185,14 @@ func (c *inquiry) look(row Request) {
 	case away < -early-doubtful || away > late+doubtful:
 	case input == nil || c.payload == nil:
 		if inTime {
-			c.similar = append(c.similar, row)
+			c.similar = append(c.similar, row.ID)
 		}
 	default:
 		switch likeness := compare(c.payload, input); {
 		case likeness == same && inTime && !row.Sent.IsZero():
 			c.same = append(c.same, row)
 		case likeness == same, likeness == similar && inTime:
-			c.similar = append(c.similar, row)
+			c.similar = append(c.similar, row.ID)
 		}
 	}
 }
@@ -227,12 +231,23 @@ func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquir
 			c.look(row)
 		}
 	}
-	query := RequestQuery{Endpoint: endpoint, Span: Span{Start: first}, Payloads: true, PageSize: 100}
-	for row, err := range api.Requests(ctx, query) {
-		if err != nil {
-			return err
+	// By which of its times the platform selects a request is unconfirmed: it is
+	// looked for until it has ended, too.
+	query := RequestQuery{Endpoint: endpoint, Span: Span{Start: first}, Payloads: true, PageSize: pageSize}
+	if end := last.Add(doubtful); end.Before(now) && end.After(first) {
+		query.End = end
+	}
+	for _, path := range []string{"", "/stream"} { // a stream may be listed by the path that it was asked for at
+		query.Endpoint = endpoint + path
+		for row, err := range api.Requests(ctx, query) {
+			if path != "" && errors.Is(err, fal.ErrNotFound) {
+				break // the endpoint does not stream
+			}
+			if err != nil {
+				return err
+			}
+			look(row)
 		}
-		look(row)
 	}
 	if !*bills {
 		return nil
@@ -335,8 +350,8 @@ func (c *inquiry) finding(all []*inquiry, now time.Time, bills bool) Finding {
 // candidates returns the ids of what may be the lost request.
 func (c *inquiry) candidates() []string {
 	var ids []string
-	for _, r := range slices.Concat(c.same, c.similar) {
+	for _, r := range c.same {
 		ids = append(ids, r.ID)
 	}
-	return slices.Concat(ids, c.unlisted)
+	return slices.Concat(ids, c.similar, c.unlisted)
 }

@@ -136,6 +136,15 @@ func TestReconcile(t *testing.T) {
 			lost, _ := errors.AsType[*fal.OutcomeUnknownError](err)
 			return platform.Reconciler{Client: srv.Client()}, []*fal.OutcomeUnknownError{lost}
 		}, []want{{platform.Found, 0, "one request"}}},
+		"a stream": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
+			srv.Inject(faltest.OpStream, faltest.LostAnswer(), 1)
+			for _, err := range fal.Stream(t.Context(), srv.Client(), flux.DevLoRA{Prompt: "a fox"}) {
+				if lost, ok := errors.AsType[*fal.OutcomeUnknownError](err); ok {
+					return platform.Reconciler{Client: srv.Client(), Lag: soon}, []*fal.OutcomeUnknownError{lost}
+				}
+			}
+			return platform.Reconciler{}, nil
+		}, []want{{platform.Found, 0, "one request"}}},
 		"its id is known": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			return platform.Reconciler{Client: srv.Client()}, []*fal.OutcomeUnknownError{lose(t, srv, srv.Client(), req, faltest.Cut(40, faltest.ByClose))}
 		}, []want{{platform.Found, 0, "the id that came"}}},
