@@ -181,6 +181,14 @@ func TestBills(t *testing.T) {
 	if diff := cmp.Diff([]platform.UsageLine{line}, usage.Summary); diff != "" || len(usage.Buckets) == 0 {
 		t.Error(diff, usage.Buckets)
 	}
+	for _, span := range []platform.Span{{Start: time.Now().Add(time.Minute), End: time.Now().Add(time.Hour)}, {End: time.Now().Add(-time.Hour)}} {
+		if got, err := admin.Usage(t.Context(), platform.UsageQuery{Span: span}); err != nil || len(got.Summary) != 0 {
+			t.Errorf("at another time: %+v, %v", got, err)
+		}
+	}
+	if got := collect(t, admin.BillingEvents(t.Context(), platform.BillingQuery{Endpoints: make([]string, 50), PageSize: 10_000})); len(got) != 0 {
+		t.Errorf("of 50 endpoints that are not there: %+v", got)
+	}
 	account, err := admin.Account(t.Context())
 	if err != nil || account.Balance == "" || account.Username == "" {
 		t.Errorf("%+v, %v", account, err)
@@ -275,7 +283,7 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%+v was taken", q)
 		}
 	}
-	if got := collect(t, api.Search(t.Context(), platform.SearchQuery{Text: "FOX", MinSimilarity: 0.5, APIOnly: true})); len(got) != 2 {
+	if got := collect(t, api.Search(t.Context(), platform.SearchQuery{Text: "FOX", MinSimilarity: 1, APIOnly: true})); len(got) != 2 {
 		t.Errorf("%d found", len(got))
 	}
 	for _, q := range []platform.SearchQuery{{}, {Text: "a", ImageURL: "b"}, {Text: "a", MinSimilarity: 2}} {

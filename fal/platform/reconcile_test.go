@@ -90,6 +90,9 @@ func TestAdopt(t *testing.T) {
 	if !fal.NotSent(err) || fal.Charged(err) != fal.NotBilled {
 		t.Errorf("what was not accepted: %v", err)
 	}
+	if strings.Contains(err.Error(), "bills") {
+		t.Errorf("the bills were not looked at, but: %v", err)
+	}
 	_, err = platform.Adopt(t.Context(), platform.Reconciler{Client: client}, req.Endpoint(), lost)
 	if fal.NotSent(err) || !errors.Is(err, error(lost)) || fal.Charged(err) != fal.BillingUnknown {
 		t.Errorf("before time has told: %v", err)
@@ -129,7 +132,7 @@ func TestReconcile(t *testing.T) {
 				t.Fatal(err)
 			}
 			return platform.Reconciler{Client: srv.Client(), Lag: soon}, []*fal.OutcomeUnknownError{lost}
-		}, []want{{platform.Absent, 0, "complete"}}},
+		}, []want{{platform.Absent, 0, "has no such request"}}},
 		"a direct call": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			srv.Inject(faltest.OpRun, faltest.LostAnswer(), 1)
 			_, err := fal.Run(t.Context(), srv.Client(), seeded)
