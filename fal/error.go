@@ -189,6 +189,8 @@ type OutcomeUnknownError struct {
 	// function so that the prompt in it is not printed or logged by accident.
 	Payload func() json.RawMessage `json:"-"`
 	Err     error
+
+	claim *claim
 }
 
 func (e *OutcomeUnknownError) Error() string {

@@ -96,7 +96,9 @@ func (*absentError) NotSent() bool { return true }
 
 // Adopt looks for the job of a request that failed with an error, and returns it
 // if it is found. If the job was proved absent, [fal.NotSent] is true of the
-// error: the request may be sent again. An error that is not about a lost answer
+// error: the request may be sent again. The guard of the request is told: a
+// budget sets its money free, or books it when the job is waited for. An error
+// that is not about a lost answer
 // comes back as it is. A direct call by [fal.Run] has no job that could be waited
 // for: use [Reconciler.Reconcile], whose finding has the output.
 func Adopt[Out any](ctx context.Context, r Reconciler, e fal.Endpoint[Out], err error) (*fal.Job[Out], error) {
@@ -109,15 +111,21 @@ func Adopt[Out any](ctx context.Context, r Reconciler, e fal.Endpoint[Out], err 
 		return nil, errors.Join(err, lost)
 	}
 	if err := findings[0].Err(); err != nil {
+		if findings[0].Verdict == Absent {
+			lost.NotAccepted(err)
+		}
 		return nil, err
 	}
-	return fal.Resume(r.Client, e, findings[0].RequestID), nil
+	job := fal.Resume(r.Client, e, findings[0].RequestID)
+	job.TakeOver(lost)
+	return job, nil
 }
 
 // Reconcile finds out what became of requests, in their order. They are looked
 // for by endpoint, time and the whole of what was sent, in the request history,
 // and in the bills for what the history does not list. An error says that the
-// platform could not be asked; nothing is found out then.
+// platform could not be asked; nothing is found out then. Guards are not told:
+// see [fal.Job.TakeOver] and [fal.OutcomeUnknownError.NotAccepted].
 func (r Reconciler) Reconcile(ctx context.Context, lost ...*fal.OutcomeUnknownError) ([]Finding, error) {
 	cases := make([]*inquiry, len(lost))
 	for i, l := range lost {

@@ -15,6 +15,8 @@ import (
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
 )
 
 // lose submits a request whose answer is lost by a fault.
@@ -357,4 +359,31 @@ func ExampleFinding() {
 	f := platform.Finding{Lost: &fal.OutcomeUnknownError{Endpoint: "fal-ai/flux/dev"}, Verdict: platform.Absent, Why: "the history is complete"}
 	fmt.Println(fal.NotSent(f.Err()))
 	// Output: true
+}
+
+// A budget learns what became of the money that it has set aside.
+func TestAdoptBudget(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	client := srv.Client()
+	budget := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar}}}
+	client.Guard, client.FixSeeds = budget, true
+	req := flux.Dev{Prompt: "a fox"}
+	r := platform.Reconciler{Client: client, Lag: soon}
+
+	if _, err := platform.Adopt(t.Context(), r, req.Endpoint(), lose(t, srv, client, req, faltest.Reset())); !fal.NotSent(err) || budget.Reserved() != 0 {
+		t.Errorf("%v, %v is still set aside", err, budget.Reserved())
+	}
+	job, err := platform.Adopt(t.Context(), r, req.Endpoint(), lose(t, srv, client, req, faltest.LostAnswer()))
+	if err != nil || budget.Reserved() == 0 {
+		t.Fatalf("%v, %v set aside", err, budget.Reserved())
+	}
+	if _, err := job.Wait(t.Context()); err != nil || budget.Reserved() != 0 || budget.Spent() == 0 {
+		t.Errorf("%v, %v set aside, %v spent", err, budget.Reserved(), budget.Spent())
+	}
+	lost := lose(t, srv, client, flux.Dev{Prompt: "a fox", Seed: fal.Seed(1)}, faltest.LostAnswer())
+	srv.SetLag(time.Hour, time.Hour)
+	if _, err := platform.Adopt(t.Context(), platform.Reconciler{Client: client}, req.Endpoint(), lost); err == nil || budget.Reserved() == 0 {
+		t.Errorf("what is unknown was set free: %v", err)
+	}
 }
