@@ -95,11 +95,17 @@ func differences(ctx context.Context, client *fal.Client) ([]difference, error) 
 	for _, id := range ids {
 		prices[id] = live.Price{Endpoint: id} // asked for, whether it is known or not
 	}
-	for p, err := range api.Prices(ctx, ids...) {
-		if err != nil {
-			return nil, err
+	err = inParts(ids, func(ids []string) error {
+		for p, err := range api.Prices(ctx, ids...) {
+			if err != nil {
+				return err
+			}
+			prices[p.Endpoint] = live.Price(p)
 		}
-		prices[p.Endpoint] = live.Price(p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	var list []live.Price
 	for _, id := range ids {

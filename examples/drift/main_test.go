@@ -3,15 +3,20 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/faltest"
 )
 
 // Without changes, the local fal is what the catalogue says.
@@ -101,6 +106,46 @@ func TestKnown(t *testing.T) {
 	}
 	if _, err := readKnown(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there was read")
+	}
+}
+
+// Where one id that is gone makes the answer an error, the others are told all
+// the same.
+func TestErrorForOne(t *testing.T) {
+	t.Parallel()
+	srv := demo.Server()
+	defer srv.Close()
+	missing := faltest.Answer(http.StatusNotFound, `{"error":{"type":"not_found","message":"one of them is not there"}}`)
+	srv.Inject(faltest.OpPlatform, missing, 2) // 50 ids, and the first 25 of them
+	all, err := differences(t.Context(), srv.Client())
+	if err != nil || len(all) > 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+	srv.Inject(faltest.OpPlatform, faltest.Answer(http.StatusForbidden, `{"error":{"type":"authorization_error","message":"no"}}`), 1)
+	if _, err := differences(t.Context(), srv.Client()); err == nil {
+		t.Error("another error was passed over")
+	}
+}
+
+func TestInParts(t *testing.T) {
+	t.Parallel()
+	ids := make([]string, 120)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i)
+	}
+	var told []string
+	err := inParts(ids, func(part []string) error {
+		if len(part) > 50 {
+			t.Errorf("%d ids at once", len(part))
+		}
+		if slices.Contains(part, "0") || slices.Contains(part, "119") {
+			return fmt.Errorf("%w: one of them", fal.ErrNotFound)
+		}
+		told = append(told, part...)
+		return nil
+	})
+	if err != nil || len(told) != 118 || slices.Contains(told, "0") {
+		t.Errorf("%d told, %v", len(told), err)
 	}
 }
 

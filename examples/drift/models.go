@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
@@ -49,21 +51,45 @@ func ours(m platform.Model) bool {
 // may belong there.
 func listed(ctx context.Context, api platform.API, here map[string]known) (map[string]platform.Model, error) {
 	there := make(map[string]platform.Model)
-	queries := []platform.ModelQuery{{Endpoints: slices.Sorted(maps.Keys(here)), OpenAPI: true}}
-	for _, words := range searches {
-		queries = append(queries, platform.ModelQuery{Search: words, Status: "active"})
-	}
-	for _, q := range queries {
+	ask := func(q platform.ModelQuery) error {
 		for m, err := range api.Models(ctx, q) {
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if _, before := there[m.Endpoint]; !before {
 				there[m.Endpoint] = m
 			}
 		}
+		return nil
 	}
-	return there, nil
+	err := inParts(slices.Sorted(maps.Keys(here)), func(ids []string) error {
+		return ask(platform.ModelQuery{Endpoints: ids, OpenAPI: true})
+	})
+	for _, words := range searches {
+		if err == nil {
+			err = ask(platform.ModelQuery{Search: words, Status: "active"})
+		}
+	}
+	return there, err
+}
+
+// inParts asks about ids, 50 at once. Whether one that is gone is left out of the
+// answer or makes it an error is unconfirmed: where it is an error, halves are
+// asked about, until there is one id alone, which is then gone.
+func inParts(ids []string, ask func(ids []string) error) error {
+	for part := range slices.Chunk(ids, 50) {
+		err := ask(part)
+		if errors.Is(err, fal.ErrNotFound) {
+			if err = nil; len(part) > 1 {
+				half := len(part) / 2
+				err = errors.Join(inParts(part[:half], ask), inParts(part[half:], ask))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compareModels returns how the models of the catalogue differ from fal's.
