@@ -97,10 +97,11 @@ func (*absentError) NotSent() bool { return true }
 // Adopt looks for the job of a request that failed with an error, and returns it
 // if it is found. If the job was proved absent, [fal.NotSent] is true of the
 // error: the request may be sent again. The guard of the request is told: a
-// budget sets its money free, or books it when the job is waited for. An error
-// that is not about a lost answer
-// comes back as it is. A direct call by [fal.Run] has no job that could be waited
-// for: use [Reconciler.Reconcile], whose finding has the output.
+// budget sets its money free, or books it when the job is waited for.
+//
+// An error that is not about a lost answer comes back as it is. A direct call by
+// [fal.Run] has no job that could be waited for: use [Reconciler.Reconcile],
+// whose finding has the output.
 func Adopt[Out any](ctx context.Context, r Reconciler, e fal.Endpoint[Out], err error) (*fal.Job[Out], error) {
 	lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
 	if !ok {
@@ -260,31 +261,58 @@ func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquir
 	if !*bills {
 		return nil
 	}
-	billed, err := billedSince(ctx, api, endpoint, first, min(last.Sub(first), now.Sub(first)), seen)
+	span := Span{Start: first, End: first.Add(max(min(last.Sub(first), now.Sub(first)), time.Second))}
+	err := r.searchBills(ctx, endpoint, cases, span, seen, look)
 	if errors.Is(err, ErrAdmin) {
-		*bills = false
-		return nil
+		*bills, err = false, nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// maxLookUps is how many requests that the bills have and the history does not
+// list are asked for one by one.
+const maxLookUps = 100
+
+// searchBills goes through the bills of the endpoint for what the history does
+// not list.
+func (r Reconciler) searchBills(ctx context.Context, endpoint string, cases []*inquiry, span Span, seen map[string]bool, look func(Request)) error {
+	api := API{Client: r.Client}
+	app := endpoint // bills may name no more
+	if parts := strings.SplitN(endpoint, "/", 3); len(parts) == 3 {
+		app = parts[0] + "/" + parts[1]
 	}
-	for _, event := range billed {
-		if r.Known != nil && r.Known(event.RequestID) {
+	var events []BillingEvent
+	ofSibling := false
+	for event, err := range api.BillingEvents(ctx, BillingQuery{Span: span, Endpoints: slices.Compact([]string{endpoint, app})}) {
+		if err != nil {
+			return err
+		}
+		known := seen[event.RequestID] || r.Known != nil && r.Known(event.RequestID)
+		if !known && slices.ContainsFunc(cases, func(c *inquiry) bool { return c.mayBe(event) }) {
+			events = append(events, event)
+			ofSibling = ofSibling || event.Endpoint != endpoint
+		}
+	}
+	if ofSibling {
+		if err := r.searchSiblings(ctx, endpoint, app, span, seen); err != nil {
+			return err
+		}
+	}
+	lookUps := 0
+	for _, event := range events {
+		if seen[event.RequestID] {
 			continue
 		}
-		listed := false
-		for row, err := range api.Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: event.RequestID, Payloads: true}) {
-			if err != nil {
-				return err
-			}
-			if row.ID == event.RequestID {
-				listed = true
+		if lookUps++; lookUps <= maxLookUps {
+			for row, err := range api.Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: event.RequestID, Payloads: true}) {
+				if err != nil {
+					return err
+				}
 				look(row)
 			}
 		}
 		for _, c := range cases {
-			after := event.Time.Sub(c.lost.Sent)
-			if !listed && (event.Time.IsZero() || after >= -early && after <= late+c.lag) {
+			if !seen[event.RequestID] && c.mayBe(event) {
 				c.unlisted = append(c.unlisted, event.RequestID)
 			}
 		}
@@ -292,23 +320,34 @@ func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquir
 	return nil
 }
 
-// billedSince returns the bills of an endpoint, in a time, of requests that were
-// not seen. An event may name owner and app alone.
-func billedSince(ctx context.Context, api API, endpoint string, start time.Time, d time.Duration, seen map[string]bool) (events []BillingEvent, err error) {
-	endpoints := []string{endpoint}
-	if parts := strings.SplitN(endpoint, "/", 3); len(parts) == 3 {
-		endpoints = append(endpoints, parts[0]+"/"+parts[1])
-	}
-	query := BillingQuery{Span: Span{Start: start, End: start.Add(max(d, time.Second))}, Endpoints: endpoints}
-	for event, err := range api.BillingEvents(ctx, query) {
+// searchSiblings notes the requests that the history has of other endpoints of
+// the same app: bills do not tell them apart.
+func (r Reconciler) searchSiblings(ctx context.Context, endpoint, app string, span Span, seen map[string]bool) error {
+	api := API{Client: r.Client}
+	for m, err := range api.Models(ctx, ModelQuery{Search: app}) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !seen[event.RequestID] {
-			events = append(events, event)
+		if m.Endpoint == endpoint || m.Endpoint != app && !strings.HasPrefix(m.Endpoint, app+"/") {
+			continue
+		}
+		for row, err := range api.Requests(ctx, RequestQuery{Endpoint: m.Endpoint, Span: span, PageSize: 100}) {
+			if errors.Is(err, fal.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			seen[row.ID] = true
 		}
 	}
-	return events, nil
+	return nil
+}
+
+// mayBe reports whether a billing event may be that of the request, by its time.
+func (c *inquiry) mayBe(event BillingEvent) bool {
+	after := event.Time.Sub(c.lost.Sent)
+	return event.Time.IsZero() || after >= -early && after <= late+c.lag
 }
 
 // finding judges what was seen.

@@ -191,6 +191,13 @@ func TestReconcile(t *testing.T) {
 			lost := lose(t, srv, srv.Client(), req, faltest.LostAnswer())
 			return platform.Reconciler{Client: srv.Admin(), Lag: time.Second}, []*fal.OutcomeUnknownError{aged(lost, 2*time.Second)}
 		}, []want{{platform.Unknown, 1, "bills"}}},
+		"bills of a sibling": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
+			lost := lose(t, srv, srv.Client(), req, faltest.Reset())
+			if _, err := fal.Subscribe(t.Context(), srv.Client(), flux.Schnell{Prompt: "a fox"}); err != nil { // is fal-ai/flux too
+				t.Fatal(err)
+			}
+			return platform.Reconciler{Client: srv.Admin(), Lag: soon}, []*fal.OutcomeUnknownError{lost}
+		}, []want{{platform.Absent, 0, "nor do the bills"}}},
 		"another clock": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			lost := lose(t, srv, srv.Client(), req, faltest.LostAnswer())
 			return platform.Reconciler{Client: srv.Client(), Lag: soon}, []*fal.OutcomeUnknownError{aged(lost, 30*time.Minute)}
