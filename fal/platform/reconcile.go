@@ -107,19 +107,29 @@ func Adopt[Out any](ctx context.Context, r Reconciler, e fal.Endpoint[Out], err 
 	if !ok {
 		return nil, err
 	}
-	findings, err := r.Reconcile(ctx, lost)
+	id, err := r.Find(ctx, lost)
 	if err != nil {
-		return nil, errors.Join(err, lost)
-	}
-	if err := findings[0].Err(); err != nil {
-		if findings[0].Verdict == Absent {
+		if fal.NotSent(err) {
 			lost.NotAccepted(err)
 		}
 		return nil, err
 	}
-	job := fal.Resume(r.Client, e, findings[0].RequestID)
+	job := fal.Resume(r.Client, e, id)
 	job.TakeOver(lost)
 	return job, nil
+}
+
+// Find is Reconcile for one request: it returns the id of its job, or the error
+// of [Finding.Err].
+func (r Reconciler) Find(ctx context.Context, lost *fal.OutcomeUnknownError) (requestID string, err error) {
+	findings, err := r.Reconcile(ctx, lost)
+	switch {
+	case lost == nil:
+		return "", err
+	case err != nil:
+		return "", errors.Join(err, lost)
+	}
+	return findings[0].RequestID, findings[0].Err()
 }
 
 // Reconcile finds out what became of requests, in their order. They are looked

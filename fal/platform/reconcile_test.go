@@ -315,6 +315,9 @@ func TestReconcileNil(t *testing.T) {
 	if _, err := (platform.Reconciler{}).Reconcile(context.Background(), &fal.OutcomeUnknownError{Endpoint: "a/b"}); err == nil || !strings.Contains(err.Error(), "Client") {
 		t.Errorf("without a client: %v", err)
 	}
+	if _, err := (platform.Reconciler{}).Find(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "nil") {
+		t.Errorf("nil: %v", err)
+	}
 	if findings, err := (platform.Reconciler{}).Reconcile(context.Background()); err != nil || len(findings) != 0 {
 		t.Errorf("nothing to find out: %v, %v", findings, err)
 	}
