@@ -2,6 +2,7 @@ package faltest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math/big"
 	"net/http"
@@ -160,7 +161,7 @@ func (s *Server) serveHistory(w http.ResponseWriter, r *http.Request) {
 	})
 	if query.Get("sort_by") == "duration" {
 		slices.SortStableFunc(rows, func(a, b past) int {
-			return int(b.ended.Sub(b.started) - a.ended.Sub(a.started))
+			return cmp.Compare(b.ended.Sub(b.started), a.ended.Sub(a.started))
 		})
 	}
 	writePage(w, query, "items", rowsOf(rows, slices.Contains(idsOf(query, "expand"), "payloads")), 50, 100)

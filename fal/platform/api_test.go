@@ -291,6 +291,16 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%+v was taken", q)
 		}
 	}
+	slow := faltest.NewServer(t, faltest.RunTime(50*time.Millisecond))
+	for _, client := range []*fal.Client{slow.Client(), slow.Client()} {
+		if _, err := fal.Subscribe(t.Context(), client, req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := collect(t, platform.API{Client: slow.Client()}.Requests(t.Context(), platform.RequestQuery{Endpoint: "fal-ai/flux/dev", Longest: true}))
+	if len(long) != 2 || long[0].Duration != "0.05" {
+		t.Errorf("%+v", long)
+	}
 	admin := platform.API{Client: srv.Admin()}
 	srv.Inject(faltest.OpPlatform, faltest.LostAnswer(), 1)
 	deleted, err := admin.DeletePayloads(t.Context(), out.RequestID) // asked again under the same key
