@@ -595,3 +595,68 @@ func TestHugeSize(t *testing.T) {
 		}
 	}
 }
+
+// TestAngleWords tells every angle in words, to a model that knows only these.
+func TestAngleWords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		angle router.Angle
+		want  string
+	}{
+		{router.Angle{}, "the front of the subject, at eye level."},
+		{router.Angle{Direction: 22}, "the front of the subject, at eye level."},
+		{router.Angle{Direction: 23}, "the front right of the subject, at eye level."},
+		{router.Angle{Direction: 67}, "the front right of the subject, at eye level."},
+		{router.Angle{Direction: 90}, "the right of the subject, at eye level."},
+		{router.Angle{Direction: 135}, "the back right of the subject, at eye level."},
+		{router.Angle{Direction: 180}, "the back of the subject, at eye level."},
+		{router.Angle{Direction: 225}, "the back left of the subject, at eye level."},
+		{router.Angle{Direction: 270}, "the left of the subject, at eye level."},
+		{router.Angle{Direction: 315}, "the front left of the subject, at eye level."},
+		{router.Angle{Direction: 337}, "the front left of the subject, at eye level."},
+		{router.Angle{Direction: 338}, "the front of the subject, at eye level."},
+		{router.Angle{Direction: 360}, "the front of the subject, at eye level."},
+		{router.Angle{Height: -10}, "the front of the subject, at eye level."},
+		{router.Angle{Height: -11}, "the front of the subject, from below."},
+		{router.Angle{Height: 15}, "the front of the subject, at eye level."},
+		{router.Angle{Height: 16}, "the front of the subject, from above."},
+		{router.Angle{Height: 75}, "the front of the subject, from above."},
+		{router.Angle{Height: 76}, "the front of the subject, straight from above."},
+		{router.Angle{Distance: new(qwen.WideShot)}, "the front of the subject, at eye level, as a wide shot."},
+		{router.Angle{Distance: new(qwen.Distance(2))}, "the front of the subject, at eye level, as a wide shot."},
+		{router.Angle{Distance: new(qwen.Distance(3))}, "the front of the subject, at eye level."},
+		{router.Angle{Distance: new(qwen.Distance(7))}, "the front of the subject, at eye level."},
+		{router.Angle{Distance: new(qwen.Distance(8))}, "the front of the subject, at eye level, as a close-up."},
+	} {
+		task := router.Task{Pictures: []router.Picture{{File: fal.URL("https://pictures.example/a.png")}}, Edit: router.EditAngle, Angle: tt.angle}
+		requests := candidate(t, task, "flux.Pro2Edit").Requests()
+		prompt := ""
+		for r := range requests {
+			edit, _ := r.(flux.Pro2Edit)
+			prompt = edit.Prompt
+		}
+		if _, got, _ := strings.Cut(prompt, "with the camera at "); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.angle, prompt, tt.want)
+		}
+	}
+}
+
+// TestPolicyCopies changes every part of a policy: the next one is as before.
+func TestPolicyCopies(t *testing.T) {
+	t.Parallel()
+	before, err := json.Marshal(router.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := router.DefaultPolicy()
+	clear(p.Ratings)
+	clear(p.Stages)
+	clear(p.PricePoints)
+	clear(p.Losses)
+	clear(p.Rules)
+	clear(p.Not)
+	after, err := json.Marshal(router.DefaultPolicy())
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a change of one policy changed the next: %v\n%s", err, after)
+	}
+}
