@@ -1,0 +1,90 @@
+package router_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/router"
+)
+
+// TestEdgesOfTasks takes what just may be, and refuses what just may not.
+func TestEdgesOfTasks(t *testing.T) {
+	t.Parallel()
+	sized := func(width, height int) router.Task {
+		return router.Task{Prompt: "x", Pictures: []router.Picture{{File: fal.URL("https://pictures.example/a.png"), Width: width, Height: height}}}
+	}
+	for _, tt := range []struct {
+		name  string
+		task  router.Task
+		field string // what is refused, or ""
+	}{
+		{"unknown size", sized(0, 0), ""},
+		{"no width", sized(0, 5), "pictures[0]"},
+		{"no height", sized(5, 0), "pictures[0]"},
+		{"negative width", sized(-5, 5), "pictures[0]"},
+		{"negative height", sized(5, -5), "pictures[0]"},
+		{"widest", sized(1<<20, 5), ""},
+		{"too wide", sized(1<<20+1, 5), "pictures[0]"},
+		{"highest", sized(5, 1<<20), ""},
+		{"too high", sized(5, 1<<20+1), "pictures[0]"},
+		{"size", router.Task{Prompt: "x", Size: fal.Size(512, 512)}, ""},
+		{"size of the model's choice", router.Task{Prompt: "x", Size: fal.AutoSize}, ""},
+		{"size without a width", router.Task{Prompt: "x", Size: fal.Size(0, 512)}, "size"},
+		{"size without a height", router.Task{Prompt: "x", Size: fal.Size(512, 0)}, "size"},
+		{"no size", router.Task{Prompt: "x", Size: "huge"}, "size"},
+		{"widest aspect", router.Task{Prompt: "x", Aspect: "100:1"}, ""},
+		{"too wide an aspect", router.Task{Prompt: "x", Aspect: "101:1"}, "aspect"},
+	} {
+		_, err := router.Route(tt.task)
+		refused := err != nil && strings.Contains(err.Error(), tt.field+": ") && strings.Contains(err.Error(), "must")
+		if refused != (tt.field != "") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	for steps, valid := range map[int]bool{-1: false, 1: true, 40_000: true, 40_001: false} {
+		if _, err := router.Trainers(router.TrainingTask{Steps: steps}); (err == nil || !strings.Contains(err.Error(), "steps")) != valid {
+			t.Errorf("%d steps: %v", steps, err)
+		}
+	}
+}
+
+// TestLongPolicy reads a policy as long as may be, and none that is longer.
+func TestLongPolicy(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(router.DefaultPolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := string(data) + strings.Repeat(" ", 4<<20-len(data))
+	if _, err := router.ReadPolicy(strings.NewReader(long)); err != nil {
+		t.Error(err)
+	}
+	if _, err := router.ReadPolicy(strings.NewReader(long + " ")); err == nil {
+		t.Error("a longer policy was read")
+	}
+}
+
+// TestFactsOfTheDefault says of a fact that nobody stated why it is so.
+func TestFactsOfTheDefault(t *testing.T) {
+	t.Parallel()
+	r, err := router.Route(router.Task{Prompt: `a door with "7" on it`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := func(name string) string {
+		for _, f := range r.Facts {
+			if f.Name == name {
+				return f.Why
+			}
+		}
+		return "not so"
+	}
+	if got := why("final"); got != "the default" {
+		t.Errorf("final: %q", got)
+	}
+	if got := why("text"); got == "not so" {
+		t.Errorf("a single character in quotes is no text: %v", r.Facts)
+	}
+}
