@@ -3,6 +3,7 @@ package sheet_test
 import (
 	"fmt"
 	"image"
+	"image/color"
 	"image/draw"
 	"strings"
 	"testing"
@@ -67,6 +68,9 @@ func TestLayout(t *testing.T) {
 			"columns "+inked(m, image.Rect(x-24, 342, x+504, 662), false)+"; "+inked(m, image.Rect(x-24, 690, x+504, 900), false),
 			"inside "+inkedOn(m, image.Rect(x+1, 350, x+479, 650)))
 	}
+	for _, c := range []color.RGBA{accent, mat, {0x9c, 0x24, 0x17, 0xff}, {0xdc, 0xd9, 0xd1, 0xff}} {
+		got = append(got, fmt.Sprint(area(m, c)))
+	}
 	want := []string{
 		"(0,0)-(2192,1400)",
 		"rows 72-106 136-152 189-190 242-266 291-319 337-341 348-667 674-678 688-737 753-769 781-795 805-822 837-847 863-875 930-1249 1274-1292 1311-1327",
@@ -81,6 +85,8 @@ func TestLayout(t *testing.T) {
 		"rows 189-190 348-667 692-710",
 		"columns 24-503; 25-96",
 		"inside 26-48 60-77; 23-235",
+		// Where there is something of the colours of picked, empty, flagged, and of lines.
+		"(53,337)-(555,718)", "(1120,348)-(2128,668)", "(581,337)-(1206,718)", "(64,189)-(2128,320)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
