@@ -92,6 +92,7 @@ func TestEndOfBodyFrees(t *testing.T) {
 	for _, r := range []*transport.Request{
 		{Class: transport.Read, Method: http.MethodGet, URL: target, Timeout: time.Minute},
 		{Class: transport.Submit, Method: http.MethodPost, URL: target, Timeout: time.Minute, Grace: time.Minute},
+		{Class: transport.Submit, Method: http.MethodPost, URL: target, Grace: time.Minute},
 	} {
 		t.Run(r.Method, func(t *testing.T) {
 			t.Parallel()
@@ -175,6 +176,15 @@ func TestRedirectDetails(t *testing.T) {
 	})
 	if !errors.Is(err, errNo) || len(*seen) != 1 || strings.Contains(err.Error(), "\n") {
 		t.Errorf("user's policy: error = %v after %d requests", err, len(*seen))
+	}
+	for _, policy := range []error{nil, http.ErrUseLastResponse} {
+		rt, seen = to(func(n int) string { return []string{"https://queue.fal.run/other", ""}[n-1] })
+		err = send(rt, func(c *transport.Config) {
+			c.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return policy }
+		})
+		if want := map[bool]int{true: 2, false: 1}[policy == nil]; err != nil || len(*seen) != want {
+			t.Errorf("user's policy %v: error = %v after %d requests", policy, err, len(*seen))
+		}
 	}
 }
 

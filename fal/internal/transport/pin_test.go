@@ -137,6 +137,25 @@ func TestBackupsOfWhat(t *testing.T) {
 	}
 }
 
+// What an attempt has read says nothing of the next one.
+func TestAttemptsAreJudgedApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		tr := newTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
+			if calls++; calls > 1 {
+				return nil, errDial
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			return httpmock.NewStringResponse(http.StatusTooManyRequests, ""), nil
+		}), func(c *transport.Config) { c.Backup = false })
+		_, err := tr.Send(t.Context(), &transport.Request{Class: transport.Submit, Method: http.MethodPost, URL: target, Body: []byte("{}")})
+		if sent, ok := errors.AsType[*transport.Error](err); !ok || sent.MaybeSent || calls != 4 {
+			t.Errorf("%v after %d requests", err, calls)
+		}
+	})
+}
+
 // A body of one byte is a body.
 func TestSmallBody(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ func TestTrusts(t *testing.T) {
 	}{
 		{"https://queue.fal.run/x", true, true},
 		{"https://fal.run", true, false},
+		{"https://a-z.0-9.fal.run", true, false},
 		{"https://REST.fal.ai", true, false},
 		{"https://queue.fal.run:443/x", true, false},
 		{"https://queue.falrun.com/x", true, false},
