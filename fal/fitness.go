@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/internal/exif"
 	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
@@ -111,6 +112,9 @@ func (in *inspection) lookAtMasks() {
 		if w, h, err := picture.Dimensions(); ok && err == nil && (w != width || h != height) {
 			note(&in.doubts, fmt.Sprintf("the mask should have the size of the picture, %dx%d", w, h))
 		}
+		if ok && turn(picture) != turn(mask) {
+			note(&in.doubts, "the mask and the picture are turned in different ways by their metadata: they may not lie over one another; store both upright")
+		}
 		if width > maxMask/max(height, 1) {
 			continue
 		}
@@ -121,6 +125,16 @@ func (in *inspection) lookAtMasks() {
 			note(&in.problems, "the mask is black all over: nothing would be changed; paint it in white on black")
 		}
 	}
+}
+
+// turn is how a picture is to be turned when it is shown; 1 is not at all.
+func turn(f File) int {
+	r, err := f.Open()
+	if err != nil {
+		return 1
+	}
+	defer r.Close()
+	return exif.Orientation(r)
 }
 
 // Where a mask is painted.

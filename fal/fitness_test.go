@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,7 +166,19 @@ func TestMasks(t *testing.T) {
 		m.Set(3, 3, paint)
 		return fal.Bytes(encoded(t, m, png.Encode))
 	}
-	picture := fal.Bytes(encoded(t, image.NewGray(image.Rect(0, 0, 40, 30)), asJPEG))
+	photo := encoded(t, image.NewGray(image.Rect(0, 0, 40, 30)), asJPEG)
+	picture := fal.Bytes(photo)
+	lying := "\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00"
+	upsideDown := fal.Bytes(slices.Concat(photo[:2], []byte(lying), photo[2:]))
+	for _, turned := range []bool{true, false} {
+		req := flux.ProFill{Prompt: "p", ImageURL: upsideDown, MaskURL: mask(40, color.White)}
+		if !turned {
+			req.ImageURL = picture
+		}
+		if log, err := sendDoubting[fal.Images](t, req); err != nil || strings.Contains(log, "store both upright") != turned {
+			t.Errorf("turned %t: %v, doubts %q", turned, err, log)
+		}
+	}
 	for _, tt := range []struct {
 		name        string
 		mask        fal.File

@@ -145,6 +145,7 @@ func TestFloods(t *testing.T) {
 			}
 			took = time.Since(start)
 		})
+		t.Logf("%s: %d MiB in %v", tt.name, grown, took.Round(time.Millisecond))
 		if err == nil || grown > 100 || took > 10*time.Second || len(err.Error()) > 20<<10 {
 			t.Errorf("%s: %d MiB in %v: %.300v", tt.name, grown, took, err)
 		}
