@@ -196,7 +196,10 @@ func TestClaims(t *testing.T) {
 	} {
 		c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(append(file, make([]byte, 1000)...)) })
 		var err error
-		if grown := peak(func() { _, err = c.Decode(t.Context(), fal.Image{URL: c.Hosts.Run + "/a"}) }); err == nil || grown > 100 || !strings.Contains(err.Error(), "the picture") {
+		start := time.Now()
+		grown := peak(func() { _, err = c.Decode(t.Context(), fal.Image{URL: c.Hosts.Run + "/a"}) })
+		t.Logf("%s: %d MiB in %v", name, grown, time.Since(start).Round(time.Millisecond))
+		if err == nil || grown > 100 || !strings.Contains(err.Error(), "the picture") {
 			t.Errorf("%s: %d MiB: %v", name, grown, err)
 		}
 	}
