@@ -264,3 +264,48 @@ func TestStatusStreamEnds(t *testing.T) {
 		})
 	}
 }
+
+// Wherever an answer is cut off, with a sign of it or without, the job is done
+// in the end, and was asked for once.
+func TestEveryCut(t *testing.T) {
+	t.Parallel()
+	const status = `{"status":"COMPLETED","request_id":"job-1","queue_position":0,"logs":[{"message":"a"}],"metrics":{"inference_time":1.5}}`
+	const result = `{"images":[{"url":"https://v3.fal.media/a.png","width":8,"height":8,"content_type":"image/png"}],"seed":7,"has_nsfw_concepts":[false]}`
+	cases := 0
+	for name, whole := range map[string]string{"status": status, "result": result, "event": "data: " + status + "\n\n", "submit": `{"status":"IN_QUEUE","request_id":"job-1","queue_position":0}`} {
+		for at := range len(whole) {
+			for _, told := range []bool{false, true} {
+				cases++
+				synctest.Test(t, func(t *testing.T) {
+					m := newMock()
+					m.client.Retry.MaxAttempts = 1
+					cut := reply{200, whole[:at], "", told}
+					m.answer(http.MethodGet, jobURL+"/status", 200, status)
+					switch name {
+					case "status":
+						m.RegisterResponder(http.MethodGet, jobURL+"/status", inTurn(cut, reply{200, status, "", false}))
+					case "result":
+						m.RegisterResponder(http.MethodGet, jobURL, inTurn(cut, reply{200, result, "", false}))
+					case "event":
+						cut.header = "Content-Type: text/event-stream"
+						m.RegisterResponder(http.MethodGet, jobURL+"/status/stream", inTurn(cut))
+					case "submit":
+						m.RegisterResponder(http.MethodPost, submitURL, inTurn(cut))
+					}
+					out, err := fal.Subscribe(t.Context(), m.client, request)
+					_, unknown := errors.AsType[*fal.OutcomeUnknownError](err)
+					if good := err == nil && len(out.Images) == 1; good == (name == "submit") || unknown != (name == "submit") {
+						t.Errorf("%s cut at %d, told %t: %v", name, at, told, err)
+					}
+					if id := fal.RequestID(err); id != "" && id != "job-1" {
+						t.Errorf("%s cut at %d: the id is said to be %q", name, at, id)
+					}
+					if n := m.calls(http.MethodPost, submitURL); n != 1 {
+						t.Errorf("%s cut at %d: %d submissions", name, at, n)
+					}
+				})
+			}
+		}
+	}
+	t.Logf("%d cases", cases)
+}
