@@ -159,6 +159,10 @@ func TestIdleFaults(t *testing.T) {
 func TestWrongCalls(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t)
+	for _, status := range []int{200, 599} { // these are right
+		faltest.Answer(status, "")
+		faltest.LateFailure(status, "t", "m")
+	}
 	for want, f := range map[string]func(){
 		`no operation "submti"; did you mean submit`:  func() { srv.Inject("submti", faltest.LostAnswer(), 1) },
 		"the Fault is empty":                          func() { srv.Inject(faltest.OpSubmit, faltest.Fault{}, 1) },

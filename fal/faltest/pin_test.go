@@ -195,6 +195,11 @@ func TestProblems(t *testing.T) {
 		{"fal-ai/flux-lora", `{"prompt":"x","loras":[7]}`},
 		{"fal-ai/flux-lora", `{"prompt":"x","loras":[{"path":7,"scale":9}]}`},
 		{"fal-ai/flux-2-pro/edit", `{"prompt":"x","image_urls":[]}`},
+		{"fal-ai/flux-lora", `{"prompt":"x","loras":[{"path":"p","scale":{"a":1}}]}`},
+		{"fal-ai/flux-general", `{"prompt":"x","loras":[{"path":"p","scale":{"b":9,"a":9,"c":1}},{"path":"q","scale":"x"}]}`},
+		{"fal-ai/flux-lora-fill", `{"prompt":"x","image_url":"https://x.example/a","mask_url":"https://x.example/b","fill_image":{"fill_image_url":"nothing"}}`},
+		{"fal-ai/qwen-image-2/text-to-image", `{"prompt":"x","seed":2147483648}`},
+		{"fal-ai/qwen-image-2/text-to-image", `{"prompt":"x","seed":2147483647}`},
 		{"fal-ai/qwen-image-max/edit", `{"prompt":"x","image_urls":"https://x.example/a.png","negative_prompt":7}`},
 	} {
 		fmt.Fprintf(&got, "%s %s\n", tt[0], tt[1])
@@ -218,6 +223,18 @@ func TestProblems(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A job that was not started in time is kept as long as others.
+func TestTimedOutJobsAreKept(t *testing.T) {
+	t.Parallel()
+	var c clock
+	e := exchange{t, faltest.NewServer(t, faltest.Clock(c.now), faltest.QueueTime(2*time.Second))}
+	job := e.submit("fal-ai/flux/schnell", `{"prompt":"x"}`, "X-Fal-Request-Start-Timeout", "1")
+	c.move(29 * 24 * time.Hour)
+	if status, _, v := e.do(http.MethodGet, job, ""); status != http.StatusGatewayTimeout {
+		t.Errorf("%d %v", status, v)
 	}
 }
 

@@ -202,6 +202,7 @@ func TestBilledUnits(t *testing.T) {
 		{"fal-ai/flux-pro/kontext", `{"prompt":"x","image_url":"https://x.example/a"}`, "1"},
 		{"fal-ai/flux-2/edit", `{"prompt":"x","image_urls":["https://x.example/a","https://x.example/b"],"image_size":"square_hd"}`, "3"},
 		{"fal-ai/qwen-image-layered", `{"image_url":"https://x.example/a","num_layers":7}`, "1"},
+		{"fal-ai/flux-general/rf-inversion", `{"prompt":"x","image_url":"https://x.example/a"}`, "0.1"},
 		{"fal-ai/qwen-image-trainer", `{"image_data_url":"https://x.example/a.zip","steps":1500}`, "1500"},
 	} {
 		status, header, v := e.do(http.MethodPost, "/fal.run/"+tt.endpoint, tt.body)
