@@ -28,7 +28,9 @@
 //
 // What things cost is for the client's Guard to say: a budget of package spend sets
 // aside the most that each item may cost, and Run stops before the limit. Its
-// [StopError] then holds the budget's error, which says what is left.
+// [StopError] then holds the budget's error, which says what is left. A budget with a
+// ledger agrees with the journal after a crash too: what an item had set aside is
+// known by its id, and a job that is taken up is booked once.
 //
 // # Cancelling
 //

@@ -8,6 +8,31 @@ import (
 	"github.com/falimage/falimage-go/fal"
 )
 
+// keeper is a guard whose reservations outlive the process, such as a budget with a
+// ledger: it knows them by an id of ours.
+type keeper interface {
+	// ReserveAs is Reserve, and takes over what an earlier process reserved under the
+	// id.
+	ReserveAs(ctx context.Context, id string, u fal.Usage, tags map[string]string) (fal.Reservation, error)
+	// Resume returns the reservation of a job that is taken up; the request id is ""
+	// of one that was never accepted.
+	Resume(id, requestID string) fal.Reservation
+}
+
+// reservationID is the id that an item's reservation has.
+func (e *entry) reservationID() string {
+	return "batch-" + shortSum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:12]
+}
+
+// resumed returns the reservation of a job that is taken up.
+func (e *entry) resumed(ctx context.Context) *reservation {
+	r := &reservation{entry: e, ctx: context.WithoutCancel(ctx)}
+	if k, ok := e.run.Client.Guard.(keeper); ok {
+		r.inner = k.Resume(e.reservationID(), e.row.RequestID)
+	}
+	return r
+}
+
 // noting is the guard of one item: it asks the client's, and notes in the journal
 // what is about to be sent and what was accepted.
 type noting struct {
@@ -21,7 +46,12 @@ func (n noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string
 		return r, nil
 	}
 	var err error
-	if r.inner, err = n.inner.Reserve(ctx, u, tags); err != nil {
+	if k, ok := n.inner.(keeper); ok {
+		r.inner, err = k.ReserveAs(ctx, n.entry.reservationID(), u, tags)
+	} else {
+		r.inner, err = n.inner.Reserve(ctx, u, tags)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r, nil

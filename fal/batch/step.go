@@ -196,6 +196,7 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 	case err != nil && fal.NotSent(err):
 		e.row.State, e.row.RequestID = Failed, ""
 		e.row.Failure = &Failure{Message: "fal did not accept it: " + err.Error(), Billing: fal.NotBilled, Retryable: true}
+		e.resumed(ctx).Released(err)
 		return true, e.put(ctx)
 	case err == nil:
 		err = errors.New("batch: Runner.Reconcile returned neither a request id nor an error")
@@ -213,11 +214,6 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 func (e *entry) knows(ctx context.Context, id string) bool {
 	_, err := fal.Resume(e.run.Client, fal.Endpoint[struct{}](e.row.Endpoint), id).Status(ctx)
 	return err == nil
-}
-
-// resumed returns the reservation of a job that is taken up.
-func (e *entry) resumed(ctx context.Context) fal.Reservation {
-	return &reservation{entry: e, ctx: context.WithoutCancel(ctx)}
 }
 
 // wait waits for a job, and keeps and saves its result.

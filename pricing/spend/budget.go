@@ -177,7 +177,7 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 		return nil, fmt.Errorf("spend: %.60s: the request would cost %v, which cannot be", quote.Endpoint, amount)
 	}
 	var near []Near
-	id, err := ledger.reserve(quote, amount, tags, func(held *books, now time.Time) (err error) {
+	id, err := ledger.reserve(ctx, quote, amount, tags, func(held *books, now time.Time) (err error) {
 		near, err = b.allow(held, now, accounts, &quote, amount)
 		return err
 	})

@@ -2,6 +2,7 @@ package spend
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ type Ledger struct {
 	// damaged is how many lines were passed over when the file was opened.
 	damaged int
 	file    *file // nil for one in memory
+	// live are the ids of open entries that were given by [Budget.ReserveAs] in
+	// this process.
+	live map[string]bool
 }
 
 // Entry is a request in a ledger.
@@ -197,12 +201,21 @@ func (l *Ledger) Release(id string) error {
 
 // reserve notes a new request and returns its id in the ledger, unless the
 // totals do not allow it. If it cannot be written it is not noted.
-func (l *Ledger) reserve(q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books, time.Time) error) (id string, err error) {
-	id = rand.Text()
-	return id, l.add(event{
+func (l *Ledger) reserve(ctx context.Context, q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books, time.Time) error) (id string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id, there := l.entryFor(ctx)
+	if there {
+		return id, nil
+	}
+	err = l.addLocked(event{
 		Event: eventReserved, ID: id, Endpoint: q.Endpoint, Tags: maps.Clone(tags),
 		Amounts: q.Amounts, Reserved: amount, UnitPrice: q.UnitPrice().Max,
 	}, allow)
+	if err != nil {
+		delete(l.live, id)
+	}
+	return id, err
 }
 
 func (l *Ledger) accepted(id, requestID string) error {
@@ -240,6 +253,9 @@ func (l *Ledger) addLocked(e event, allow func(*books, time.Time) error) error {
 		if _, err := books.totals.All.plus(Total{Reserved: e.Reserved, Quoted: e.Expected}); err != nil {
 			return err
 		}
+	}
+	if e.Event == eventSettled || e.Event == eventReleased {
+		delete(l.live, e.ID)
 	}
 	e.Used = books.used()
 	err := l.write(e)

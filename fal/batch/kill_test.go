@@ -1,0 +1,280 @@
+package batch_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/batch"
+	"github.com/falimage/falimage-go/fal/batch/journal"
+	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/platform"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
+)
+
+const (
+	// roleEnv says what the test binary is to be: a server or the program that is
+	// killed. killsEnv is how often it is killed; more than a few take minutes.
+	roleEnv  = "FALIMAGE_BATCH_ROLE"
+	killsEnv = "FALIMAGE_BATCH_KILLS"
+	baseEnv  = "FALIMAGE_BATCH_SERVER"
+)
+
+// killItems is how many items a batch has: 300, or fewer where it is killed a few
+// times only.
+func killItems() int {
+	if os.Getenv(killsEnv) == "" {
+		return 60
+	}
+	return 300
+}
+
+// A batch is killed at random points and started again until it is done,
+// against a local fal in a process of its own that loses answers, fails and refuses:
+// for each item one job is accepted and one file saved, and what was spent is what fal
+// billed.
+func TestKilled(t *testing.T) {
+	switch os.Getenv(roleEnv) {
+	case "server":
+		serve(t)
+		return
+	case "program":
+		program(t)
+		return
+	}
+	t.Parallel()
+	kills := 4
+	if text := os.Getenv(killsEnv); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	batches, done := 0, 0
+	for start := time.Now(); done < kills; batches++ {
+		done += killBatch(t, kills-done)
+		if kills > 10 {
+			t.Logf("%d kills in %d batches, %v", done, batches+1, time.Since(start).Round(time.Second))
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// again starts the test binary in a role.
+func again(t *testing.T, dir, role string, env ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestKilled$", "-test.timeout=5m")
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), roleEnv+"="+role), env...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s: %.2000s", role, said.String())
+		}
+	})
+	return cmd, bufio.NewScanner(out)
+}
+
+// killBatch kills one batch as often as it can and is to be, and holds what came of
+// it against the server's books.
+func killBatch(t *testing.T, most int) (kills int) {
+	t.Helper()
+	dir := t.TempDir()
+	server, said := again(t, dir, "server")
+	defer func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	}()
+	base := ""
+	for base == "" && said.Scan() {
+		base, _ = strings.CutPrefix(said.Text(), "at ")
+	}
+	for ended := false; !ended; {
+		cmd, lines := again(t, dir, "program", baseEnv+"="+base)
+		for lines.Scan() && lines.Text() != "begun" {
+		}
+		if kills < most {
+			go func() {
+				time.Sleep(time.Duration(rand.IntN(120_000)) * time.Microsecond)
+				_ = cmd.Process.Kill()
+			}()
+		}
+		for lines.Scan() {
+			ended = ended || lines.Text() == "ended"
+		}
+		if err := cmd.Wait(); err != nil && !ended {
+			kills++
+		}
+		if kills > most {
+			t.Fatal("the program ended by itself")
+		}
+	}
+	checkBatch(t, dir, base)
+	return kills
+}
+
+// checkBatch holds journal, files and ledger against the server's books.
+func checkBatch(t *testing.T, dir, base string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/books", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var books faltest.Ledger
+	if err := json.NewDecoder(resp.Body).Decode(&books); err != nil {
+		t.Fatal(err)
+	}
+	var billed pricing.USD
+	accepted := make(map[string]bool)
+	for _, b := range books.Bills {
+		quote, _ := pricing.EstimateUsage(fal.Usage{Endpoint: b.Endpoint})
+		bill, err := pricing.Settle(quote, fal.Meta{Endpoint: b.Endpoint, RequestID: b.RequestID, BillableUnits: b.Units})
+		if err != nil {
+			t.Fatal(err)
+		}
+		billed += bill.Billed
+		accepted[b.RequestID] = true
+	}
+	if books.Submissions != killItems() || len(accepted) != killItems() {
+		t.Errorf("%d jobs were accepted, %d billed", books.Submissions, len(accepted))
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for row, err := range j.All(t.Context()) {
+		if err != nil || row.State != batch.Done || !accepted[row.RequestID] || len(row.Files) != 1 {
+			t.Errorf("%s: %s, request %s, %d files, %v", row.Key, row.State, row.RequestID, len(row.Files), err)
+		}
+		delete(accepted, row.RequestID)
+		rows++
+	}
+	ledger, err := spend.OpenLedger(filepath.Join(dir, "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := ledger.Totals().All; rows != killItems() || all.Billed != billed || all.Open != 0 || all.Requests != int64(killItems()) {
+		t.Errorf("%d rows; the ledger has %v of %d requests, %d of them open; fal billed %v", rows, all.Billed, all.Requests, all.Open, billed)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "out", "*.*"))
+	if len(files) != killItems() {
+		t.Errorf("%d files", len(files))
+	}
+	for _, path := range files {
+		if _, _, err := fal.Path(path).Dimensions(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(j.Close(), ledger.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// serve is the local fal, and its weather.
+func serve(t *testing.T) {
+	fake := faltest.New(faltest.QueueTime(time.Millisecond), faltest.RunTime(4*time.Millisecond), faltest.KeepAlive(50*time.Millisecond))
+	defer fake.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/books", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(fake.Ledger()) })
+	mux.Handle("/", fake)
+	front := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = front.Serve(listener) }()
+	fmt.Printf("\nat http://%s\n", listener.Addr())
+	weather := []struct {
+		op    faltest.Op
+		fault faltest.Fault
+		times int
+	}{
+		{faltest.OpSubmit, faltest.LostAnswer(), 1}, {faltest.OpSubmit, faltest.TruncatedBody(), 1}, {faltest.OpSubmit, faltest.Reset(), 1},
+		{faltest.OpSubmit, faltest.Answer(503, "down"), 1}, {faltest.OpSubmit, faltest.After(faltest.Answer(502, "bad")), 1},
+		{faltest.OpSubmit, faltest.TooManyRequests(0), 5}, {faltest.OpSubmit, faltest.DroppedStream(), 1},
+		{faltest.OpResult, faltest.Answer(502, "bad"), 3}, {faltest.OpResult, faltest.TruncatedBody(), 3},
+		{faltest.OpStatus, faltest.LostAnswer(), 3}, {faltest.OpDownload, faltest.TruncatedBody(), 2}, {faltest.OpPlatform, faltest.Answer(500, "x"), 1},
+	}
+	for i := 1; ; i++ {
+		now := weather[rand.IntN(len(weather))]
+		fake.Inject(now.op, now.fault, now.times)
+		if i%400 == 0 {
+			fake.Inject(faltest.OpSubmit, faltest.SilentStream(), 1)
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+}
+
+// program does the batch, again and again until it is done.
+func program(t *testing.T) {
+	ctx := t.Context()
+	j, err := journal.Open("journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := spend.OpenLedger("ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &fal.Client{
+		Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(os.Getenv(baseEnv)),
+		Retry: fal.Retry{MinWait: time.Millisecond, MaxWait: 10 * time.Millisecond},
+		Guard: &spend.Budget{Ledger: ledger, Limits: []spend.Limit{{Amount: 100 * pricing.Dollar}}},
+	}
+	look := platform.Reconciler{Client: client, Lag: 300 * time.Millisecond}
+	fmt.Print("\nbegun\n")
+	for left := true; left; {
+		left = false
+		run := &batch.Runner{Client: client, Journal: j, Dir: "out", Concurrency: 8, Reconcile: func(ctx context.Context, lost *fal.OutcomeUnknownError) (string, error) {
+			found, err := look.Reconcile(ctx, lost)
+			if err != nil {
+				return "", err
+			}
+			return found[0].RequestID, found[0].Err()
+		}}
+		for _, err := range batch.Run(ctx, run, mugs(killItems())) {
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				left = true
+			}
+		}
+	}
+	if err := errors.Join(j.Close(), ledger.Close()); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Print("\nended\n")
+}

@@ -1,0 +1,78 @@
+package spend
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+type entryID struct{}
+
+// ReserveAs is Reserve under an id of the caller's, for one that goes on with its
+// work after a crash, as package batch does. If an earlier process reserved under the
+// id and ended before fal accepted the request, that reservation is taken over: the
+// caller knows that its request was not sent, or not accepted.
+func (b *Budget) ReserveAs(ctx context.Context, id string, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
+	return b.Reserve(context.WithValue(ctx, entryID{}, id), u, tags)
+}
+
+// entryFor returns the id of an entry that is to be made, and whether it is there
+// already. The lock is held.
+func (l *Ledger) entryFor(ctx context.Context) (id string, there bool) {
+	id, _ = ctx.Value(entryID{}).(string)
+	old := l.held().open[id]
+	if id == "" || l.live[id] || old != nil && old.RequestID != "" {
+		return rand.Text(), false
+	}
+	if l.live == nil {
+		l.live = make(map[string]bool)
+	}
+	l.live[id] = true
+	return id, old != nil
+}
+
+// Resume returns the reservation that was made under an id, maybe by an earlier
+// process, for a request that is taken up by the id of its job. If there is none
+// under this id, what it is told is booked all the same, but once for each job; see
+// [Ledger.Record].
+func (b *Budget) Resume(id, requestID string) fal.Reservation {
+	r := resumed{b.ledger(), id, requestID}
+	if requestID != "" {
+		r.Accepted(requestID)
+	}
+	return r
+}
+
+// resumed is a reservation of which the ledger alone knows what was set aside.
+type resumed struct {
+	ledger    *Ledger
+	id        string
+	requestID string
+}
+
+// Accepted notes the request id.
+func (r resumed) Accepted(requestID string) { _ = r.ledger.accepted(r.id, requestID) }
+
+// Settled books what was billed.
+func (r resumed) Settled(meta fal.Meta) {
+	err := r.ledger.Record(meta)
+	if err == nil || !errors.Is(err, pricing.ErrNoUnits) {
+		return
+	}
+	r.ledger.mu.Lock()
+	entry := r.ledger.held().open[r.id]
+	var amount pricing.USD
+	if entry != nil {
+		amount = entry.Reserved
+	}
+	r.ledger.mu.Unlock()
+	if entry != nil { // unknown: as much as it can be
+		_ = r.ledger.settled(r.id, meta, amount, amount, false)
+	}
+}
+
+// Released takes back what was set aside.
+func (r resumed) Released(error) { _ = r.ledger.Release(r.id) }
