@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/batch"
+	"github.com/falimage/falimage-go/fal/batch/journal"
 	"github.com/falimage/falimage-go/fal/dataset"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/faltest/record"
@@ -401,6 +404,34 @@ func _(ctx context.Context, client *fal.Client) error {
 
 	_ = out
 	return err
+}
+
+func _(ctx context.Context, client *fal.Client, names []string) error {
+	j, err := journal.Open("catalogue.batch")
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	run := &batch.Runner{
+		Client: client, Journal: j, Concurrency: 16, Dir: "out", // the client's Guard is the budget
+		Reconcile: platform.Reconciler{Client: client}.Find, // for answers that are lost
+	}
+	items := func(yield func(batch.Item[fal.Images]) bool) {
+		for _, name := range names { // FLUX and Qwen in one batch, as many as there are
+			if !yield(batch.Item[fal.Images]{Key: name, Request: flux.Pro2{Prompt: name + " on marble"}}) {
+				return
+			}
+		}
+	}
+	for r, err := range batch.Run(ctx, run, items) {
+		if err != nil {
+			log.Println(r.Key, err) // of this item; the others go on
+			continue
+		}
+		fmt.Println(r.Key, r.Files[0].Name, r.RequestID, r.Units)
+	}
+
+	return nil
 }
 
 func TestMug(t *testing.T) {

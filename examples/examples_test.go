@@ -52,6 +52,14 @@ func TestArguments(t *testing.T) {
 	t.Parallel()
 	folder := programs(t)
 	for _, tt := range []struct{ program, args, want string }{
+		{"batch", "-concurrency 0", "-concurrency 0"},
+		{"batch", "-budget 0", "-budget"},
+		{"batch", "-budget $0.01", "one picture costs $0.02"},
+		{"batch", "-in none.csv", "none.csv"},
+		{"batch", "-prompt {size}", "unknown field {size}"},
+		{"batch", "-resume", "no batch"},
+		{"batch", "fox", `"fox"`},
+		{"batch", "", "-yes"},
 		{"catalogue", "-n -5", "-n -5"},
 		{"catalogue", "-finals -3", "-finals -3"},
 		{"catalogue", "-parallel 0", "-parallel 0"},
@@ -125,7 +133,7 @@ func TestArguments(t *testing.T) {
 		}
 	})
 	// Without a key nothing is asked, and what is written is what it says to be.
-	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "structured", "train", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
+	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "structured", "train", "batch", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {
 			t.Parallel()
 			name, args, _ := strings.Cut(args, " ")

@@ -2,8 +2,6 @@ package batch_test
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,10 +82,14 @@ func again(t *testing.T, dir, role string, env ...string) (*exec.Cmd, *bufio.Sca
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestKilled$", "-test.timeout=5m")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestKilled$", "-test.timeout=1h")
 	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), roleEnv+"="+role), env...)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	log, err := os.Create(filepath.Join(dir, role+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -95,11 +97,6 @@ func again(t *testing.T, dir, role string, env ...string) (*exec.Cmd, *bufio.Sca
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s: %.2000s", role, said.String())
-		}
-	})
 	return cmd, bufio.NewScanner(out)
 }
 
@@ -137,7 +134,10 @@ func killBatch(t *testing.T, most int) (kills int) {
 			t.Fatal("the program ended by itself")
 		}
 	}
-	checkBatch(t, dir, base)
+	if checkBatch(t, dir, base); t.Failed() {
+		said, _ := os.ReadFile(filepath.Join(dir, "program.log"))
+		t.Logf("%.2000s", said)
+	}
 	return kills
 }
 
@@ -231,11 +231,12 @@ func serve(t *testing.T) {
 	}
 	for i := 1; ; i++ {
 		now := weather[rand.IntN(len(weather))]
-		fake.Inject(now.op, now.fault, now.times)
+		over := fake.Inject(now.op, now.fault, now.times)
 		if i%400 == 0 {
 			fake.Inject(faltest.OpSubmit, faltest.SilentStream(), 1)
 		}
 		time.Sleep(25 * time.Millisecond)
+		over()
 	}
 }
 
@@ -259,13 +260,7 @@ func program(t *testing.T) {
 	fmt.Print("\nbegun\n")
 	for left := true; left; {
 		left = false
-		run := &batch.Runner{Client: client, Journal: j, Dir: "out", Concurrency: 8, Reconcile: func(ctx context.Context, lost *fal.OutcomeUnknownError) (string, error) {
-			found, err := look.Reconcile(ctx, lost)
-			if err != nil {
-				return "", err
-			}
-			return found[0].RequestID, found[0].Err()
-		}}
+		run := &batch.Runner{Client: client, Journal: j, Dir: "out", Concurrency: 8, Reconcile: look.Find}
 		for _, err := range batch.Run(ctx, run, mugs(killItems())) {
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)

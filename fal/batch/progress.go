@@ -9,8 +9,9 @@ import (
 // Progress is how far Run is.
 type Progress struct {
 	// Taken is how many items were taken from the source. They are UnderWay, Kept
-	// (the journal had their result), Done, Failed or Unknown.
-	Taken, UnderWay, Kept, Done, Failed, Unknown int
+	// (the journal had their result), Done, Failed, Unknown, or Running: their jobs
+	// go on at fal, and are not waited for any more.
+	Taken, UnderWay, Kept, Done, Failed, Unknown, Running int
 	// Limit is how many may be under way at once for now.
 	Limit int
 	// Elapsed is the time since Run began.
@@ -22,7 +23,10 @@ type Progress struct {
 }
 
 // Ended returns how many items have ended.
-func (p Progress) Ended() int { return p.Kept + p.Done + p.Failed + p.Unknown }
+func (p Progress) Ended() int { return p.Kept + p.made() }
+
+// made returns how many items have ended that the journal did not have.
+func (p Progress) made() int { return p.Done + p.Failed + p.Unknown + p.Running }
 
 // PerMinute returns how many items are made in a minute, those that the journal had
 // left aside; 0 until it can be told.
@@ -37,7 +41,7 @@ func (p Progress) PerMinute() int {
 // pace returns how many items were made in what time; 0 until it can be told.
 func (p Progress) pace() (int, time.Duration) {
 	const least = 5
-	made, took := p.Done+p.Failed+p.Unknown-p.early, p.Elapsed-p.settled
+	made, took := p.made()-p.early, p.Elapsed-p.settled
 	if p.early == 0 || made < least || took <= 0 {
 		return 0, 0
 	}
@@ -64,7 +68,7 @@ func (p Progress) String() string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{p.Failed, "failed"}, {p.Unknown, "of unknown fate"}, {p.UnderWay, "under way"}} {
+	}{{p.Failed, "failed"}, {p.Unknown, "of unknown fate"}, {p.Running, "left running at fal"}, {p.UnderWay, "under way"}} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
@@ -99,15 +103,17 @@ func (r *Runner) count(row *Row, kept bool, err error) (failed int) {
 	switch {
 	case kept && err == nil:
 		c.Kept++
-	case row.State == Unknown || row.State == Intent || row.State == Submitted:
+	case row.State == Submitted:
+		c.Running++
+	case row.State == Unknown || row.State == Intent:
 		c.Unknown++
 	case row.State == Done:
 		c.Done++
 	default:
 		c.Failed++
 	}
-	if ended := c.Done + c.Failed + c.Unknown; c.early == 0 && ended >= r.concurrency() {
-		c.early, c.settled = ended, time.Since(r.began)
+	if c.early == 0 && c.made() >= r.concurrency() {
+		c.early, c.settled = c.made(), time.Since(r.began)
 	}
-	return c.Failed + c.Unknown
+	return c.made() - c.Done
 }

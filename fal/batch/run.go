@@ -65,6 +65,7 @@ func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) i
 				w.end(ErrStopped)
 				cancel()
 			}
+			w.gate.leave() // only now, so that leaving the loop begins nothing
 		}
 		if why := w.why(ctx); why != nil && !left {
 			yield(Result[Out]{}, &StopError{Err: why, Progress: run.Progress()})
@@ -172,7 +173,6 @@ func either(a, b <-chan struct{}) (c <-chan struct{}, done func()) {
 
 // do does an item.
 func (w *work[Out]) do(ctx context.Context, stop <-chan struct{}, it Item[Out]) {
-	defer w.gate.leave()
 	began := time.Now()
 	res, over, err := step(ctx, w.run, it)
 	for tooMany(&res.Row, err) && w.goOn(ctx, stop, began, err) {

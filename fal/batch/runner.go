@@ -55,7 +55,7 @@ type Runner struct {
 	// tell the request id to the journal, by [Received].
 	Webhook func(key string) string
 	// Reconcile finds out what became of a request whose answer was lost, such as
-	// by package platform: it returns the request id, or an error for which
+	// the Find of a platform.Reconciler: it returns the request id, or an error for which
 	// [fal.NotSent] is true if fal certainly did not accept it, or another one if
 	// that is not known. Nil knows nothing: the item stays Unknown.
 	Reconcile func(ctx context.Context, lost *fal.OutcomeUnknownError) (requestID string, err error)

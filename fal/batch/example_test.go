@@ -1,0 +1,69 @@
+package batch_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/batch"
+	"github.com/falimage/falimage-go/fal/batch/journal"
+	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/qwen"
+)
+
+// A batch that was stopped is gone on with by the next run, which sends what was not
+// sent.
+func Example() {
+	srv := faltest.New() // in earnest: fal itself
+	defer srv.Close()
+	dir, err := os.MkdirTemp("", "batch")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	items := func(yield func(batch.Item[fal.Images]) bool) {
+		for i, thing := range []string{"mug", "fox", "poster", "lamp"} {
+			it := batch.Item[fal.Images]{Key: thing, Request: flux.Schnell{Prompt: "a " + thing}}
+			if i%2 == 1 {
+				it.Request = qwen.Image{Prompt: "a " + thing}
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+	for day := 1; day <= 2; day++ {
+		j, err := journal.Open(filepath.Join(dir, "things.batch"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		run := &batch.Runner{Client: srv.Client(), Journal: j, Dir: filepath.Join(dir, "out"), Concurrency: 1}
+		for r, err := range batch.Run(context.Background(), run, items) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println("day", day, r.Files[0].Name, "made before:", r.Kept)
+			if day == 1 && r.Key == "fox" {
+				break // or a crash
+			}
+		}
+		if err := j.Close(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(srv.Ledger().Submissions, "jobs")
+
+	// Output:
+	// day 1 mug.jpg made before: false
+	// day 1 fox.png made before: false
+	// day 2 mug.jpg made before: true
+	// day 2 fox.png made before: true
+	// day 2 poster.jpg made before: false
+	// day 2 lamp.png made before: false
+	// 4 jobs
+}
