@@ -411,7 +411,7 @@ func _(ctx context.Context, client *fal.Client, names []string) error {
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	run := &batch.Runner{
 		Client: client, Journal: j, Concurrency: 16, Dir: "out", // the client's Guard is the budget
 		Reconcile: platform.Reconciler{Client: client}.Find, // for answers that are lost

@@ -111,7 +111,7 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if fmt.Fprint(w, cost); o.dry {
+	if fmt.Fprintf(w, "%v", cost); o.dry {
 		fmt.Fprintln(w, "nothing was sent (-dry-run)")
 		return nil
 	}
@@ -190,7 +190,7 @@ func twice(first context.Context, w io.Writer, stop, end func()) (done func()) {
 		case <-over:
 			return
 		}
-		for n := 0; n < 2; n++ { // the first one is here too
+		for range 2 { // the first one is here too
 			select {
 			case <-signals:
 			case <-over:

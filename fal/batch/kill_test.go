@@ -120,7 +120,11 @@ func killBatch(t *testing.T, most int) (kills int) {
 		}
 		if kills < most {
 			go func() {
-				time.Sleep(time.Duration(rand.IntN(120_000)) * time.Microsecond)
+				longest := 120 * time.Millisecond
+				if rand.IntN(10) == 0 {
+					longest = 5 * time.Second // else what is silent for 3 seconds would never come
+				}
+				time.Sleep(rand.N(longest))
 				_ = cmd.Process.Kill()
 			}()
 		}

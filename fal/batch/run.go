@@ -139,11 +139,21 @@ func (w *work[Out]) why(ctx context.Context) error {
 // feed begins items, until the source ends or something ends it.
 func (w *work[Out]) feed(ctx context.Context, items iter.Seq[Item[Out]]) {
 	defer close(w.ended)
+	fed := make(chan struct{})
+	defer close(fed)
 	defer w.wait.Wait()
-	stop, done := either(w.stop, w.over)
-	defer done()
+	if closed(w.stop) {
+		w.end(ErrStopped)
+	}
+	go func() {
+		select {
+		case <-w.stop:
+			w.end(ErrStopped)
+		case <-fed:
+		}
+	}()
 	for it := range items {
-		if !w.gate.enter(ctx, stop, false) {
+		if !w.gate.enter(ctx, w.over, false) {
 			w.mu.Lock()
 			w.short = true
 			w.mu.Unlock()
@@ -152,30 +162,15 @@ func (w *work[Out]) feed(ctx context.Context, items iter.Seq[Item[Out]]) {
 		w.run.mu.Lock()
 		w.run.counts.Taken++
 		w.run.mu.Unlock()
-		w.wait.Go(func() { w.do(ctx, stop, it) })
+		w.wait.Go(func() { w.do(ctx, it) })
 	}
 }
 
-// either returns a channel that is closed when one of two is.
-func either(a, b <-chan struct{}) (c <-chan struct{}, done func()) {
-	one, finish := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-a:
-		case <-b:
-		case <-finish:
-			return
-		}
-		close(one)
-	}()
-	return one, func() { close(finish) }
-}
-
 // do does an item.
-func (w *work[Out]) do(ctx context.Context, stop <-chan struct{}, it Item[Out]) {
+func (w *work[Out]) do(ctx context.Context, it Item[Out]) {
 	began := time.Now()
 	res, over, err := step(ctx, w.run, it)
-	for tooMany(&res.Row, err) && w.goOn(ctx, stop, began, err) {
+	for tooMany(&res.Row, err) && w.goOn(ctx, began, err) {
 		began = time.Now()
 		res, over, err = step(ctx, w.run, it)
 	}
@@ -199,7 +194,7 @@ func tooMany(row *Row, err error) bool {
 
 // goOn waits until an item that was refused may begin again, and reports whether it
 // may.
-func (w *work[Out]) goOn(ctx context.Context, stop <-chan struct{}, began time.Time, err error) bool {
+func (w *work[Out]) goOn(ctx context.Context, began time.Time, err error) bool {
 	var wait time.Duration
 	if refusal, ok := errors.AsType[*fal.Error](err); ok {
 		wait = refusal.RetryAfter
@@ -209,7 +204,7 @@ func (w *work[Out]) goOn(ctx context.Context, stop <-chan struct{}, began time.T
 		return false
 	}
 	w.gate.leave()
-	if w.gate.enter(ctx, stop, true) {
+	if w.gate.enter(ctx, w.over, true) {
 		return true
 	}
 	w.gate.stay()

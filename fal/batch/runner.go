@@ -146,8 +146,8 @@ func (r *Runner) lock(ctx context.Context, key string) (unlock func(), err error
 	}
 }
 
-// Stop has Run begin no more items; it ends when those under way have. To end these
-// too, let its context end. It may be called at any time, more than once.
+// Stop has Run begin no more items, now and with this runner; it ends when those under
+// way have. To end these too, let its context end. It may be called at any time.
 func (r *Runner) Stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
