@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -110,15 +111,16 @@ func (r *Runner) checkDir() error {
 	if r.Dir == "" {
 		return nil
 	}
+	trial := filepath.Join(r.Dir, ".writable") // of one name, so that a crash leaves one at most
 	err := os.MkdirAll(r.Dir, 0o777)
-	var f *os.File
 	if err == nil {
-		f, err = os.CreateTemp(r.Dir, ".writable-*")
+		err = os.WriteFile(trial, nil, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("batch: Runner.Dir: nothing can be saved there: %w", err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	_ = os.Remove(trial)
+	return nil
 }
 
 // lock waits until nobody else in this runner works on a key.
