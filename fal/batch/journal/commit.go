@@ -79,11 +79,12 @@ func putAll(tx *bbolt.Tx, group []*put) error {
 		ordinal := keys.Get(key)
 		var old *batch.Row
 		if ordinal != nil {
-			old = new(batch.Row)
-			if err := decode(rows.Get(ordinal), old); err != nil {
+			n, err := revisionOf(rows.Get(ordinal))
+			if err != nil {
 				p.err = err
 				continue
 			}
+			old = &batch.Row{Revision: n}
 		}
 		if p.err = p.row.Follows(old); p.err != nil {
 			continue

@@ -239,19 +239,36 @@ func (j *Journal) Close() error {
 // appendOrdinal returns an ordinal as a key, in an order that bytes sort by.
 func appendOrdinal(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// encode returns a row with the sum of its bytes before it.
+// A row is kept as the sum of what follows, its revision, and its JSON.
+const (
+	sumSize  = 4
+	headSize = sumSize + 8
+)
+
+// encode returns a row as it is kept.
 func encode(row *batch.Row) ([]byte, error) {
-	value, err := json.Marshal(row)
+	text, err := json.Marshal(row)
 	if err != nil {
 		return nil, err
 	}
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(value)), sumOf(value)), value...), nil
+	value := make([]byte, sumSize, headSize+len(text))
+	value = append(binary.BigEndian.AppendUint64(value, uint64(row.Revision)), text...)
+	binary.BigEndian.PutUint32(value, sumOf(value[sumSize:]))
+	return value, nil
+}
+
+// revisionOf returns the revision of a row that is kept.
+func revisionOf(value []byte) (int64, error) {
+	if len(value) < headSize || binary.BigEndian.Uint32(value) != sumOf(value[sumSize:]) {
+		return 0, errDamaged
+	}
+	return int64(binary.BigEndian.Uint64(value[sumSize:])), nil
 }
 
 // decode reads a row.
 func decode(value []byte, row *batch.Row) error {
-	if len(value) < 4 || binary.BigEndian.Uint32(value) != sumOf(value[4:]) {
-		return errDamaged
+	if _, err := revisionOf(value); err != nil {
+		return err
 	}
-	return json.Unmarshal(value[4:], row)
+	return json.Unmarshal(value[headSize:], row)
 }
