@@ -29,7 +29,8 @@ func (f *instant) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_ = r.Body.Close()
 	}
-	body, kind := "", "application/json"
+	var body string
+	kind := "application/json"
 	switch {
 	case r.Method == http.MethodPost:
 		body = fmt.Sprintf(`{"request_id":"00000000-0000-4000-8000-%012d","status":"IN_QUEUE"}`, f.jobs.Add(1))
