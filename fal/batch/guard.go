@@ -37,7 +37,15 @@ func (e *entry) resumed(ctx context.Context) *reservation {
 // what is about to be sent and what was accepted.
 type noting struct {
 	entry *entry
-	inner fal.Guard // the client's; may be nil
+	inner fal.Guard // the client's, or that of an option; may be nil
+}
+
+// Around returns the guard that asks the one of an option, if there was one.
+func (n noting) Around(before fal.Guard) fal.Guard {
+	if before != nil {
+		n.inner = before
+	}
+	return n
 }
 
 func (n noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {

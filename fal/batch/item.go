@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,8 +22,9 @@ type Item[Out any] struct {
 	// made once.
 	Key     string
 	Request fal.Request[Out]
-	// Options are those of the request, beside the runner's. WithGuard has no
-	// effect: it is the client's Guard that is asked.
+	// Options are those of the request, beside the runner's. A guard of its own is
+	// asked in place of the client's, but not told of a job that is taken up by
+	// another process.
 	Options []fal.Option
 }
 
@@ -65,23 +67,33 @@ func (e refused) Unwrap() error { return e.error }
 // NotSent returns true.
 func (refused) NotSent() bool { return true }
 
-// identify returns the key and the digest of an item. Local files count by their
-// content, wherever they are.
-func (it *Item[Out]) identify() (key, digest string, err error) {
-	if it.Request == nil {
-		return it.Key, "", refused{fmt.Errorf("batch: key %.80q: the request is nil", it.Key)}
+// Key returns the key that an item without one has: a digest of its request, the same
+// in every program. Local files count by their content, wherever they are.
+func Key[Out any](r fal.Request[Out]) (string, error) {
+	it := Item[Out]{Request: r}
+	key, _, err := it.identify()
+	return key, err
+}
+
+// digestOf returns the digest of a request.
+func digestOf[Out any](r fal.Request[Out]) (string, error) {
+	if r == nil {
+		return "", errors.New("the request is nil")
 	}
-	endpoint := string(it.Request.Endpoint())
-	named, err := fal.MapFiles(it.Request, byContent)
-	var body []byte
-	if err == nil {
-		body, err = json.Marshal(named)
-	}
+	named, err := fal.MapFiles(r, byContent)
 	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(named)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s", r.Endpoint(), body))
+	return hex.EncodeToString(sum[:]), err
+}
+
+// identify returns the key and the digest of an item.
+func (it *Item[Out]) identify() (key, digest string, err error) {
+	if digest, err = digestOf(it.Request); err != nil {
 		return it.Key, "", refused{fmt.Errorf("batch: key %.80q: %w", it.Key, err)}
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s", endpoint, body))
-	digest = hex.EncodeToString(sum[:])
 	if key = it.Key; key == "" {
 		key = digest[:32]
 	}

@@ -155,9 +155,14 @@ func lacks(c *router.Candidate, f router.Feature) bool {
 
 // slots bound how many requests are under way at a time. Those that wait in
 // fal's queue are among them.
-type slots chan struct{}
+type slots struct {
+	free chan struct{}
+	book *book // nil if nothing is on record
+}
 
-func newSlots() slots { return make(slots, 8) }
+func (s Studio) newSlots(c *fal.Client) slots {
+	return slots{make(chan struct{}, 8), newBook(c, s.Journal)}
+}
 
 // run makes attempts, some at a time, and returns those it made. It makes no
 // more once one has failed with an error that stops it.
@@ -166,15 +171,26 @@ func (s slots) run(ctx context.Context, c *fal.Client, attempts iter.Seq[Attempt
 	var wait sync.WaitGroup
 	var stopped atomic.Bool
 	for a := range attempts {
-		s <- struct{}{}
+		s.free <- struct{}{}
 		if stopped.Load() {
-			<-s
+			<-s.free
 			break
 		}
 		made = append(made, &a)
+		key, err := s.book.key(a.Request)
 		wait.Go(func() {
-			defer func() { <-s }()
-			a.make(ctx, c, opts)
+			defer func() { <-s.free }()
+			start := time.Now()
+			switch {
+			case err != nil:
+				a.Err = err
+			case s.book != nil:
+				a.Result, a.Err = s.book.make(ctx, key, a.Request, opts)
+			default:
+				a.Result, a.Err = fal.Subscribe(ctx, c, a.Request, opts...)
+			}
+			a.Elapsed = time.Since(start)
+			a.settle()
 			if stops(a.Err) {
 				stopped.Store(true)
 			}
@@ -186,14 +202,6 @@ func (s slots) run(ctx context.Context, c *fal.Client, attempts iter.Seq[Attempt
 		out[i] = *a
 	}
 	return out
-}
-
-// make sends the request and waits for its result.
-func (a *Attempt) make(ctx context.Context, c *fal.Client, opts []fal.Option) {
-	start := time.Now()
-	a.Result, a.Err = fal.Subscribe(ctx, c, a.Request, opts...)
-	a.Elapsed = time.Since(start)
-	a.settle()
 }
 
 // settle finds out what an attempt cost.

@@ -74,7 +74,7 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 	}
 	left := newPurse(t.MaxPrice, candidates)
 	out := &Comparison{Task: t, Models: make([]Compared, len(candidates))}
-	start, slots := time.Now(), newSlots()
+	start, slots := time.Now(), s.newSlots(c)
 	var wait sync.WaitGroup
 	for i := range candidates {
 		wait.Go(func() {

@@ -31,7 +31,7 @@ const mostModels = 4
 // The error comes with an outcome that has what was made and spent until then,
 // and how many pictures are missing.
 func (s Studio) Do(ctx context.Context, c *fal.Client, t router.Task, opts ...fal.Option) (*Outcome, error) {
-	return s.do(ctx, c, newSlots(), t, "", opts)
+	return s.do(ctx, c, s.newSlots(c), t, "", opts)
 }
 
 // do is Do that tries a certain model first, if one is given.

@@ -105,8 +105,11 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	}
 	p := &DraftPlan{studio: s, task: t, drafts: d}
 	p.first = rand.Uint64N(seedRange - mostDrafts)
-	if t.Seed != nil {
+	switch {
+	case t.Seed != nil:
 		p.first = *t.Seed
+	case s.Journal != nil: // so that the next program finds them
+		p.first = seedOf(t.Prose(), d.Prompts) % (seedRange - mostDrafts)
 	}
 	var drafts [][]router.Candidate // for each prompt, those of the same models
 	for _, prompt := range p.prompts() {
@@ -242,7 +245,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 	if pick == nil {
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
-	slots := newSlots()
+	slots := p.studio.newSlots(c)
 	attempts := slots.run(ctx, c, p.attempts(), opts, endsAll)
 	if err := out.add(attempts); err != nil {
 		return out, err
@@ -320,7 +323,7 @@ func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, slots slots, 
 	errs := make([]error, len(out.Picked))
 	var wait sync.WaitGroup
 	var stopped atomic.Bool
-	under := make(chan struct{}, cap(slots)) // finals under way
+	under := make(chan struct{}, cap(slots.free)) // finals under way
 	for i, v := range out.Picked {
 		under <- struct{}{}
 		out.Finals[i] = &Outcome{Missing: 1}
