@@ -15,6 +15,37 @@ import (
 	"github.com/falimage/falimage-go/qwen"
 )
 
+// In the workers of a queue that runs its jobs again after a crash, such as Temporal or
+// a plain loop, Step makes what is paid happen once.
+func ExampleStep() {
+	srv := faltest.New()
+	defer srv.Close()
+	run := &batch.Runner{Client: srv.Client(), Journal: batch.Memory()} // in earnest: one that the workers share
+
+	work := func(order string) error {
+		res, err := batch.Step(context.Background(), run, batch.Item[fal.Images]{
+			Key: order, Request: flux.Schnell{Prompt: "the picture of " + order},
+		})
+		if err != nil {
+			return err // the queue calls again; an Unknown item stays so until it is found
+		}
+		fmt.Println(order, len(res.Out.Images), "picture")
+		return nil
+	}
+	for _, order := range []string{"order 17", "order 18", "order 17"} { // the queue runs one again
+		if err := work(order); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(srv.Ledger().Submissions, "jobs")
+
+	// Output:
+	// order 17 1 picture
+	// order 18 1 picture
+	// order 17 1 picture
+	// 2 jobs
+}
+
 // A batch that was stopped is gone on with by the next run, which sends what was not
 // sent.
 func Example() {

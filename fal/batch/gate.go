@@ -18,11 +18,12 @@ const (
 
 // gate decides when an item may begin.
 type gate struct {
-	most  int           // at once
-	every time.Duration // least time between two
-	first time.Duration // pause after a 429
-	last  time.Duration // longest pause
-	turn  chan struct{} // held by the one that waits to begin again
+	most  int             // at once
+	every time.Duration   // least time between two
+	first time.Duration   // pause after a 429
+	last  time.Duration   // longest pause
+	stop  <-chan struct{} // closed by Runner.Stop: nothing begins any more
+	turn  chan struct{}   // held by the one that waits to begin again
 
 	mu      sync.Mutex
 	limit   float64 // at once, for now
@@ -35,15 +36,15 @@ type gate struct {
 	changed chan struct{} // closed at the next change
 }
 
-func newGate(most int, every time.Duration, retry fal.Retry) *gate {
+func newGate(most int, every time.Duration, retry fal.Retry, stop <-chan struct{}) *gate {
 	first := cmp.Or(max(retry.MinWait, 0), firstPause)
 	last := max(cmp.Or(max(retry.MaxWait, 0), longestPause), first)
-	return &gate{most: most, every: every, first: first, last: last, limit: float64(most), turn: make(chan struct{}, 1), changed: make(chan struct{})}
+	return &gate{most: most, every: every, first: first, last: last, stop: stop, limit: float64(most), turn: make(chan struct{}, 1), changed: make(chan struct{})}
 }
 
 // enter waits until an item may begin, for the first time or again. It returns
-// false if the context ends, or stop is closed.
-func (g *gate) enter(ctx context.Context, stop <-chan struct{}, again bool) bool {
+// false if the context ends, the runner is stopped, or over is closed.
+func (g *gate) enter(ctx context.Context, over <-chan struct{}, again bool) bool {
 	if again {
 		g.mu.Lock()
 		g.again++
@@ -56,7 +57,9 @@ func (g *gate) enter(ctx context.Context, stop <-chan struct{}, again bool) bool
 		}()
 		select {
 		case g.turn <- struct{}{}:
-		case <-stop:
+		case <-g.stop:
+			return false
+		case <-over:
 			return false
 		case <-ctx.Done():
 			return false
@@ -64,7 +67,7 @@ func (g *gate) enter(ctx context.Context, stop <-chan struct{}, again bool) bool
 		defer func() { <-g.turn }()
 	}
 	for {
-		if ctx.Err() != nil || closed(stop) {
+		if ctx.Err() != nil || closed(over) || closed(g.stop) {
 			return false
 		}
 		g.mu.Lock()
@@ -85,7 +88,9 @@ func (g *gate) enter(ctx context.Context, stop <-chan struct{}, again bool) bool
 		select {
 		case <-changed:
 		case <-due:
-		case <-stop:
+		case <-g.stop:
+			return false
+		case <-over:
 			return false
 		case <-ctx.Done():
 			return false

@@ -49,14 +49,13 @@ var ErrStopped = errors.New("batch: it was told to stop")
 // its request id is known.
 func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) iter.Seq2[Result[Out], error] {
 	return func(yield func(Result[Out], error) bool) {
-		stop, err := run.begin()
-		if err != nil {
+		if err := run.begin(); err != nil {
 			yield(Result[Out]{}, err)
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		w := &work[Out]{run: run, gate: run.gate, stop: stop, ended: make(chan ended[Out]), over: make(chan struct{})}
+		w := &work[Out]{run: run, gate: run.gate, ended: make(chan ended[Out]), over: make(chan struct{})}
 		go w.feed(ctx, items)
 		left := false
 		for e := range w.ended {
@@ -74,14 +73,14 @@ func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) i
 }
 
 // begin begins a run.
-func (r *Runner) begin() (stop <-chan struct{}, err error) {
+func (r *Runner) begin() error {
 	if err := r.ready(); err != nil {
-		return nil, err
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts, r.began, r.gate = Progress{}, time.Now(), newGate(r.concurrency(), r.Every, r.Client.Retry)
-	return r.stopping(), nil
+	r.counts, r.began, r.gate = Progress{}, time.Now(), newGate(r.concurrency(), r.Every, r.Client.Retry, r.stopping())
+	return nil
 }
 
 func (r *Runner) concurrency() int {
@@ -101,7 +100,6 @@ type ended[Out any] struct {
 type work[Out any] struct {
 	run   *Runner
 	gate  *gate
-	stop  <-chan struct{} // closed by Runner.Stop
 	ended chan ended[Out]
 	wait  sync.WaitGroup
 
@@ -139,19 +137,7 @@ func (w *work[Out]) why(ctx context.Context) error {
 // feed begins items, until the source ends or something ends it.
 func (w *work[Out]) feed(ctx context.Context, items iter.Seq[Item[Out]]) {
 	defer close(w.ended)
-	fed := make(chan struct{})
-	defer close(fed)
 	defer w.wait.Wait()
-	if closed(w.stop) {
-		w.end(ErrStopped)
-	}
-	go func() {
-		select {
-		case <-w.stop:
-			w.end(ErrStopped)
-		case <-fed:
-		}
-	}()
 	for it := range items {
 		if !w.gate.enter(ctx, w.over, false) {
 			w.mu.Lock()

@@ -183,11 +183,11 @@ func TestStops(t *testing.T) {
 		{name: "account", set: func(_ *testing.T, srv *faltest.Server, _ *batch.Runner) {
 			srv.Inject(faltest.OpSubmit, faltest.LockedAccount(), 2)
 		},
-			want: func(err error) bool { return errors.Is(err, fal.ErrLocked) }, most: 3},
+			want: func(err error) bool { return errors.Is(err, fal.ErrLocked) }, most: 40},
 		{name: "failures", set: func(_ *testing.T, srv *faltest.Server, run *batch.Runner) {
 			run.MaxFailures = 2
 			srv.Inject(faltest.OpSubmit, faltest.LateFailure(422, "content_policy_violation", "no"), 2)
-		}, want: func(err error) bool { return errors.Is(err, fal.ErrContentPolicy) }, most: 3},
+		}, want: func(err error) bool { return errors.Is(err, fal.ErrContentPolicy) }, most: 40},
 		{name: "stop", during: (*batch.Runner).Stop, want: func(err error) bool { return errors.Is(err, batch.ErrStopped) }, most: 4},
 		{name: "journal", set: func(_ *testing.T, _ *faltest.Server, run *batch.Runner) {
 			run.Journal = &mortal{Journal: batch.Memory(), left: 7}

@@ -40,22 +40,36 @@ type entry struct {
 
 // put keeps the row in the journal.
 func (e *entry) put(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // what happened is noted though the caller has gone
 	e.row.Revision++
-	err := e.run.journal.Put(context.WithoutCancel(ctx), e.row)
+	err := e.run.journal.Put(ctx, e.row)
+	if errors.Is(err, ErrConflict) && e.row.State != Intent {
+		err = e.agree(ctx, err)
+	}
 	if err == nil {
 		return nil
 	}
 	e.row.Revision--
-	if errors.Is(err, ErrConflict) && e.row.State == Submitted {
-		// Whoever receives webhooks may have been faster.
-		if row, ok, getErr := e.run.journal.Get(context.WithoutCancel(ctx), e.row.Key); getErr == nil && ok && row.State == Submitted && row.RequestID == e.row.RequestID {
-			e.row.Revision = row.Revision
-			return nil
-		}
-	}
 	err = fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)
 	e.ill = errors.Join(e.ill, err)
 	return err
+}
+
+// agree settles a conflict with what somebody else has noted of the item meanwhile,
+// such as who receives webhooks: who knows the request id is right. Two jobs for one
+// item are a conflict that stays.
+func (e *entry) agree(ctx context.Context, conflict error) error {
+	other, ok, err := e.run.journal.Get(ctx, e.row.Key)
+	switch ours := e.row.RequestID; {
+	case err != nil || !ok || other.Digest != e.row.Digest,
+		ours != "" && other.RequestID != "" && ours != other.RequestID:
+		return conflict
+	case other.State == Done, ours == "" && other.RequestID != "", e.row.State == Submitted && other.RequestID != "":
+		e.row = other
+		return nil
+	}
+	e.row.Revision = other.Revision + 1
+	return e.run.journal.Put(ctx, e.row)
 }
 
 // step is Step that also returns why no other item should be begun, if it is so.
@@ -196,16 +210,21 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 	case err != nil && fal.NotSent(err):
 		e.row.State, e.row.RequestID = Failed, ""
 		e.row.Failure = &Failure{Message: "fal did not accept it: " + err.Error(), Billing: fal.NotBilled, Retryable: true}
+		if err := e.put(ctx); err != nil || e.row.State != Failed {
+			return false, err
+		}
 		e.resumed(ctx).Released(err)
-		return true, e.put(ctx)
+		return true, nil
 	case err == nil:
 		err = errors.New("batch: Runner.Reconcile returned neither a request id nor an error")
 	}
 	if _, ok := errors.AsType[*fal.OutcomeUnknownError](err); !ok {
 		err = fmt.Errorf("%w: %w", err, lost)
 	}
-	e.row.State, e.row.RequestID, e.row.Failure = Unknown, lost.RequestID, &Failure{Message: err.Error()}
-	_ = e.put(ctx)
+	e.row.State, e.row.RequestID, e.row.Failure = Unknown, "", &Failure{Message: err.Error()}
+	if e.put(ctx) == nil && e.row.State != Unknown {
+		return false, nil
+	}
 	return false, err
 }
 

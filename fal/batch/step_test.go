@@ -369,6 +369,65 @@ func TestReceived(t *testing.T) {
 	}
 }
 
+// What somebody else notes of an item meanwhile is agreed with: who knows the request
+// id is right.
+func TestMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fault bool        // the answer to the submit is lost
+		at    batch.State // when we note this,
+		other batch.State // somebody else has noted that
+		want  batch.State
+	}{
+		{"the webhook came before the answer", false, batch.Submitted, batch.Submitted, batch.Done},
+		{"another took it for lost", false, batch.Submitted, batch.Unknown, batch.Done},
+		{"the webhook came where we know nothing", true, batch.Unknown, batch.Submitted, batch.Done},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			srv := faltest.NewServer(t)
+			if tt.fault {
+				srv.Inject(faltest.OpSubmit, faltest.LostAnswer(), 1)
+			}
+			j := &faster{Journal: batch.Memory(), at: tt.at, note: func(row *batch.Row) {
+				if row.State = tt.other; tt.other == batch.Submitted {
+					row.RequestID = srv.Ledger().Bills[0].RequestID
+				}
+			}}
+			res, err := batch.Step(t.Context(), &batch.Runner{Client: quick(srv), Journal: j}, mug("a"))
+			if err != nil || res.State != tt.want || states(t, j)["a"] != tt.want || srv.Ledger().Posts != 1 {
+				t.Errorf("%s, %v: %v", res.State, states(t, j), err)
+			}
+		})
+	}
+	// Another job for the same item is a conflict.
+	srv := faltest.NewServer(t)
+	j := &faster{Journal: batch.Memory(), at: batch.Submitted, note: func(row *batch.Row) { row.State, row.RequestID = batch.Submitted, "another" }}
+	if _, err := batch.Step(t.Context(), &batch.Runner{Client: quick(srv), Journal: j}, mug("a")); !errors.Is(err, batch.ErrConflict) {
+		t.Errorf("two jobs: %v", err)
+	}
+}
+
+// faster is a journal in which somebody else notes something before a row of a state.
+type faster struct {
+	batch.Journal
+	at   batch.State
+	note func(*batch.Row)
+}
+
+func (f *faster) Put(ctx context.Context, row batch.Row) error {
+	if old, ok, _ := f.Get(ctx, row.Key); ok && row.State == f.at && f.note != nil {
+		f.note(&old)
+		old.Revision++
+		f.note = nil
+		if err := f.Journal.Put(ctx, old); err != nil {
+			return err
+		}
+	}
+	return f.Journal.Put(ctx, row)
+}
+
 // A result without a type of its own is kept as it came.
 func TestRaw(t *testing.T) {
 	t.Parallel()
