@@ -132,17 +132,6 @@ func (r Reconciler) Find(ctx context.Context, lost *fal.OutcomeUnknownError) (re
 	return findings[0].RequestID, findings[0].Err()
 }
 
-// Find is Reconcile for one request, in the form that the Reconcile of a
-// batch.Runner has: it returns the request id if the job was found, and else the
-// error of the finding.
-func (r Reconciler) Find(ctx context.Context, lost *fal.OutcomeUnknownError) (requestID string, err error) {
-	findings, err := r.Reconcile(ctx, lost)
-	if err != nil {
-		return "", err
-	}
-	return findings[0].RequestID, findings[0].Err()
-}
-
 // Reconcile finds out what became of requests, in their order. They are looked
 // for by endpoint, time and the whole of what was sent, in the request history,
 // and in the bills for what the history does not list. An error says that the
