@@ -89,8 +89,10 @@ func (r *reservation) Sending(payload json.RawMessage) error {
 // there is a result: the job is under way, and its id is known as long as this
 // program runs.
 func (r *reservation) Accepted(requestID string) {
-	r.entry.row.State, r.entry.row.RequestID = Submitted, requestID
-	_ = r.entry.put(r.ctx)
+	if row := &r.entry.row; row.State != Submitted || row.RequestID != requestID {
+		row.State, row.RequestID = Submitted, requestID
+		_ = r.entry.put(r.ctx)
+	}
 	if r.inner != nil {
 		r.inner.Accepted(requestID)
 	}

@@ -168,6 +168,51 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// A guard that knows nothing of journals is told how each request ended, though its
+// answer was lost.
+func TestPlainGuard(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []bool{true, false} {
+		srv := faltest.NewServer(t)
+		fault := faltest.Reset()
+		if accepted {
+			fault = faltest.LostAnswer()
+		}
+		srv.Inject(faltest.OpSubmit, fault, 1)
+		client, guard := quick(srv), new(plainGuard)
+		client.Guard = guard
+		run := &batch.Runner{Client: client, Reconcile: func(context.Context, *fal.OutcomeUnknownError) (string, error) {
+			if accepted {
+				return srv.Ledger().Bills[0].RequestID, nil
+			}
+			return "", absentError{errors.New("absent")}
+		}}
+		want := []string{"reserve", "accepted", "settled 1"}
+		if !accepted {
+			want = []string{"reserve", "released", "reserve", "accepted", "settled 1"}
+			if _, err := batch.Step(t.Context(), run, mug("a")); !fal.NotSent(err) {
+				t.Errorf("absent: %v", err)
+			}
+		}
+		if _, err := batch.Step(t.Context(), run, mug("a")); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(want, guard.told); diff != "" {
+			t.Errorf("accepted %v (-want +got)\n%s", accepted, diff)
+		}
+	}
+}
+
+type plainGuard struct{ told []string }
+
+func (g *plainGuard) Reserve(context.Context, fal.Usage, map[string]string) (fal.Reservation, error) {
+	g.told = append(g.told, "reserve")
+	return g, nil
+}
+func (g *plainGuard) Accepted(string)    { g.told = append(g.told, "accepted") }
+func (g *plainGuard) Settled(m fal.Meta) { g.told = append(g.told, "settled "+m.BillableUnits) }
+func (g *plainGuard) Released(error)     { g.told = append(g.told, "released") }
+
 // What no other item can do better at ends it; so do too many failures, and Stop.
 func TestStops(t *testing.T) {
 	t.Parallel()

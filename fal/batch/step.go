@@ -189,7 +189,7 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 		return nil, refused{fmt.Errorf("batch: key %.80q: fal did not accept it, and it may be sent again: %w", e.row.Key, lost.Err)}
 	}
 	job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
-	job.Reserved(e.resumed(ctx))
+	job.TakeOver(lost)
 	return wait(ctx, e, job)
 }
 
@@ -213,7 +213,8 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 		if err := e.put(ctx); err != nil || e.row.State != Failed {
 			return false, err
 		}
-		e.resumed(ctx).Released(err)
+		lost.NotAccepted(err)        // which it knows if it is of this process,
+		e.resumed(ctx).Released(err) // and the guard maybe if it is not
 		return true, nil
 	case err == nil:
 		err = errors.New("batch: Runner.Reconcile returned neither a request id nor an error")
