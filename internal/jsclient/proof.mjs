@@ -2,8 +2,10 @@
 // own fetch option leads fal's hosts to the address given as argument.
 import assert from "node:assert/strict";
 import { ApiError, ValidationError, createFalClient } from "@fal-ai/client";
+import proveProxy from "./proxy.mjs";
+import proveWebhook from "./webhook.mjs";
 
-const [address, key] = process.argv.slice(2);
+const [address, key, proxy] = process.argv.slice(2);
 const hosts = ["fal.run", "queue.fal.run", "rest.fal.ai", "rest.alpha.fal.ai"];
 
 function redirected(fault) {
@@ -133,5 +135,8 @@ await check("server error", () => fails(client({ fault: "server-error" }).run("f
 await check("error page", () => fails(client({ fault: "error-page" }).run("fal-ai/flux-2-pro", { input }), ApiError, 502));
 await check("too many", () => fails(client({ fault: "too-many" }).run("fal-ai/flux-2-pro", { input }), ApiError, 429));
 await check("lost answer", () => assert.rejects(client({ fault: "lost-answer" }).run("fal-ai/flux-2-pro", { input })));
+
+await proveProxy({ proxy, check, fails });
+await proveWebhook({ address, fal, client, check });
 
 console.log(`${passed} passed`);

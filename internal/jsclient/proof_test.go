@@ -4,6 +4,7 @@ package jsclient_test
 
 import (
 	"bufio"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/proxy"
+	"github.com/falimage/falimage-go/flux"
 )
 
 // TestOfficialJavaScriptClient runs proof.mjs against examples/fakefal as a
@@ -48,7 +52,15 @@ func TestOfficialJavaScriptClient(t *testing.T) {
 		_ = server.Wait()
 	}()
 
-	proof := exec.CommandContext(t.Context(), node, "proof.mjs", addressIn(t, bufio.NewScanner(stdout)), faltest.Key)
+	address := addressIn(t, bufio.NewScanner(stdout))
+	proxied := httptest.NewServer(&proxy.Handler{
+		Client:    &fal.Client{Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(address)},
+		Endpoints: []string{"fal-ai/flux/schnell", "fal-ai/flux-2-pro", "fal-ai/flux-2-pro/edit", "fal-ai/flux-lora/stream"},
+		User:      proxy.Anyone, Decode: flux.Decode, Uploads: true,
+	})
+	defer proxied.Close()
+
+	proof := exec.CommandContext(t.Context(), node, "proof.mjs", address, faltest.Key, proxied.URL)
 	proof.WaitDelay = 10 * time.Second
 	out, err := proof.CombinedOutput()
 	t.Logf("%s", out)
