@@ -23,6 +23,7 @@ import (
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/fal/proxy"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -322,6 +323,15 @@ func _(ctx context.Context, client *fal.Client, req flux.Pro2) (any, error) {
 	})
 	job, err := fal.Submit(ctx, client, req, fal.WithWebhook("https://example.com/fal?order=17"))
 	return job, err
+}
+
+func _(sessionUser func(*http.Request) (string, error)) {
+	http.Handle("/api/fal/proxy", &proxy.Handler{
+		Client:    &fal.Client{Guard: &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar, Tag: spend.Tag{Name: "user"}}}}},
+		Endpoints: []string{"fal-ai/flux/schnell"},
+		Decode:    flux.Decode, // what is checked and priced is what is sent
+		User:      sessionUser, // who calls; an error refuses
+	})
 }
 
 func _(ctx context.Context, client *fal.Client, requestID string) (any, error) {

@@ -114,6 +114,9 @@ func TestArguments(t *testing.T) {
 		{"webhook", "-n 0", "-n 0"},
 		{"webhook", "-public x", "https"},
 		{"webhook", "", "-public"},
+		{"proxy", "-budget 0", "-budget"},
+		{"proxy", "-total x", "x"},
+		{"proxy", "", "-yes"},
 		{"fakefal", "8080", "8080"},
 	} {
 		t.Run(tt.program+" "+tt.args, func(t *testing.T) {

@@ -61,8 +61,8 @@ func (p *page) ask(method, target, body string, header ...string) (status int, h
 	return w.Code, w.Header(), w.Body.String()
 }
 
-// submit puts a job into the queue and returns its address and id.
-func (p *page) submit(endpoint string) (address, id string) {
+// submit puts a job into the queue and returns its address.
+func (p *page) submit(endpoint string) (address string) {
 	p.Helper()
 	status, _, answer := p.ask(http.MethodPost, "https://queue.fal.run/"+endpoint, `{"prompt":"a mug"}`)
 	var accepted struct {
@@ -72,14 +72,14 @@ func (p *page) submit(endpoint string) (address, id string) {
 		p.Fatalf("%d %s %v", status, answer, err)
 	}
 	app := strings.Join(strings.SplitN(endpoint, "/", 3)[:2], "/")
-	return "https://queue.fal.run/" + app + "/requests/" + accepted.RequestID, accepted.RequestID
+	return "https://queue.fal.run/" + app + "/requests/" + accepted.RequestID
 }
 
 func TestJob(t *testing.T) {
 	t.Parallel()
 	srv := faltest.NewServer(t)
 	p := newPage(t, srv)
-	address, _ := p.submit("fal-ai/flux/schnell")
+	address := p.submit("fal-ai/flux/schnell")
 	for _, tt := range []struct {
 		method, target, user string
 		status               int
