@@ -45,6 +45,10 @@ type Client struct {
 	// Guard is asked before each request that may cost money; nil means none.
 	Guard Guard
 
+	// Tracer is told of each call, of its attempts and uploads; nil means none,
+	// and costs nothing.
+	Tracer Tracer
+
 	// FixSeeds gives each request that can have a seed and has none a random
 	// one, from 1 to 2^31-1, which comes back in the result. No two bodies are
 	// then the same, so that package platform can tell whose a job in fal's
@@ -111,7 +115,7 @@ func (c *Client) setUp() {
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}
-	c.transport = transport.New(transport.Config{
+	config := transport.Config{
 		HTTPClient: c.HTTPClient,
 		Key:        c.keyToSend,
 		Redact:     c.redact,
@@ -120,7 +124,11 @@ func (c *Client) setUp() {
 		Logger:     c.logger,
 		Retry:      transport.Policy(c.Retry),
 		UserAgent:  "falimage-go/" + version,
-	})
+	}
+	if c.Tracer != nil {
+		config.Trace = c.traceAttempt
+	}
+	c.transport = transport.New(config)
 }
 
 // get does an exchange that reads.

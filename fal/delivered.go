@@ -10,12 +10,12 @@ import (
 // status. The errors are those of Wait. A guard is told of it as if Wait had
 // fetched it, but without units, of which only fal's own answer tells.
 func (j *Job[Out]) Decode(ctx context.Context, status int, body []byte) (*Out, error) {
-	if err := j.j.ready(ctx); err != nil {
+	ctx, err := j.j.ready(ctx)
+	if err != nil {
 		return nil, err
 	}
 	out := new(Out)
 	answer := &http.Response{StatusCode: status, Header: http.Header{}}
-	var err error
 	if status >= 300 {
 		e := j.j.c.newError(j.j.endpoint, j.j.id, answer, body).withSuccessor(&j.j.usage)
 		e.Billing = billing(status, true, "") // it is fal's word

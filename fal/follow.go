@@ -42,7 +42,8 @@ const (
 // fails or falls silent, asks from time to time. An error comes once and last.
 func (j *Job[Out]) Updates(ctx context.Context) iter.Seq2[Status, error] {
 	return func(yield func(Status, error) bool) {
-		if err := j.j.ready(ctx); err != nil {
+		ctx, err := j.j.ready(ctx)
+		if err != nil {
 			yield(Status{}, err)
 			return
 		}

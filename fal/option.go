@@ -74,16 +74,6 @@ func (o *options) refuse(option, value, format string, args ...any) {
 	o.problems = append(o.problems, Problem{Field: "option " + option, Value: shorten(value), Message: fmt.Sprintf(format, args...)})
 }
 
-// Priority is a place in fal's queue.
-type Priority string
-
-// The priorities. Requests of low priority wait behind everybody's normal
-// ones on the same endpoint.
-const (
-	PriorityNormal Priority = "normal"
-	PriorityLow    Priority = "low"
-)
-
 // WithWebhook has fal call the URL when the job is done.
 func WithWebhook(callback string) Option {
 	return queueOption(func(o *options) {
@@ -103,14 +93,10 @@ func (o *options) setQuery(name, value string) {
 	o.query.Set(name, value)
 }
 
-// WithPriority sets the place in the queue. The default is normal.
-func WithPriority(p Priority) Option {
-	return queueOption(func(o *options) {
-		if p != PriorityNormal && p != PriorityLow {
-			o.refuse("WithPriority", string(p), "must be normal or low")
-		}
-		o.set("X-Fal-Queue-Priority", string(p))
-	})
+// WithLowPriority lets everybody's other requests to the same endpoint go before
+// this one.
+func WithLowPriority() Option {
+	return queueOption(func(o *options) { o.set("X-Fal-Queue-Priority", "low") })
 }
 
 // WithMaxQueueLength has fal refuse the request (status 429) if more than n

@@ -28,7 +28,7 @@ func TestOptionsOnTheWire(t *testing.T) {
 	_, err := fal.Submit(t.Context(), m.client, request,
 		fal.WithWebhook("https://my.example/hook?a=1&b=2"),
 		fal.WithMaxQueueLength(7),
-		fal.WithPriority(fal.PriorityLow),
+		fal.WithLowPriority(),
 		fal.WithStartTimeout(1500*time.Millisecond),
 		fal.WithRunnerHint("warm"),
 		fal.WithoutStorage(),
@@ -61,6 +61,10 @@ func TestOptionsOnTheWire(t *testing.T) {
 		t.Errorf("User-Agent %q", header.Get("User-Agent"))
 	}
 	header.Del("User-Agent")
+	if len(header.Get("X-Call-Id")) != 16 {
+		t.Errorf("X-Call-Id %q", header.Get("X-Call-Id"))
+	}
+	header.Del("X-Call-Id")
 	if diff := cmp.Diff(want, header); diff != "" {
 		t.Errorf("header: -want +got\n%s", diff)
 	}
@@ -80,7 +84,6 @@ func TestOptionsRefused(t *testing.T) {
 		want string
 	}{
 		{"relative webhook", fal.WithWebhook("/hook"), "WithWebhook"},
-		{"priority", fal.WithPriority("urgent"), "normal or low"},
 		{"queue length", fal.WithMaxQueueLength(0), "at least 1"},
 		{"start time-out", fal.WithStartTimeout(100 * time.Millisecond), "more than 100ms"},
 		{"hint", fal.WithRunnerHint("a\nb"), "printable"},
@@ -114,7 +117,7 @@ func TestOptionsRefused(t *testing.T) {
 func TestOptionKinds(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]fal.Option{
-		"WithWebhook": fal.WithWebhook("https://x.example"), "WithPriority": fal.WithPriority(fal.PriorityLow),
+		"WithWebhook": fal.WithWebhook("https://x.example"), "WithLowPriority": fal.WithLowPriority(),
 		"WithMaxQueueLength": fal.WithMaxQueueLength(1), "WithoutServerRetry": fal.WithoutServerRetry(),
 		"WithLogs": fal.WithLogs(), "WithUpdates": fal.WithUpdates(func(fal.Status) {}),
 	} {
@@ -138,7 +141,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	m := newMock()
 	_, err := fal.Submit(t.Context(), m.client,
 		flux.Pro2Edit{ImageURLs: []fal.File{fal.Path("/no/such.png"), fal.Bytes(nil)}},
-		fal.WithPriority("urgent"), fal.WithTags(map[string]string{"Team": "a,b"}))
+		fal.WithMaxQueueLength(0), fal.WithTags(map[string]string{"Team": "a,b"}))
 	invalid, ok := errors.AsType[*fal.ValidationError](err)
 	if !ok {
 		t.Fatalf("error = %v", err)
@@ -147,7 +150,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	for _, p := range invalid.Problems {
 		fields = append(fields, p.Field)
 	}
-	want := []string{"option WithPriority", "option WithTags", "option WithTags", "prompt", "image_urls[0]", "image_urls[1]"}
+	want := []string{"option WithMaxQueueLength", "option WithTags", "option WithTags", "prompt", "image_urls[0]", "image_urls[1]"}
 	if diff := cmp.Diff(want, fields); diff != "" || m.GetTotalCallCount() != 0 {
 		t.Errorf("(-want +got)\n%s%v", diff, err)
 	}

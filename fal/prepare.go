@@ -24,6 +24,8 @@ type prepared struct {
 	opts     *options
 	queued   bool // for the queue, rather than called directly
 
+	span        Span        // of the call
+	got         Meta        // what is known of the answer
 	usage       Usage       // what was asked for
 	uploaded    []string    // URLs of files that we uploaded
 	reservation Reservation // never nil
@@ -31,33 +33,46 @@ type prepared struct {
 
 // prepare does everything that can be done before something is sent that may
 // cost money: it checks the client, options, request and files, asks the guard,
-// uploads files and encodes the body. Its errors answer [NotSent].
-func prepare[Out any, O Option](ctx context.Context, c *Client, r Request[Out], opts []O, queued bool) (*prepared, error) {
+// uploads files and encodes the body. Its errors answer [NotSent]. It begins the
+// span of the call, in whose context the rest belongs; end ends it, unless there
+// is an error.
+func prepare[Out any, O Option](ctx context.Context, c *Client, name string, r Request[Out], opts []O) (context.Context, *prepared, error) {
 	if err := c.ready(ctx); err != nil {
-		return nil, notSent(err)
+		return ctx, nil, notSent(err)
 	}
 	if r == nil {
-		return nil, notSent(errors.New("fal: the request is nil"))
+		return ctx, nil, notSent(errors.New("fal: the request is nil"))
 	}
-	p := &prepared{c: c, endpoint: string(r.Endpoint()), queued: queued, opts: applyOptions(opts), reservation: noReservation{}}
-	var err error
-	if p.path, p.app, err = parseEndpoint(p.endpoint); err != nil {
-		return nil, notSent(err)
+	p := &prepared{
+		c: c, endpoint: string(r.Endpoint()), queued: name == "subscribe" || name == "submit",
+		opts: applyOptions(opts), reservation: noReservation{},
 	}
-	if _, err := c.Key.text(); err != nil {
-		return nil, notSent(err)
-	}
+	p.span = Span{Name: name, CallID: newCallID(), Endpoint: p.endpoint, Request: r}
+	ctx = c.begin(ctx, &p.span)
 	if err := p.prepare(ctx, r); err != nil {
 		err = notSent(err)
 		p.reservation.Released(err)
-		return nil, err
+		p.end(ctx, err)
+		return ctx, nil, err
 	}
-	return p, nil
+	return ctx, p, nil
+}
+
+// end ends the span of the call.
+func (p *prepared) end(ctx context.Context, err error) {
+	p.span.Usage = p.usage
+	p.c.end(ctx, &p.span, p.got, err)
 }
 
 // prepare is the part of the work for which the type of the result does not
 // matter.
-func (p *prepared) prepare(ctx context.Context, r any) error {
+func (p *prepared) prepare(ctx context.Context, r any) (err error) {
+	if p.path, p.app, err = parseEndpoint(p.endpoint); err != nil {
+		return err
+	}
+	if _, err := p.c.Key.text(); err != nil {
+		return err
+	}
 	problems := p.opts.problems
 	if !p.opts.noCheck {
 		found, err := findProblems(r)
@@ -115,7 +130,7 @@ func (p *prepared) doubt(ctx context.Context, doubts []Problem) {
 		texts[i] = d.Field + ": " + d.Message
 	}
 	p.c.logger.LogAttrs(ctx, slog.LevelWarn, "fal request doubt",
-		slog.String("endpoint", p.endpoint), slog.String("doubt", shortenTo(strings.Join(texts, "; "), maxMessage)))
+		slog.String("call", p.span.CallID), slog.String("endpoint", p.endpoint), slog.String("doubt", shortenTo(strings.Join(texts, "; "), maxMessage)))
 }
 
 // reserve asks the guard, if there is one.

@@ -23,21 +23,24 @@ import (
 // seconds more for the answer, so that an accepted job is not lost: the error
 // is then a [*JobError] with the request id.
 func Submit[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Option) (*Job[Out], error) {
-	p, err := prepare(ctx, c, r, opts, true)
+	ctx, p, err := prepare(ctx, c, "submit", r, opts)
 	if err != nil {
 		return nil, err
 	}
 	j, err := submit(ctx, p)
 	if err != nil {
+		p.end(ctx, err)
 		return nil, err
 	}
+	p.got = j.known()
+	p.end(ctx, nil)
 	return &Job[Out]{j}, nil
 }
 
 // Resume returns the job with the given request id, to be followed, waited for
 // or cancelled as if this program had submitted it. Nothing is sent until then.
 func Resume[Out any](c *Client, e Endpoint[Out], requestID string) *Job[Out] {
-	j := &job{c: c, endpoint: string(e), id: requestID, maxResult: anyResult, reservation: noReservation{}, start: time.Now()}
+	j := &job{c: c, endpoint: string(e), id: requestID, call: newCallID(), maxResult: anyResult, reservation: noReservation{}, start: time.Now()}
 	if err := j.resume(); err != nil {
 		j.err = notSent(err)
 	}
@@ -56,7 +59,8 @@ func (j *Job[Out]) Endpoint() Endpoint[Out] { return Endpoint[Out](j.j.endpoint)
 
 // Status asks once where the job stands.
 func (j *Job[Out]) Status(ctx context.Context) (Status, error) {
-	if err := j.j.ready(ctx); err != nil {
+	ctx, err := j.j.ready(ctx)
+	if err != nil {
 		return Status{}, err
 	}
 	return j.j.status(ctx)
@@ -66,7 +70,8 @@ func (j *Job[Out]) Status(ctx context.Context) (Status, error) {
 // and be charged. The question is repeated if its answer is lost: a job that
 // the first one dropped may then be reported as AlreadyCompleted.
 func (j *Job[Out]) Cancel(ctx context.Context) (CancelOutcome, error) {
-	if err := j.j.ready(ctx); err != nil {
+	ctx, err := j.j.ready(ctx)
+	if err != nil {
 		return "", err
 	}
 	return j.j.cancel(ctx)
@@ -77,10 +82,15 @@ func (j *Job[Out]) Cancel(ctx context.Context) (CancelOutcome, error) {
 // result in it if that does not fit Out, and a [*JobError] if the wait ended
 // before the job did: the job then goes on, and Wait may be called again.
 func (j *Job[Out]) Wait(ctx context.Context) (*Out, error) {
-	if err := j.j.ready(ctx); err != nil {
+	ctx, err := j.j.ready(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return wait[Out](ctx, j.j)
+	s := Span{Name: "wait", CallID: j.j.call, Endpoint: j.j.endpoint, Usage: j.j.usage}
+	ctx = j.j.c.begin(ctx, &s)
+	out, err := wait[Out](ctx, j.j)
+	j.j.c.end(ctx, &s, j.j.known(), err)
+	return out, err
 }
 
 // wait follows the job to its end.
@@ -130,6 +140,7 @@ type job struct {
 	c        *Client
 	endpoint string
 	id       string
+	call     string // id of the logical call
 	base     string // URL of the job, which is that of its result
 	logs     bool
 	start    time.Time
@@ -174,7 +185,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 	}
 	p.reservation.Accepted(answer.RequestID)
 	j := &job{
-		c: p.c, endpoint: p.endpoint, id: answer.RequestID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + answer.RequestID,
+		c: p.c, endpoint: p.endpoint, id: answer.RequestID, call: p.span.CallID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + answer.RequestID,
 		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, maxResult: maxResult(p.body, p.usage), uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
 	}
 	if j.trusted(answer.ResponseURL) {
@@ -234,19 +245,20 @@ func (j *job) resume() error {
 	return nil
 }
 
-func (j *job) ready(ctx context.Context) error {
+// ready returns the context of what is done with the job.
+func (j *job) ready(ctx context.Context) (context.Context, error) {
 	if j.err != nil {
-		return j.err
+		return ctx, j.err
 	}
 	if err := j.c.ready(ctx); err != nil {
-		return err
+		return ctx, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !strings.Contains(j.base, "://") {
 		j.base = j.c.hosts.Queue + "/" + j.base
 	}
-	return nil
+	return transport.WithCall(ctx, j.call), nil
 }
 
 // trusted reports whether the key may be sent to a URL that the server named,
@@ -386,6 +398,15 @@ func (j *job) finish(err error) {
 	}
 	j.mu.Unlock()
 	finish(reservation, meta, err)
+}
+
+// known is what is known of the call so far.
+func (j *job) known() Meta {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m := j.got
+	m.RequestID = j.id
+	return m
 }
 
 // meta describes the call whose result came with the given header.

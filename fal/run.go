@@ -11,12 +11,18 @@ import (
 // (the error is then a [*OutcomeUnknownError]), and fal refuses the call (status
 // 429) if too many of the account are running. Prefer [Subscribe].
 func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOption) (*Out, error) {
-	p, err := prepare(ctx, c, r, opts, false)
+	ctx, p, err := prepare(ctx, c, "run", r, opts)
 	if err != nil {
 		return nil, err
 	}
+	out, err := run[Out](ctx, p)
+	p.end(ctx, err)
+	return out, err
+}
+
+func run[Out any](ctx context.Context, p *prepared) (*Out, error) {
 	start := time.Now()
-	resp, err := p.post(ctx, p.request(c.hosts.Run+"/"+p.path), start)
+	resp, err := p.post(ctx, p.request(p.c.hosts.Run+"/"+p.path), start)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +32,7 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 		return nil, p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
 	meta.Elapsed, body = time.Since(start), p.c.redactResult(body)
+	p.got = meta
 	out, err := decode[Out](meta, body)
 	if errors.Is(err, errNotJSON) { // a page that something in between has put there
 		err = p.unknown(start, meta.RequestID, resp.StatusCode, err)
@@ -37,7 +44,7 @@ func Run[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOpt
 	}
 	finish(p.reservation, meta, err)
 	if err == nil {
-		err = check(ctx, c, out, p.usage, p.opts.refuseFlagged)
+		err = check(ctx, p.c, out, p.usage, p.opts.refuseFlagged)
 	}
 	return out, err
 }

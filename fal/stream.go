@@ -20,12 +20,14 @@ import (
 // lost result in.
 func Stream[Out any](ctx context.Context, c *Client, r Request[Out], opts ...RunOption) iter.Seq2[*Out, error] {
 	return func(yield func(*Out, error) bool) {
-		p, err := prepare(ctx, c, r, opts, false)
+		ctx, p, err := prepare(ctx, c, "stream", r, opts)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		if out, err := stream(ctx, p, yield); err != nil {
+		defer func() { p.end(ctx, err) }()
+		var out *Out
+		if out, err = stream(ctx, p, yield); err != nil {
 			yield(out, err)
 		}
 	}
@@ -51,6 +53,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 	}
 	defer resp.Body.Close()
 	meta := p.meta(resp, start)
+	p.got = meta
 	unknown := func(err error) error {
 		return p.unknown(start, meta.RequestID, resp.StatusCode, err)
 	}
@@ -78,6 +81,7 @@ func stream[Out any](ctx context.Context, p *prepared, yield func(*Out, error) b
 			return nil, e
 		}
 		meta.Elapsed = time.Since(start)
+		p.got = meta
 		out, err := decode[Out](meta, data)
 		results++
 		if errors.Is(err, errNoPicture) && odd != nil && oddErr == nil {

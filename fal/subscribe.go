@@ -18,7 +18,7 @@ const cancelTime = 5 * time.Second
 // the cancelling went. A job that could not be stopped can be taken up again
 // with [Resume].
 func Subscribe[Out any](ctx context.Context, c *Client, r Request[Out], opts ...Option) (*Out, error) {
-	p, err := prepare(ctx, c, r, opts, true)
+	ctx, p, err := prepare(ctx, c, "subscribe", r, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -26,10 +26,12 @@ func Subscribe[Out any](ctx context.Context, c *Client, r Request[Out], opts ...
 	j, err := submit(ctx, p)
 	if err == nil {
 		out, err = wait[Out](ctx, j)
+		p.got = j.known()
 	}
 	if unfinished, ok := errors.AsType[*JobError](err); ok && ctx.Err() != nil {
 		j.abandon(ctx, unfinished)
 	}
+	p.end(ctx, err)
 	return out, err
 }
 

@@ -163,7 +163,10 @@ func (c *Client) upload(ctx context.Context, f File, content summary, o *options
 	for {
 		entry, mine := c.uploads.claim(key, kept)
 		if mine {
-			entry.url, entry.err = c.put(ctx, f, content, key.lifecycle)
+			entry.err = c.traced(ctx, func(ctx context.Context) (err error) {
+				entry.url, err = c.put(ctx, f, content, key.lifecycle)
+				return err
+			})
 			if entry.err != nil {
 				c.uploads.forget(key, entry)
 			}

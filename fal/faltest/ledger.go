@@ -31,6 +31,9 @@ type Bill struct {
 	Endpoint  string
 	Units     string // a decimal, as in the header x-fal-billable-units
 	Tags      map[string]string
+	// Call is the id of the client's call, which its log records and spans have
+	// too; "" if it named none.
+	Call string
 	// Header is what the request said beside its body, credentials left out.
 	Header map[string][]string
 	// Query is what its address said.
@@ -66,7 +69,7 @@ func (s *Server) bill(id, endpoint string, a answer, r *http.Request, p params) 
 	header.Del("Authorization")
 	b := &Bill{
 		RequestID: id, Endpoint: endpoint, Units: a.header["X-Fal-Billable-Units"],
-		Tags: p.tags, Header: header, Query: r.URL.Query(),
+		Tags: p.tags, Call: r.Header.Get("X-Call-Id"), Header: header, Query: r.URL.Query(),
 	}
 	s.bills = append(s.bills, b)
 	if len(s.bills) == 2*billsKept {

@@ -17,9 +17,18 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		e.attempts++
 	}
 	start := time.Now()
+	var end func(*http.Response, error)
+	if trace := e.t.config.Trace; trace != nil {
+		var ctx context.Context
+		ctx, end = trace(req.Context(), Attempt{CallOf(e.caller), e.r.Endpoint, req.Method, e.t.config.Redact(bare(req.URL)), e.attempts})
+		req = req.WithContext(ctx)
+	}
 	resp, err := e.roundTrip(req)
 	if err != nil {
 		err = e.t.redacted(err)
+	}
+	if end != nil {
+		end(resp, err)
 	}
 	e.log(req, resp, err, start)
 	return resp, err

@@ -119,6 +119,7 @@ func (e *exchange) setHeader(req *http.Request) error {
 	if !e.r.Auth {
 		return nil
 	}
+	setCall(e.caller, req.Header)
 	if !e.t.Trusts(req.URL) {
 		return fmt.Errorf("the API key is not sent to %s", req.URL.Host)
 	}

@@ -14,8 +14,9 @@ func (e *exchange) log(req *http.Request, resp *http.Response, err error, start 
 	if !logger.Enabled(e.caller, slog.LevelDebug) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs,
+		slog.String("call", CallOf(e.caller)),
 		slog.String("endpoint", e.r.Endpoint),
 		slog.String("method", req.Method),
 		slog.String("url", e.t.config.Redact(bare(req.URL))),
@@ -32,7 +33,7 @@ func (e *exchange) log(req *http.Request, resp *http.Response, err error, start 
 		e.reason = "status " + strconv.Itoa(resp.StatusCode)
 		attrs = append(attrs, slog.Int("status", resp.StatusCode), slog.String("request_id", shortened(e.t.config.Redact(resp.Header.Get("X-Fal-Request-Id")))))
 	}
-	logger.LogAttrs(e.caller, slog.LevelDebug, "fal exchange", attrs...)
+	logger.LogAttrs(req.Context(), slog.LevelDebug, "fal exchange", attrs...)
 }
 
 // shortened returns the beginning of a text that a server has sent.

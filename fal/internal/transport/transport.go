@@ -82,8 +82,11 @@ type Config struct {
 	// place of fal's. Nil means fal's own hosts.
 	Trusted []string
 	// Backup allows fal's backup hosts.
-	Backup    bool
-	Logger    *slog.Logger
+	Backup bool
+	Logger *slog.Logger
+	// Trace is told of each attempt, and then how it ended; it may be nil. The
+	// attempt is made in the context that it returns.
+	Trace     func(context.Context, Attempt) (context.Context, func(*http.Response, error))
 	Retry     Policy
 	UserAgent string
 }
