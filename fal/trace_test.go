@@ -61,7 +61,7 @@ func (tr *tracer) End(ctx context.Context, s fal.Span) {
 	switch {
 	case s.Name == "attempt":
 		_, path, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), "/")
-		for _, id := range strings.Split(path, "/") {
+		for id := range strings.SplitSeq(path, "/") {
 			if strings.Count(id, "-") == 4 {
 				path = strings.ReplaceAll(path, id, "ID")
 			}
@@ -190,8 +190,8 @@ func TestEverySpanEnds(t *testing.T) {
 			return second(fal.Run(ctx, c, mug))
 		}, "run fal-ai/flux-2-pro units=1"},
 		"a stream that is left": {func(ctx context.Context, _ *faltest.Server, c *fal.Client) error {
-			for range fal.Stream(ctx, c, flux.DevLoRA{Prompt: "a mug"}) {
-				break
+			for _, err := range fal.Stream(ctx, c, flux.DevLoRA{Prompt: "a mug"}) {
+				return err
 			}
 			return nil
 		}, "stream fal-ai/flux-lora units=1"},
