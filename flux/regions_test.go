@@ -102,7 +102,10 @@ func TestBoxOf(t *testing.T) {
 		{image.Rect(-50, -50, 9000, 240), image.Pt(640, 480), flux.Box{Bottom: 500, Right: 1000}},
 		{image.Rect(900, 900, 999, 999), image.Pt(640, 480), flux.Box{}},
 		{image.Rect(1, 1, 2, 2), image.Pt(3, 3), flux.Box{Top: 333, Left: 333, Bottom: 667, Right: 667}},
+		{image.Rect(0, 0, 1, 1), image.Pt(1, 1), flux.Box{Bottom: 1000, Right: 1000}},
 		{image.Rect(0, 0, 1, 1), image.Point{}, flux.Box{}},
+		{image.Rect(0, 0, 1, 1), image.Pt(0, 480), flux.Box{}},
+		{image.Rect(0, 0, 1, 1), image.Pt(640, 0), flux.Box{}},
 	} {
 		if got := flux.BoxOf(tt.rect, tt.size); got != tt.want {
 			t.Errorf("BoxOf(%v, %v) = %v, want %v", tt.rect, tt.size, got, tt.want)
