@@ -7,20 +7,26 @@ import (
 	"fmt"
 	"html"
 	"slices"
+	"unicode/utf8"
 
-	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
 )
 
 // The chart's measures, in pixels.
 const (
-	width, height            = 960, 560
-	left, right, top, bottom = 76, 210, 108, 72
-	megapixels               = 4 // the x axis ends here, at 2048x2048
+	left, top, bottom = 76, 108, 72
+	plotted           = 674 // from the left to the right of the lines
+	megapixels        = 4   // the x axis ends here, at 2048x2048
+	apart             = 20  // from label to label
+	letter            = 8   // the width of one, of which most are narrower
 )
 
-// colours tell lines apart on light and dark, for eyes that do not see all.
-var colours = []string{"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A6FDF", "#7F7F7F"}
+// colours tell lines apart on light and dark, for eyes that do not see all; and
+// dashes tell those that have the same colour.
+var (
+	colours = []string{"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A6FDF", "#7F7F7F"}
+	dashes  = []string{"", "9 6", "2 6", "14 5 2 5"}
+)
 
 // style follows the reader's choice of light or dark.
 const style = `<style>
@@ -37,6 +43,7 @@ text { fill: #c6ccd6 } .page { fill: #15181d } .title { fill: #f3f5f8 } .small {
 // line is a model in the chart: what a picture of 1, 2, ... megapixels costs.
 type line struct {
 	title, colour string
+	dash          string
 	costs         [megapixels]pricing.USD
 	raised        [megapixels]float64 // to be seen where another line runs
 	label         float64             // where its name stands
@@ -46,18 +53,22 @@ type line struct {
 func draw(models []string) ([]byte, error) {
 	var lines []*line
 	var most pricing.USD
+	if most := len(colours) * len(dashes); len(models) > most {
+		return nil, fmt.Errorf("-models: %d models: at most %d can be told apart", len(models), most)
+	}
+	longest := 0
 	for i, name := range models {
 		m, err := find(name)
 		if err != nil {
 			return nil, err
 		}
-		l := &line{title: m.Title, colour: colours[i%len(colours)]}
+		l := &line{title: m.Title, colour: colours[i%len(colours)], dash: dashes[i/len(colours)]}
+		if m.Task != "text-to-image" {
+			l.title += ", " + m.Task
+		}
+		longest = max(longest, utf8.RuneCountInString(l.title))
 		for n := range l.costs {
-			u, _, err := usage(m, fal.Size(1024, 1024*(n+1)), nil, 1) // n+1 megapixels exactly
-			if err != nil {
-				return nil, err
-			}
-			q, err := pricing.EstimateUsage(u)
+			q, err := quoteSized(m, n+1)
 			if err != nil {
 				return nil, err
 			}
@@ -76,8 +87,13 @@ func draw(models []string) ([]byte, error) {
 	}
 	step := tick(most)
 	ceiling := (most/step + 1) * step
-	x := func(mp float64) float64 { return left + mp/megapixels*(width-left-right) }
-	y := func(v pricing.USD) float64 { return height - bottom - float64(v)/float64(ceiling)*(height-top-bottom) }
+	// The page is as wide as the longest label and as high as all of them ask for.
+	width := max(960, left+plotted+40+longest*letter)
+	height := max(560, top+bottom+apart*len(lines))
+	x := func(mp float64) float64 { return left + mp/megapixels*plotted }
+	y := func(v pricing.USD) float64 {
+		return float64(height-bottom) - float64(v)/float64(ceiling)*float64(height-top-bottom)
+	}
 
 	var c canvas
 	c.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Cost of a picture against its size">`, width, height)
@@ -102,16 +118,16 @@ func draw(models []string) ([]byte, error) {
 	c.line("axis", left, y(0), x(megapixels), y(0))
 	place(lines, y)
 	for _, l := range lines {
-		fmt.Fprintf(&c, `<path class="line" stroke="%s" d="M%.1f %.1f`, l.colour, x(0), y(l.costs[0])-l.raised[0])
+		fmt.Fprintf(&c, `<path class="line" stroke="%s" stroke-dasharray="%s" d="M%.1f %.1f`, l.colour, l.dash, x(0), y(l.costs[0])-l.raised[0])
 		for n, cost := range l.costs {
 			fmt.Fprintf(&c, "V%.1fH%.1f", y(cost)-l.raised[n], x(float64(n+1)))
 		}
 		c.add(`"/>`)
 		c.add(`<path class="leader" stroke="%s" d="M%.1f %.1fL%.1f %.1f"/>`, l.colour, x(megapixels)+3, y(l.costs[megapixels-1])-l.raised[megapixels-1], x(megapixels)+20, l.label)
-		c.add(`<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`, x(megapixels)+24, l.label, l.colour)
-		c.text("", "start", x(megapixels)+34, l.label+4.5, l.title)
+		c.add(`<path class="line" stroke="%s" stroke-dasharray="%s" d="M%.1f %.1fh12"/>`, l.colour, l.dash, x(megapixels)+20, l.label)
+		c.text("", "start", x(megapixels)+38, l.label+4.5, l.title)
 	}
-	c.text("small", "start", left-44, height-16, "1 MP is 1,048,576 pixels. Prices and their sources: package pricing.")
+	c.text("small", "start", left-44, float64(height-16), "1 MP is 1,048,576 pixels. Prices and their sources: package pricing.")
 	c.add("</svg>")
 	return c.Bytes(), nil
 }
@@ -140,16 +156,21 @@ func tick(most pricing.USD) pricing.USD {
 	}
 }
 
-// place finds places for the names beside the ends of their lines, from the
-// bottom to the top, so that none covers another.
+// place finds places for the names beside the ends of their lines, so that none
+// covers another: from the bottom up, and then back down where the top was
+// passed. There is room for all.
 func place(lines []*line, y func(pricing.USD) float64) {
-	const apart = 20
 	order := slices.SortedStableFunc(slices.Values(lines), func(a, b *line) int {
 		return cmp.Or(cmp.Compare(a.costs[megapixels-1], b.costs[megapixels-1]), cmp.Compare(a.costs[0], b.costs[0]))
 	})
-	lowest := y(0) + apart/2
+	lowest := y(0)
 	for _, l := range order {
-		l.label = min(y(l.costs[megapixels-1]), lowest-apart/2)
-		lowest = l.label - apart/2
+		l.label = min(y(l.costs[megapixels-1]), lowest)
+		lowest = l.label - apart
+	}
+	highest := float64(top)
+	for _, l := range slices.Backward(order) {
+		l.label = max(l.label, highest)
+		highest = l.label + apart
 	}
 }

@@ -31,11 +31,11 @@ import (
 
 func main() {
 	model := flag.String("model", "", "quote this model, such as flux.Pro2 or fal-ai/flux-2-pro")
-	size := flag.String("size", "", "size of the pictures: 1920x1080, or a preset such as square_hd; default: the model's own")
+	size := flag.String("size", "", "size of the pictures: 1920x1080, or a preset such as square_hd; default: the model's own; of FLUX 3 a class such as 2k")
 	inputs := flag.String("inputs", "", "input pictures, paths or URLs, separated by commas")
 	n := flag.Int("n", 1, "number of pictures")
 	chart := flag.String("chart", filepath.Join("out", "prices.svg"), "file for the chart")
-	models := flag.String("models", "flux.Schnell,flux.Dev2,flux.Pro2,flux.Image3,qwen.Image,qwen.Image3", "models in the chart")
+	models := flag.String("models", "flux.Schnell,flux.Klein3,flux.Dev2,flux.Pro2,flux.Image3,qwen.Image,qwen.Image21,qwen.Image3", "models in the chart")
 	today := flag.Bool("live", false, "compare with the prices that fal has today")
 	demo.Program{
 		Name: "prices",
@@ -43,6 +43,9 @@ func main() {
 			if *n < 1 {
 				return "", fmt.Errorf("-n %d: must be at least 1", *n)
 			}
+			var set []string
+			flag.Visit(func(f *flag.Flag) { set = append(set, f.Name) })
+			fmt.Fprint(os.Stderr, ignored(set))
 			return "", nil
 		},
 		Run: func(ctx context.Context) error {
@@ -53,13 +56,34 @@ func main() {
 				if simulated {
 					fmt.Println(demo.Note)
 				}
-				return showLive(ctx, client)
+				return showLive(ctx, os.Stdout, client)
 			case *model != "":
 				return quote(os.Stdout, *model, fal.ImageSize(*size), demo.List(*inputs), *n)
 			}
 			return overview(os.Stdout, *chart, demo.List(*models))
 		},
 	}.Main()
+}
+
+// ignored says which of the flags that were set change nothing.
+func ignored(set []string) string {
+	mode, takes := "without -model and -live", []string{"chart", "models"}
+	switch {
+	case slices.Contains(set, "live"):
+		mode, takes = "with -live", []string{"live"}
+	case slices.Contains(set, "model"):
+		mode, takes = "with -model", []string{"model", "size", "inputs", "n"}
+	}
+	var b strings.Builder
+	for _, name := range set {
+		switch {
+		case name == "yes":
+			b.WriteString("-yes is ignored: nothing is paid\n")
+		case !slices.Contains(takes, name):
+			fmt.Fprintf(&b, "-%s is ignored %s\n", name, mode)
+		}
+	}
+	return b.String()
 }
 
 // overview prints the lists and draws the chart.
@@ -80,17 +104,31 @@ func overview(w io.Writer, path string, models []string) error {
 	if err := os.WriteFile(path, drawing, 0o600); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nCost against resolution: %s\n", path)
+	_, err = fmt.Fprintf(w, "Cost against resolution: %s\n", path)
 	return err
 }
 
-// showLive prints how fal's prices of today differ from those in this module.
-func showLive(ctx context.Context, client *fal.Client) error {
-	table, changes, err := (&live.Feed{Client: client}).Refresh(ctx)
+// showLive prints how fal's prices of today differ from those in this module. It
+// asks for all models that there is a type for, those without a price included.
+func showLive(ctx context.Context, w io.Writer, client *fal.Client) error {
+	feed := &live.Feed{Client: client}
+	for _, m := range slices.Concat(flux.Models(), qwen.Models()) {
+		feed.Also = append(append(feed.Also, m.Endpoint), m.Aliases...)
+	}
+	prices, changes, err := feed.Refresh(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d prices compared, %d differ\n%v", table.Len(), len(changes), changes)
+	fmt.Fprintf(w, "%d prices compared, %d differ\n", prices.Len(), len(changes))
+	if len(changes) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "  %-10s  %s\n", "KIND", "ENDPOINT, PRICE IN THE TABLE AND PRICE OF TODAY")
+	for _, c := range changes {
+		what := strings.TrimPrefix(c.String(), fmt.Sprintf("%-10s  %s: ", c.Kind, c.Endpoint))
+		fmt.Fprintf(w, "  %-10s  %s\n", c.Kind, cut(c.Endpoint, columns-14))
+		fmt.Fprintf(w, "%s\n", wrap(strings.Repeat(" ", 14)+what, columns))
+	}
 	return nil
 }
 
@@ -108,7 +146,7 @@ func quote(w io.Writer, name string, size fal.ImageSize, inputs []string, n int)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s, %s.%s\n%v\n", m.Title, m.Package, m.Name, q)
+	fmt.Fprintf(w, "%s, %s.%s\n%s\n", m.Title, m.Package, m.Name, wrap(q.String(), columns))
 	if requests == 1 {
 		return nil
 	}
@@ -140,7 +178,12 @@ func usage(m schema.Model, size fal.ImageSize, inputs []string, n int) (u fal.Us
 	u = request.Usage()
 	if f, ok := m.Field("image_size"); size != "" {
 		_, _, known := size.Dimensions()
+		tiers, tiered := m.Field("resolution")
 		switch {
+		case !ok && tiered && slices.Contains(tiers.Enum, string(size)):
+			u.Resolution = string(size)
+		case !ok && tiered && len(tiers.Enum) > 0:
+			return u, 0, fmt.Errorf("-size %q: must be one of %v", size, tiers.Enum)
 		case !ok:
 			return u, 0, fmt.Errorf("%s.%s has no image size to set", m.Package, m.Name)
 		case known:
