@@ -100,7 +100,7 @@ func draw(models []string) ([]byte, error) {
 	c.WriteString(style)
 	c.add(`<rect class="page" width="%d" height="%d"/>`, width, height)
 	c.text("title", "start", left-44, 40, "What one picture costs, by its size")
-	c.text("", "start", left-44, 64, "Every started megapixel counts whole; models charged by the image stay level.")
+	c.text("", "start", left-44, 64, "Most models count each started megapixel whole; some go by the image, or by tiers of sizes.")
 	for v := pricing.USD(0); v <= ceiling; v += step {
 		c.line("grid", left, y(v), x(megapixels), y(v))
 		c.text("", "end", left-10, y(v)+4.5, v.String())
