@@ -201,8 +201,13 @@ func TestLedgerStaysSmall(t *testing.T) { // not parallel: it changes when
 }
 
 // BenchmarkReserveWithoutTag reserves for nobody while there are many tenants.
-func BenchmarkReserveWithoutTag(b *testing.B) {
-	budget := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar, Tag: spend.Tag{Name: "tenant"}}}}
+func BenchmarkReserveWithoutTag(b *testing.B) { reserveWithoutTag(b, spend.Ever) }
+
+// BenchmarkReserveWithoutTagPerMonth is the same for a limit of a month.
+func BenchmarkReserveWithoutTagPerMonth(b *testing.B) { reserveWithoutTag(b, spend.RollingMonth) }
+
+func reserveWithoutTag(b *testing.B, per spend.Period) {
+	budget := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar, Tag: spend.Tag{Name: "tenant"}, Per: per}}}
 	for i := range 50_000 {
 		if _, err := budget.Reserve(b.Context(), proUsage, tenant(strconv.Itoa(i))); err != nil {
 			b.Fatal(err)
@@ -215,4 +220,38 @@ func BenchmarkReserveWithoutTag(b *testing.B) {
 		}
 		r.Released(nil)
 	}
+}
+
+// BenchmarkOpenMillion opens a ledger of a million requests by 100 tenants, as
+// it is after the last of them. Making it takes minutes: -benchtime=3x is enough.
+func BenchmarkOpenMillion(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "ledger.jsonl")
+	l, err := spend.OpenLedger(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	budget := &spend.Budget{Ledger: l}
+	const requests = 1_000_000
+	for i := range requests {
+		r, err := budget.Reserve(b.Context(), proUsage, tenant(strconv.Itoa(i%100)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		id := strconv.Itoa(i)
+		r.Accepted(id)
+		r.Settled(proMeta(id, "1"))
+	}
+	for b.Loop() {
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if l, err = spend.OpenLedger(path); err != nil || l.Totals().All.Requests != requests {
+			b.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/requests, "B/request")
 }

@@ -46,8 +46,8 @@ type Totals struct {
 	Endpoints map[string]Total `json:"endpoints"`
 	Tags      map[Tag]Total    `json:"tags"`
 	Days      map[string]Total `json:"days"` // by the day of the quote in UTC, such as "2026-11-23"
-	// Months has a line for each month, endpoint and tag, in this order: what
-	// each tenant spent in each month by each model.
+	// Months has a line for each tag, month and endpoint, in this order: what
+	// each tenant spent in each month by each model. Those of all come first.
 	Months []MonthTotal `json:"months"`
 }
 
@@ -89,8 +89,7 @@ func (b *books) listed() []MonthTotal {
 		months = append(months, MonthTotal{c.month, c.endpoint, c.tag, sum})
 	}
 	slices.SortFunc(months, func(a, b MonthTotal) int {
-		return cmp.Or(strings.Compare(a.Month, b.Month), strings.Compare(a.Endpoint, b.Endpoint),
-			strings.Compare(a.Tag.Name, b.Tag.Name), strings.Compare(a.Tag.Value, b.Tag.Value))
+		return cmp.Or(compareTags(a.Tag, b.Tag), strings.Compare(a.Month, b.Month), strings.Compare(a.Endpoint, b.Endpoint))
 	})
 	return months
 }
