@@ -3,9 +3,13 @@ package pricing_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/internal/catalog"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -117,3 +121,34 @@ func TestExamplesOfSources(t *testing.T) {
 }
 
 func isUnknown(err error) bool { return errors.Is(err, pricing.ErrUnknown) }
+
+// Second names of an endpoint share its price, and no price cites a source that
+// says otherwise.
+func TestSourcesAgree(t *testing.T) {
+	t.Parallel()
+	for _, e := range catalog.All() {
+		first, ok := pricing.Embedded().Price(e.ID)
+		if !ok {
+			t.Errorf("no price of %s", e.ID)
+		}
+		for _, id := range e.Aliases {
+			second, _ := pricing.Embedded().Price(id)
+			second.Endpoint = e.ID
+			if diff := cmp.Diff(first, second); diff != "" {
+				t.Errorf("%s (-first +second)\n%s", id, diff)
+			}
+		}
+	}
+	for p := range pricing.Embedded().Prices() {
+		for _, a := range p.Alternates {
+			for _, s := range p.Sources {
+				if a.Per == "" && (strings.HasPrefix(a.Where, s) || strings.HasPrefix(s, a.Where)) {
+					t.Errorf("%s: %s is cited for it, and says %v", p.Endpoint, s, a)
+				}
+			}
+		}
+		if p.AsOf > "2026-11-26" || p.AsOf == "2026-11-23" {
+			t.Errorf("%s: as of %s, which no source is of", p.Endpoint, p.AsOf)
+		}
+	}
+}
