@@ -26,6 +26,10 @@ type Usage struct {
 	// MatchAssumed says that no source tells so: it is what such models do.
 	MatchAssumed bool
 
+	// Wider and Higher are by how many pixels the output is wider and higher than
+	// the picture of MatchInput.
+	Wider, Higher int
+
 	// MinPixels and MaxPixels bound the area of each picture where Size is
 	// zero; 0 where no source gives a bound. A larger Size is reduced to
 	// MaxPixels; whether the bill is too, no source tells.

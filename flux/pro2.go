@@ -180,8 +180,11 @@ func (r Pro2Outpaint) Validate() error {
 // Usage returns what the request will be charged for.
 func (r Pro2Outpaint) Usage() fal.Usage {
 	return fal.Usage{
-		Endpoint: string(r.Endpoint()),
-		Outputs:  1,
-		Inputs:   check.Given(r.ImageURL),
+		Endpoint:   string(r.Endpoint()),
+		Outputs:    1,
+		MatchInput: 1,
+		Wider:      r.ExpandLeft + r.ExpandRight,
+		Higher:     r.ExpandTop + r.ExpandBottom,
+		Inputs:     check.Given(r.ImageURL),
 	}
 }

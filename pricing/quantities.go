@@ -15,8 +15,9 @@ import (
 const MegapixelArea = schema.Megapixel
 
 const (
-	// likelyInput is the expected area of a picture that comes from elsewhere.
-	likelyInput = 4 * MegapixelArea
+	// likelySide is the expected side of a picture that comes from elsewhere,
+	// which then has 4 megapixels.
+	likelySide = 2048
 	// likelyOutput is the expected area where the model chooses the size.
 	likelyOutput = MegapixelArea
 	// likelySteps is the expected length of a training where the endpoint
@@ -108,8 +109,8 @@ type measurer func(fal.File) (width, height int, err error)
 // set fills in what the request is charged for under a rule. It looks only at
 // what the rule needs, so that a quote does not open files for nothing.
 func (n *quantities) set(u *fal.Usage, rule Rule, size measurer) (err error) {
-	if u.Outputs < 0 || u.LoRAs < 0 || u.LoRABytes < 0 || u.References < 0 || u.LeastReferences < 0 || u.Steps < 0 || u.Upscale < 0 {
-		return errors.New("the request has a negative number of outputs, LoRAs, references, steps or upscaling")
+	if u.Outputs < 0 || u.LoRAs < 0 || u.LoRABytes < 0 || u.References < 0 || u.LeastReferences < 0 || u.Steps < 0 || u.Upscale < 0 || u.Wider < 0 || u.Higher < 0 {
+		return errors.New("the request has a negative number of outputs, LoRAs, references, steps, upscaling or pixels more")
 	}
 	if u.LoRABytes > 0 && u.LoRAs == 0 {
 		return errors.New("the request has LoRA weights of some size, and none")
@@ -281,7 +282,7 @@ func (n *quantities) areaOfOutput(u *fal.Usage, size measurer) (span, error) {
 	area := span{1, likelyOutput, schema.MaxSide * schema.MaxSide}
 	if u.MatchInput >= 1 && u.MatchInput <= len(u.Inputs) {
 		var err error
-		if area, err = n.areaOfFile(u.Inputs[u.MatchInput-1], size); err != nil {
+		if area, err = n.areaOfFile(u.Inputs[u.MatchInput-1], size, u.Wider, u.Higher); err != nil {
 			return area, fmt.Errorf("input %d: %w", u.MatchInput, err)
 		}
 		if area, err = upscale(area, int64(u.Upscale)); err != nil {
@@ -318,7 +319,7 @@ func (n *quantities) setInputs(files []fal.File, size measurer) error {
 	}
 	n.inputs = make([]span, len(files))
 	for i, f := range files {
-		area, err := n.areaOfFile(f, size)
+		area, err := n.areaOfFile(f, size, 0, 0)
 		if err != nil {
 			return fmt.Errorf("input %d: %w", i+1, err)
 		}
@@ -330,24 +331,37 @@ func (n *quantities) setInputs(files []fal.File, size measurer) error {
 	return nil
 }
 
-// areaOfFile returns the number of pixels of a picture. Pictures behind URLs
-// and in formats that are not known here may have any size.
-func (n *quantities) areaOfFile(f fal.File, size measurer) (span, error) {
+// areaOfFile returns the number of pixels of a picture, or of one that is wider
+// and higher than it. Pictures behind URLs and in formats that are not known here
+// may have any size.
+func (n *quantities) areaOfFile(f fal.File, size measurer, wider, higher int) (area span, err error) {
 	width, height, err := size(f)
 	if errors.Is(err, fal.ErrRemote) || errors.Is(err, image.ErrFormat) {
 		n.unknowns |= unknownInput
-		return span{1, likelyInput, schema.MaxSide * schema.MaxSide}, nil
+		for c, side := range [3]int{1, likelySide, schema.MaxSide} {
+			if area[c], err = areaOf(side+wider, side+higher); err != nil {
+				return area, err
+			}
+		}
+		return area, nil
 	}
 	if err != nil {
-		return span{}, err
+		return area, err
 	}
-	area, err := areaOf(width, height)
-	return exactly(area), err
+	if width < 1 || height < 1 {
+		return area, sizeError(width, height)
+	}
+	pixels, err := areaOf(width+wider, height+higher)
+	return exactly(pixels), err
 }
 
 func areaOf(width, height int) (int64, error) {
 	if width < 1 || height < 1 {
-		return 0, fmt.Errorf("a size of %dx%d: both sides must be at least 1", width, height)
+		return 0, sizeError(width, height)
 	}
 	return mul(int64(width), int64(height))
+}
+
+func sizeError(width, height int) error {
+	return fmt.Errorf("a size of %dx%d: both sides must be at least 1", width, height)
 }

@@ -76,6 +76,7 @@ func TestExamplesOfSources(t *testing.T) {
 		"erase, with mask, 4 MP":    {fal.Usage{Endpoint: "fal-ai/flux-pro/v1/erase", Outputs: 1, Size: fal.Size(2048, 2048), Inputs: []fal.File{sized(2048, 2048), sized(2048, 2048)}}, "$0.074", "$0.074", "$0.074"},
 		"outpaint, input uncounted": {fal.Usage{Endpoint: "fal-ai/flux-2-pro/outpaint", Outputs: 1, Size: fal.Size(512, 512)}, "$0.03", "$0.03", "$0.03"},
 		"outpaint":                  {fal.Usage{Endpoint: "fal-ai/flux-2-pro/outpaint", Outputs: 1, Size: fal.Size(2048, 1024), Inputs: []fal.File{hd}}, "$0.06", "$0.06", "$0.06"},
+		"outpaint of a picture":     {fal.Usage{Endpoint: "fal-ai/flux-2-pro/outpaint", Outputs: 1, MatchInput: 1, Wider: 1, Higher: 1024, Inputs: []fal.File{hd}}, "$0.075", "$0.075", "$0.075"},
 		"redux, first name":         {fal.Usage{Endpoint: "fal-ai/flux/dev/redux", Outputs: 1, Size: fal.Size(1024, 1024)}, "$0.025", "$0.025", "$0.025"},
 		"LoRAs of 4.5 GB":           {fal.Usage{Endpoint: "fal-ai/flux-2/lora", Outputs: 1, Size: fal.Size(1024, 1024), LoRAs: 2, LoRABytes: 45e8}, "$0.0525", "$0.0525", "$0.0525"},
 		"LoRAs and an input":        {fal.Usage{Endpoint: "fal-ai/flux-2/lora/edit", Outputs: 1, Size: fal.Size(1024, 1024), Inputs: []fal.File{hd}, LoRAs: 1, LoRABytes: 25e8}, "$0.063", "$0.063", "$0.063"},

@@ -362,6 +362,8 @@ func (m *model) asked() (width, height int) {
 		factor := int(m.factor("upscale_factor"))
 		p[0], p[1] = max(1, p[0]*factor/1000), max(1, p[1]*factor/1000)
 	}
+	p[0] += m.integer("expand_left", 0) + m.integer("expand_right", 0)
+	p[1] += m.integer("expand_top", 0) + m.integer("expand_bottom", 0)
 	limit := m.endpoint.Limits.Output
 	return within(p[0], p[1], limit.MinPixels, limit.MaxPixels)
 }

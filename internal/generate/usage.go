@@ -124,6 +124,10 @@ func usageSize(fields, after *printer, e *catalog.Endpoint) {
 		if out.Assumed {
 			fields.line("MatchAssumed: true,")
 		}
+		if _, ok := e.Field("expand_left"); ok {
+			fields.line("Wider: r.ExpandLeft + r.ExpandRight,")
+			fields.line("Higher: r.ExpandTop + r.ExpandBottom,")
+		}
 	}
 	if out.MinPixels > 0 {
 		fields.line("MinPixels: %s,", area(out.MinPixels))
