@@ -70,6 +70,14 @@ func (r PerTieredImage) String() string {
 	return text
 }
 
+// sizeWords say what belongs to a tier by its number.
+func (r PerTieredImage) sizeWords(i int64) string {
+	if t := r.Tiers[i]; i == 0 || t.Name != "" || t.MaxPixels > 0 {
+		return t.words()
+	}
+	return fmt.Sprintf("of more than %d pixels", r.Tiers[i-1].MaxPixels)
+}
+
 // words say what belongs to the tier.
 func (t Tier) words() string {
 	switch {

@@ -295,7 +295,8 @@ func (n *quantities) areaOfOutput(u *fal.Usage, size measurer) (span, error) {
 	} else {
 		n.unknowns |= unknownOutput
 	}
-	return area.clamp(int64(max(u.MinPixels, 1)), int64(u.MaxPixels)), nil
+	smallest := max(int64(u.MinPixels), n.counting.sidesTo*n.counting.sidesTo, 1)
+	return area.clamp(smallest, int64(u.MaxPixels)), nil
 }
 
 // upscale returns an area whose sides grow by a factor in thousandths.

@@ -174,11 +174,10 @@ func (l Line) sizes() string {
 	}
 	switch r := l.rule.(type) {
 	case PerTieredImage:
-		first, last := r.Tiers[low-1].words(), r.Tiers[high-1].words()
 		if low != high {
-			return " " + first + " to " + last
+			return " " + r.sizeWords(low-1) + " or " + r.sizeWords(high-1)
 		}
-		return " " + last
+		return " " + r.sizeWords(high-1)
 	case PerMegapixel:
 		if r.Fractions {
 			// Sizes are pixels, so that this cannot overflow.

@@ -99,6 +99,34 @@ func TestExamplesOfSources(t *testing.T) {
 			t.Errorf("%s: no lines", name)
 		}
 	}
+	for name, tt := range map[string]struct {
+		usage fal.Usage
+		lines string
+	}{
+		"a tier by name":      {fal.Usage{Endpoint: flux3 + "text-to-image", Outputs: 1, Resolution: "2k"}, "1 output at 2k: $0.05 to $0.10, expected $0.10"},
+		"several of a tier":   {fal.Usage{Endpoint: qwen3 + "text-to-image", Outputs: 3, Size: fal.Size(1024, 1024)}, "3 outputs up to 2250000 pixels: 3 x $0.04 = $0.12"},
+		"the largest tier":    {fal.Usage{Endpoint: qwen3 + "text-to-image", Outputs: 1, Size: fal.Size(2048, 2048)}, "1 output of more than 2359297 pixels: $0.075"},
+		"any tier":            {fal.Usage{Endpoint: qwen3 + "edit", Outputs: 1, Inputs: []fal.File{hd, hd}}, "1 output up to 2250000 pixels or of more than 2359297 pixels: $0.04 to $0.075, expected $0.04; 2 inputs: $0.00 to $0.006, expected $0.006"},
+		"a tier of both":      {fal.Usage{Endpoint: klein3 + "text-to-image", Outputs: 1, Size: fal.Size(1024, 1024)}, "1 output at 1k (up to 1048576 pixels): $0.009"},
+		"fractions":           {fal.Usage{Endpoint: "fal-ai/qwen-image-2.1/edit", Outputs: 2, Size: fal.Size(1280, 720), Inputs: []fal.File{sized(1000, 500)}}, "2 outputs x 0.94208 MP: $0.069085867; input 1 x 0.5 MP: $0.018333334"},
+		"fractions of a span": {fal.Usage{Endpoint: "fal-ai/qwen-image-2.1", Outputs: 1, MaxPixels: 2_000_000}, "1 output x 0.001024 to 2 MP: $0.00002048 to $0.04, expected $0.02097152"},
+		"inputs first":        {fal.Usage{Endpoint: "fal-ai/flux-pro/v1/vto", Outputs: 2, Size: fal.Size(2048, 1024), Inputs: []fal.File{sized(2000, 2000), hd}}, "2 outputs x 2 MP: 4 x $0.005 = $0.02; input 1 x 4 MP: $0.0375 + 3 x $0.005 = $0.0525; input 2 x 1 MP: $0.005"},
+		"inputs at least":     {fal.Usage{Endpoint: "fal-ai/flux-pro/v1/erase", Outputs: 1, Size: fal.Size(1024, 1024), Inputs: []fal.File{hd}}, "1 output x 1 MP: $0.03; input 1 x 1 MP: $0.004; up to the minimum charge: $0.008"},
+		"a surcharge":         {fal.Usage{Endpoint: "fal-ai/flux-2/lora/edit", Outputs: 2, Size: fal.SquareHD, LoRAs: 2, LoRABytes: 45e8, Inputs: []fal.File{hd, hd}}, "2 outputs x 1 MP: 2 x $0.021 = $0.042; 2 inputs x 1 MP: 2 x $0.021 = $0.042; 2 x large LoRA weights: $0.126"},
+	} {
+		q, err := pricing.EstimateUsage(tt.usage)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var lines []string
+		for l := range q.Lines() {
+			lines = append(lines, l.String())
+		}
+		if got := strings.Join(lines, "; "); got != tt.lines {
+			t.Errorf("%s: %s\nwant %s", name, got, tt.lines)
+		}
+	}
 	for name, u := range map[string]fal.Usage{
 		"the refused resolution": {Endpoint: flux3 + "text-to-image", Outputs: 1, Resolution: "512sq"},
 		"no such resolution":     {Endpoint: flux3 + "text-to-image", Outputs: 1, Resolution: "8k"},
