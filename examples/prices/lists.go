@@ -48,11 +48,11 @@ func (t table) print(w io.Writer) error {
 		}
 	}
 	for _, row := range t {
-		line := ""
+		var line strings.Builder
 		for i, cell := range row {
-			line += fmt.Sprintf("  %-*s", widths[i], cell)
+			fmt.Fprintf(&line, "  %-*s", widths[i], cell)
 		}
-		if _, err := fmt.Fprintln(w, cut(strings.TrimRight(line, " "), columns)); err != nil {
+		if _, err := fmt.Fprintln(w, cut(strings.TrimRight(line.String(), " "), columns)); err != nil {
 			return err
 		}
 	}
