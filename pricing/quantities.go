@@ -349,20 +349,13 @@ func (n *quantities) areaOfFile(f fal.File, size measurer, wider, higher int) (a
 	if err != nil {
 		return area, err
 	}
-	if width < 1 || height < 1 {
-		return area, sizeError(width, height)
-	}
 	pixels, err := areaOf(width+wider, height+higher)
 	return exactly(pixels), err
 }
 
 func areaOf(width, height int) (int64, error) {
 	if width < 1 || height < 1 {
-		return 0, sizeError(width, height)
+		return 0, fmt.Errorf("a size of %dx%d: both sides must be at least 1", width, height)
 	}
 	return mul(int64(width), int64(height))
-}
-
-func sizeError(width, height int) error {
-	return fmt.Errorf("a size of %dx%d: both sides must be at least 1", width, height)
 }

@@ -88,8 +88,11 @@ func TestReadTableRefuses(t *testing.T) {
 		"free alternate":   `{"endpoint": "a/b", "per": "image", "price": "1", "alternates": [{"price": "0", "where": "x"}]}`,
 		"twice":            `{"endpoint": "a/b", "per": "image", "price": "1"}, {"endpoint": "a/b", "per": "image", "price": "2"}`,
 	} {
-		if table, err := pricing.ReadTable(strings.NewReader(`{"prices": [` + price + `]}`)); err == nil {
+		table, err := pricing.ReadTable(strings.NewReader(`{"prices": [` + price + `]}`))
+		if err == nil {
 			t.Errorf("%s: read as %+v", name, table)
+		} else if name == "lower multiplier" && !strings.Contains(err.Error(), "multiplier 3 is 2") {
+			t.Error(err)
 		}
 	}
 }
