@@ -122,6 +122,9 @@ func TestExamplesOfSources(t *testing.T) {
 		var lines []string
 		for l := range q.Lines() {
 			lines = append(lines, l.String())
+			if each := strings.HasPrefix(l.String(), "input ") || l.Item == pricing.ItemMinimum; l.Count < 1 || each != (l.Count == 1 && !strings.HasPrefix(l.String(), "1 ")) {
+				t.Errorf("%s: %d on the line %v", name, l.Count, l)
+			}
 		}
 		if got := strings.Join(lines, "; "); got != tt.lines {
 			t.Errorf("%s: %s\nwant %s", name, got, tt.lines)
