@@ -248,11 +248,23 @@ func TestTiersRefused(t *testing.T) {
 		"another unit's end":    `"per": "image", "price": "1", "history": [{"price": "1", "per": "step", "where": "x", "until": "2026-01-01"}]`,
 		"free before":           `"per": "image", "price": "1", "history": [{"price": "0", "where": "x"}]`,
 		"history of no rule":    `"unknown": "x", "history": [{"price": "1", "where": "x"}]`,
+		"LoRAs up to the free":  `"per": "megapixel", "price": "1", "lora": {"free_gb": 2, "per_gb": "0.5", "max_gb": 2}`,
 		"two of one name":       `"also": ["a/b"], "per": "image", "price": "1"`,
 		"no second name":        `"also": [""], "per": "image", "price": "1"`,
 	} {
 		if table, err := pricing.ReadTable(strings.NewReader(`{"prices": [{"endpoint": "a/b", ` + price + `}]}`)); err == nil {
 			t.Errorf("%s: read as %+v", name, table)
+		}
+	}
+	for name, price := range map[string]string{
+		"multipliers that stay": `"per": "step", "price": "1", "references": ["1", "1", "2", "2"]`,
+		"LoRAs that are free":   `"per": "megapixel", "price": "1", "lora": {"free_gb": 0, "per_gb": "0.5", "max_gb": 1}`,
+		"one price for all":     `"per": "tiered image", "price": "1", "tiers": [{"max_pixels": 5, "price": "1", "least": "1"}, {"price": "1"}]`,
+		"six tiers":             `"per": "tiered image", "price": "1", "tiers": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}, {"name": "e"}, {"name": "f", "price": "1"}]`,
+		"ten multipliers":       `"per": "step", "price": "1", "references": ["1", "0", "0", "0", "0", "0", "0", "0", "0", "2"]`,
+	} {
+		if _, err := pricing.ReadTable(strings.NewReader(`{"prices": [{"endpoint": "a/b", ` + price + `}]}`)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
