@@ -17,6 +17,7 @@ import (
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/qwen"
@@ -219,6 +220,18 @@ func TestQuote(t *testing.T) {
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%s %s: %q is missing in\n%s", tt.model, tt.size, want, got)
+		}
+	}
+}
+
+// Today's lists have today's models.
+func TestListsOfToday(t *testing.T) {
+	t.Parallel()
+	for _, family := range families {
+		for _, name := range family.models {
+			if m, err := find(name); err != nil || m.Status.State != schema.Live {
+				t.Errorf("%s is %s, %v", name, m.Status.State, err)
+			}
 		}
 	}
 }
