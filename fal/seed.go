@@ -10,7 +10,7 @@ import (
 // withSeed returns the body of a request with a random seed, if the request can
 // have one and has none. See [Client.FixSeeds].
 func withSeed(r any, body []byte) []byte {
-	if !lacksSeed(reflect.ValueOf(r)) {
+	if !takesSeed(reflect.ValueOf(r)) {
 		return body
 	}
 	var fields map[string]json.RawMessage
@@ -28,9 +28,9 @@ func withSeed(r any, body []byte) []byte {
 	return fmt.Appendf(body[:len(body)-1], `%s"seed":%d}`, comma, 1+rand.Uint64N(1<<31-1))
 }
 
-// lacksSeed reports whether a request, or one that it wraps, has a field for a
-// seed that is not set.
-func lacksSeed(v reflect.Value) bool {
+// takesSeed reports whether a request, or one that it wraps, has a field for a
+// seed.
+func takesSeed(v reflect.Value) bool {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
@@ -41,8 +41,8 @@ func lacksSeed(v reflect.Value) bool {
 		switch {
 		case f.fixed:
 		case f.name == "seed":
-			return f.of == reflect.TypeFor[*uint64]() && v.FieldByIndex(f.index).IsNil()
-		case f.name == "" && lacksSeed(v.FieldByIndex(f.index)):
+			return f.of == reflect.TypeFor[*uint64]()
+		case f.name == "" && takesSeed(v.FieldByIndex(f.index)):
 			return true
 		}
 	}

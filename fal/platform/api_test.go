@@ -402,6 +402,14 @@ func TestOddAnswers(t *testing.T) {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
 	}
+	same := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"billing_events":[{}],"has_more":true,"next_cursor":"same"}`)
+	}))
+	defer same.Close()
+	endless := platform.API{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: same.URL}}}
+	if err := errOf(endless.BillingEvents(t.Context(), platform.BillingQuery{})); err == nil {
+		t.Error("the same page without end")
+	}
 	n := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n++
@@ -411,6 +419,26 @@ func TestOddAnswers(t *testing.T) {
 	api := platform.API{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: srv.URL}}}
 	if err := errOf(api.BillingEvents(t.Context(), platform.BillingQuery{})); err == nil || n > 100 {
 		t.Errorf("%v after %d empty pages", err, n)
+	}
+}
+
+// A long time is asked for in parts that join.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	var spans [][2]string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		spans = append(spans, [2]string{r.URL.Query().Get("start"), r.URL.Query().Get("end")})
+		_, _ = io.WriteString(w, `{"billing_events":[]}`)
+	}))
+	defer srv.Close()
+	api := platform.API{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: srv.URL}}}
+	span := platform.Span{Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(2026, 7, 20, 0, 0, 0, 0, time.UTC)}
+	if err := errOf(api.BillingEvents(t.Context(), platform.BillingQuery{Span: span})); err != nil {
+		t.Fatal(err)
+	}
+	want := [][2]string{{"2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z"}, {"2026-04-01T00:00:00Z", "2026-06-30T00:00:00Z"}, {"2026-06-30T00:00:00Z", "2026-07-20T00:00:00Z"}}
+	if diff := cmp.Diff(want, spans); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -235,6 +235,13 @@ func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquir
 		if c.byID = err == nil; err != nil && !errors.Is(err, fal.ErrNotFound) {
 			return fmt.Errorf("platform: %s: asking for job %s: %w", endpoint, c.lost.RequestID, err)
 		}
+		// The queue does not know direct calls; the history does, whenever they were.
+		for row, err := range api.Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: c.lost.RequestID, Payloads: true}) {
+			if err != nil {
+				return err
+			}
+			c.look(row)
+		}
 	}
 	if first = first.Add(-early - doubtful); now.Sub(first) > kept {
 		first = now.Add(-kept + time.Minute)

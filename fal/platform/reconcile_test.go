@@ -2,9 +2,12 @@ package platform_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -152,6 +155,19 @@ func TestReconcile(t *testing.T) {
 		}, []want{{platform.Found, 0, "one request"}}},
 		"its id is known": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			return platform.Reconciler{Client: srv.Client()}, []*fal.OutcomeUnknownError{lose(t, srv, srv.Client(), req, faltest.Cut(40, faltest.ByClose))}
+		}, []want{{platform.Found, 0, "the id that came"}}},
+		"its id is known, and the history lags": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
+			srv.SetLag(time.Hour, time.Hour)
+			return platform.Reconciler{Client: srv.Client()}, []*fal.OutcomeUnknownError{lose(t, srv, srv.Client(), req, faltest.Cut(40, faltest.ByClose))}
+		}, []want{{platform.Found, 0, "the id that came"}}},
+		"the id of a direct call is known": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
+			srv.Inject(faltest.OpRun, faltest.Cut(40, faltest.ByLength), 1)
+			_, err := fal.Run(t.Context(), srv.Client(), req)
+			lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
+			if !ok || lost.RequestID == "" {
+				t.Fatalf("%v", err)
+			}
+			return platform.Reconciler{Client: srv.Client()}, []*fal.OutcomeUnknownError{aged(lost, 20*24*time.Hour)} // whatever its time
 		}, []want{{platform.Found, 0, "the id that came"}}},
 		"two alike, both lost": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			return platform.Reconciler{Client: srv.Client(), Lag: soon}, []*fal.OutcomeUnknownError{
@@ -307,6 +323,66 @@ func TestReconcileMany(t *testing.T) {
 	}
 }
 
+// What a history says of times decides, and what it is asked for is enough.
+func TestReconcileTimes(t *testing.T) {
+	t.Parallel()
+	sent := time.Now().Add(-5 * time.Hour).UTC()
+	payload := func() json.RawMessage { return json.RawMessage(`{"prompt":"a fox"}`) }
+	lost := &fal.OutcomeUnknownError{Endpoint: "me/model", Sent: sent, Payload: payload, Err: errors.New("lost")}
+	row := func(at string) string {
+		return `{"request_id":"one","endpoint_id":"me/model","sent_at":"` + at + `","json_input":{"prompt":"a fox"}}`
+	}
+	after := func(d time.Duration) string { return row(sent.Add(d).Format(time.RFC3339Nano)) }
+	for name, tt := range map[string]struct {
+		rows string
+		want platform.Verdict
+	}{
+		"none":            {"", platform.Absent},
+		"at once":         {after(0), platform.Found},
+		"by a clock":      {after(-5 * time.Minute), platform.Found},
+		"by attempts":     {after(15 * time.Minute), platform.Found},
+		"too early":       {after(-5*time.Minute - time.Second), platform.Unknown},
+		"too late":        {after(15*time.Minute + time.Second), platform.Unknown},
+		"much too early":  {after(-66 * time.Minute), platform.Absent},
+		"much too late":   {after(76 * time.Minute), platform.Absent},
+		"without a time":  {row("soon"), platform.Unknown},
+		"without an id":   {strings.Replace(after(0), `"one"`, `""`, 1), platform.Absent},
+		"listed twice":    {after(0) + "," + after(0), platform.Found},
+		"with more of it": {strings.Replace(after(0), `"a fox"`, `"a fox","num_images":1`, 1), platform.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				query := r.URL.Query()
+				switch {
+				case query.Get("endpoint_id") == "me/model/stream":
+					w.WriteHeader(http.StatusNotFound)
+					_, _ = io.WriteString(w, `{"error":{"type":"not_found","message":"no such endpoint"}}`)
+				case strings.HasSuffix(r.URL.Path, "/billing-events"):
+					w.WriteHeader(http.StatusForbidden)
+					_, _ = io.WriteString(w, `{"error":{"type":"authorization_error","message":"no"}}`)
+				default:
+					start, _ := time.Parse(time.RFC3339Nano, query.Get("start"))
+					end, _ := time.Parse(time.RFC3339Nano, query.Get("end"))
+					if start.After(sent.Add(-65*time.Minute-2*time.Hour)) || end.Before(sent.Add(2*time.Hour)) {
+						t.Errorf("asked for %v to %v, which is too little of %v", start, end, sent)
+					}
+					_, _ = io.WriteString(w, `{"items":[`+tt.rows+`],"has_more":false}`)
+				}
+			}))
+			defer srv.Close()
+			r := platform.Reconciler{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: srv.URL}}}
+			for _, all := range [][]*fal.OutcomeUnknownError{{lost, aged(lost, 2*time.Hour)}, {aged(lost, 2*time.Hour), lost}} {
+				for _, f := range reconcile(t, r, all...) {
+					if f.Lost == lost && f.Verdict != tt.want {
+						t.Errorf("%s, want %s: %s", f.Verdict, tt.want, f.Why)
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestReconcileNil(t *testing.T) {
 	t.Parallel()
 	if _, err := (platform.Reconciler{}).Reconcile(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "nil") {
@@ -325,15 +401,17 @@ func TestReconcileNil(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	const sent = `{"prompt":"a fox","seed":9223372036854775809,"strength":0.5,"loras":[{"path":"https://a/b","scale":1}],"image_url":"data:x"}`
+	const sent = `{"mask_url":"https://a/b","prompt":"a fox","seed":9223372036854775809,"strength":0.5,"loras":[{"path":"https://a/b","scale":1}],"image_url":"data:x"}`
 	for input, want := range map[string]string{
 		sent: "same",
-		`{"seed":9223372036854775809,"image_url":"data:x","loras":[{"scale":1.0,"path":"https://a/b"}],"prompt":"a fox","strength":5e-1}`: "same",
-		`{"prompt":"a fox","seed":9223372036854775808,"strength":0.5,"loras":[{"path":"https://a/b","scale":1}],"image_url":"data:x"}`:    "other",
-		`{"prompt":"a dog"}`: "other",
-		`{"prompt":"a fox"}`: "similar",
-		`{}`:                 "similar",
-		`[]`:                 "similar",
+		`{"mask_url":"https://a/b","seed":9223372036854775809,"image_url":"data:x","loras":[{"scale":1.0,"path":"https://a/b"}],"prompt":"a fox","strength":5e-1}`: "same",
+		`{"prompt":"a fox","seed":9223372036854775808,"strength":0.5,"loras":[{"path":"https://a/b","scale":1}],"image_url":"data:x"}`:                             "other",
+		`{"prompt":"a dog"}`:         "other",
+		`{"image_url":"data:y"}`:     "similar", // it may be the same picture
+		`{"mask_url":"https://c/d"}`: "similar",
+		`{"prompt":"a fox"}`:         "similar",
+		`{}`:                         "similar",
+		`[]`:                         "similar",
 		`{"prompt":"a fox","seed":9223372036854775809,"strength":0.5,"loras":[{"path":"https://a/b","scale":1}],"image_url":"https://v3/x"}`: "similar",
 		`{"prompt":"a fox","seed":9223372036854775809,"strength":0.5,"loras":[{"path":"https://a/c","scale":1}],"image_url":"data:x"}`:       "similar",
 		`{"prompt":"a fox","seed":9223372036854775809,"strength":0.5,"loras":[],"image_url":"data:x"}`:                                       "similar",
