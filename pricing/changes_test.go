@@ -217,6 +217,19 @@ func TestRoundCents(t *testing.T) {
 	}
 }
 
+// What is just too large to be divided is an error, and no panic.
+func TestScaleOverflows(t *testing.T) {
+	t.Parallel()
+	for _, denominator := range []int64{1, 1 << 16, 1<<16 + 1} {
+		if got, err := pricing.USD(1<<40).Scale(1<<40, denominator); !errors.Is(err, pricing.ErrOverflow) {
+			t.Errorf("by %d: %v, %v, want ErrOverflow", denominator, got, err)
+		}
+	}
+	if got, err := pricing.USD(1<<40).Scale(1<<40, 1<<18); err != nil || got != 1<<62 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // Rules that no page can mean are refused.
 func TestTiersRefused(t *testing.T) {
 	t.Parallel()

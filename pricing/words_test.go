@@ -144,6 +144,8 @@ func TestUnknownsSaid(t *testing.T) {
 		"no multiplier":     {fal.Usage{Endpoint: edit, Outputs: 1, Steps: 100, References: 6}, []string{factor}},
 		"both":              {fal.Usage{Endpoint: edit, Outputs: 1, Steps: 100, References: 10, LeastReferences: 9}, []string{pairs, factor}},
 		"how many":          {fal.Usage{Endpoint: edit, Outputs: 1, Steps: 100, LeastReferences: 3}, []string{"the number of reference pictures"}},
+		"no fee of a tier":  {fal.Usage{Endpoint: "alibaba/qwen-image-3/edit", Outputs: 1, Size: fal.SquareHD, Inputs: []fal.File{fal.URL("https://x.example/a")}}, []string{"the price itself"}},
+		"a fee":             {fal.Usage{Endpoint: "alibaba/qwen-image-3/edit", Outputs: 2, Size: fal.SquareHD, Inputs: []fal.File{fal.URL("https://x.example/a")}}, []string{"whether each reference is charged", "the price itself"}},
 		"a tier":            {fal.Usage{Endpoint: "blackforestlabs/flux-3/klein/text-to-image", Outputs: 1, Size: fal.Size(1920, 1080)}, []string{"the price of a size between two tiers"}},
 		"LoRAs of no size":  {fal.Usage{Endpoint: "fal-ai/flux-2/lora", Outputs: 1, Size: fal.SquareHD, LoRAs: 1}, []string{"the size of the LoRA weights"}},
 		"a disputed price":  {fal.Usage{Endpoint: "fal-ai/flux-2/klein/4b", Outputs: 1, Size: fal.SquareHD}, []string{"the price itself"}},
