@@ -129,6 +129,20 @@ func TestApplyScalesMinimumCharge(t *testing.T) {
 	}
 }
 
+// A live price settles what sources disagree on.
+func TestApplySettlesDisputes(t *testing.T) {
+	t.Parallel()
+	const id = "fal-ai/flux-2/klein/4b"
+	table, _, err := live.Apply(pricing.Embedded(), []live.Price{{Endpoint: id, UnitPrice: "0.008", Unit: "megapixels", Currency: "USD"}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := table.Estimate(fal.Usage{Endpoint: id, Outputs: 1, Size: fal.SquareHD})
+	if err != nil || !q.Exact() || q.Expected != 8*pricing.Cent/10 {
+		t.Errorf("%v, %v", q, err)
+	}
+}
+
 // A feed asks for other endpoints besides those of the table, each once.
 func TestFeedAlso(t *testing.T) {
 	t.Parallel()
