@@ -24,7 +24,6 @@ import (
 	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/fal/proxy"
 	"github.com/falimage/falimage-go/fal/schema"
-	"github.com/falimage/falimage-go/fal/proxy"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
