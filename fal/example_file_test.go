@@ -38,5 +38,5 @@ func ExampleFile() {
 
 	// Output:
 	// uploads: 1
-	// fal-ai/flux-2-pro/edit: invalid request: image_urls[1]: file in memory: the file is empty
+	// fal-ai/flux-2-pro/edit: not sent: image_urls[1]: file in memory: the file is empty
 }

@@ -91,7 +91,7 @@ func (p *prepared) prepare(ctx context.Context, r any) (err error) {
 		}
 	}
 	if len(problems) > 0 {
-		return &ValidationError{Endpoint: p.endpoint, Problems: problems}
+		return &ValidationError{Endpoint: p.endpoint, Problems: problems, sending: true}
 	}
 	p.usage = usage(r)
 	p.usage.Endpoint = cmp.Or(p.usage.Endpoint, p.endpoint)

@@ -222,3 +222,14 @@ func TestKeyErrorsBeginOnce(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// What is refused on this side says that nothing was sent.
+func TestRefusalsSayThatNothingWasSent(t *testing.T) {
+	t.Parallel()
+	for _, f := range []fal.File{fal.Bytes(nil), fal.Path(t.TempDir()), fal.Path("missing.png")} {
+		_, err := fal.Submit(t.Context(), &fal.Client{Key: fal.NewKey(secret)}, fal.Call[fal.Images]{ID: "fal-ai/x", Input: map[string]any{"image_url": f}})
+		if err == nil || !fal.NotSent(err) || !strings.Contains(err.Error(), "not sent") {
+			t.Errorf("%v: %v", f, err)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func (c *Client) Upload(ctx context.Context, f File, opts ...UploadOption) (File
 		o.problems = append(o.problems, Problem{Field: "file", Value: f.String(), Message: problem.Error(), Err: problem})
 	}
 	if len(o.problems) > 0 {
-		return File{}, &ValidationError{Endpoint: "upload", Problems: o.problems}
+		return File{}, &ValidationError{Endpoint: "upload", Problems: o.problems, sending: true}
 	}
 	if f.local == nil {
 		return f, nil

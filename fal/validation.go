@@ -29,12 +29,18 @@ func (p Problem) String() string {
 type ValidationError struct {
 	Endpoint string
 	Problems []Problem
+
+	sending bool // it was about to be sent
 }
 
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Endpoint)
-	b.WriteString(": invalid request: ")
+	if e.sending {
+		b.WriteString(": not sent: ")
+	} else {
+		b.WriteString(": invalid request: ")
+	}
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteString("; ")
