@@ -113,6 +113,29 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// Items begin no faster than is allowed, and what is left is told when it can be.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	run := &batch.Runner{Client: quick(srv), Concurrency: 4, Every: 15 * time.Millisecond}
+	const items = 20
+	start, n := time.Now(), 0
+	for _, err := range batch.Run(t.Context(), run, mugs(items)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		p := run.Progress()
+		left, known := p.Left(items)
+		if known && n < 9 || !known && p.Ended() > 12 || left < 0 || p.Ended() == items && left != 0 || known != (p.PerMinute() > 0) {
+			t.Errorf("after %d: %v left, %v; %+v", n, left, known, p)
+		}
+	}
+	if took := time.Since(start); took < (items-1)*run.Every {
+		t.Errorf("%d items in %v", items, took)
+	}
+}
+
 // What fal refuses since there is too much is sent again, by fewer at once, and comes
 // in the end.
 func TestTooMany(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -254,11 +255,15 @@ func TestEndsAnywhere(t *testing.T) {
 // and the write itself may have been the last thing that was done.
 type mortal struct {
 	batch.Journal
-	left    int
 	written bool
+
+	mu   sync.Mutex
+	left int
 }
 
 func (m *mortal) Put(ctx context.Context, row batch.Row) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.left--; m.left >= 0 {
 		return m.Journal.Put(ctx, row)
 	}
