@@ -208,6 +208,15 @@ func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
 	return nil
 }
 
+func _(ctx context.Context, client *fal.Client) (any, error) {
+	file := fal.Path("training.zip").Progress(func(sent, total int64) {
+		fmt.Printf("\r%d of %d bytes", sent, total)
+	})
+	remote, err := client.Upload(ctx, file)
+
+	return remote, err
+}
+
 func _(req flux.Pro2, out *fal.Images, bill pricing.Settlement) error {
 	rec, err := provenance.Of(req, out.Meta, out.Seed)
 	if err != nil {

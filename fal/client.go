@@ -111,6 +111,7 @@ func (c *Client) setUp() {
 		return
 	}
 	c.hosts = hosts
+	c.uploads.parts = make(chan struct{}, parallelParts)
 	c.logger = c.Logger
 	if c.logger == nil {
 		c.logger = slog.Default()

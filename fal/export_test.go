@@ -38,3 +38,6 @@ func ReadEvents(ctx context.Context, r io.Reader, most, total int64, yield func(
 		}
 	}
 }
+
+// MaxWhole is how much of a file goes in one piece.
+var MaxWhole = &maxWhole

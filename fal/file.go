@@ -40,6 +40,8 @@ type local struct {
 	name string
 	open func() (io.ReadCloser, error)
 	dims func() (width, height int, err error) // nil: read them from the content
+	// progress is told how far an upload has come; nil for nobody.
+	progress func(sent, total int64)
 }
 
 // maxReader is how much Reader is ready to hold in memory.
@@ -73,8 +75,13 @@ func FS(fsys fs.FS, name string) File {
 // Bytes returns a file with the given content, which must not change
 // afterwards.
 func Bytes(content []byte) File {
-	return Open("", func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	return Open("", func() (io.ReadCloser, error) { return memory{bytes.NewReader(content)}, nil })
 }
+
+// memory is content that is held in memory.
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
 
 // Reader returns a file with the content of r. It is read once, when first
 // needed, and kept in memory; more than 256 MiB is an error. Use [Open] for
@@ -116,7 +123,7 @@ func kept(content func() ([]byte, error)) File {
 	once := sync.OnceValues(content)
 	return Open("", func() (io.ReadCloser, error) {
 		b, err := once()
-		return io.NopCloser(bytes.NewReader(b)), err
+		return memory{bytes.NewReader(b)}, err
 	})
 }
 
@@ -125,6 +132,20 @@ func kept(content func() ([]byte, error)) File {
 // under; when it is empty, a name is made from the content.
 func Open(name string, open func() (io.ReadCloser, error)) File {
 	return File{local: &local{name: name, open: open}}
+}
+
+// Progress returns the same file; while it is uploaded, report is called with
+// the bytes that were sent and the bytes that there are, -1 while that is not
+// known. It is called often, by one goroutine at a time, and does not count
+// what is sent a second time. Content that was uploaded before is told in one
+// call. A file at a URL is never uploaded and tells nothing.
+func (f File) Progress(report func(sent, total int64)) File {
+	if f.local != nil {
+		l := *f.local
+		l.progress = report
+		f.local = &l
+	}
+	return f
 }
 
 // recovered turns a panic of code that is not ours into an error: in one of
@@ -136,19 +157,16 @@ func recovered(what string, err *error) {
 }
 
 // content opens the file, whatever its code does.
-func (l *local) content() (r io.ReadCloser, err error) {
+func (l *local) content() (g guardedReader, err error) {
 	defer recovered("reading it", &err)
 	if l.open == nil {
-		return nil, errors.New("there is no function to open it")
+		return g, errors.New("there is no function to open it")
 	}
-	r, err = l.open()
+	r, err := l.open()
 	if err == nil && r == nil {
 		err = errors.New("opening it gave nothing to read")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return guardedReader{r}, nil
+	return guardedReader{r}, err
 }
 
 // guardedReader turns panics of a reader that is not ours into errors.
@@ -166,6 +184,53 @@ func (g guardedReader) Read(p []byte) (n int, err error) {
 func (g guardedReader) Close() (err error) {
 	defer recovered("reading it", &err)
 	return g.r.Close()
+}
+
+// info tells of a regular file; nil for anything else.
+func (g guardedReader) info() (info fs.FileInfo) {
+	file, ok := g.r.(fs.File)
+	if !ok {
+		return nil
+	}
+	err := errors.New("it panicked")
+	func() {
+		defer recovered("reading it", &err)
+		info, err = file.Stat()
+	}()
+	if err != nil || info == nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return info
+}
+
+// size returns how many bytes there are to be read, -1 if that is not known.
+func (g guardedReader) size() int64 {
+	if m, ok := g.r.(memory); ok {
+		return m.Size()
+	}
+	if info := g.info(); info != nil {
+		return info.Size()
+	}
+	return -1
+}
+
+// at returns what reads the content at any place, nil if nothing does.
+func (g guardedReader) at() io.ReaderAt {
+	if r, ok := g.r.(io.ReaderAt); ok && g.size() >= 0 {
+		return guardedReaderAt{r}
+	}
+	return nil
+}
+
+type guardedReaderAt struct{ r io.ReaderAt }
+
+func (g guardedReaderAt) ReadAt(p []byte, at int64) (n int, err error) {
+	defer recovered("reading it", &err)
+	n, err = g.r.ReadAt(p, at)
+	if n < 0 || n > len(p) {
+		return 0, errors.New("its reader returned a count that cannot be")
+	}
+	return n, err
 }
 
 // IsZero reports whether f is no file.
@@ -211,7 +276,11 @@ func bareURL(s string) string {
 func (f File) Open() (io.ReadCloser, error) {
 	switch {
 	case f.local != nil:
-		return f.local.content()
+		g, err := f.local.content()
+		if err != nil {
+			return nil, err
+		}
+		return g, nil
 	case isDataURL(f.url):
 		_, content, err := decodeDataURL(f.url)
 		return io.NopCloser(bytes.NewReader(content)), err
@@ -260,12 +329,8 @@ func (f File) Size() (int64, error) {
 		return 0, err
 	}
 	defer r.Close()
-	if g, ok := r.(guardedReader); ok {
-		if file, ok := g.r.(*os.File); ok {
-			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-				return info.Size(), nil
-			}
-		}
+	if g, ok := r.(guardedReader); ok && g.size() >= 0 {
+		return g.size(), nil
 	}
 	return io.Copy(io.Discard, r)
 }

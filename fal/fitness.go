@@ -90,8 +90,12 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
-// maxMask is how large a mask is at most that is looked into: 64 megapixels.
-const maxMask = 64 << 20
+// maxMask is how large a mask is at most that is looked into: 64 megapixels, in
+// 100 MiB.
+const (
+	maxMask      = 64 << 20
+	maxMaskBytes = 100 << 20
+)
 
 // lookAtMasks holds the masks of a request against their pictures, where both
 // are local.
@@ -151,7 +155,7 @@ func painted(f File) (where int) {
 		return inColour
 	}
 	defer r.Close()
-	m, _, err := image.Decode(io.LimitReader(r, maxUpload))
+	m, _, err := image.Decode(io.LimitReader(r, maxMaskBytes))
 	if err != nil {
 		return inColour
 	}

@@ -22,6 +22,7 @@ const (
 	OpResult       Op = "result"
 	OpCancel       Op = "cancel"
 	OpUpload       Op = "upload"
+	OpUploadPart   Op = "upload-part"
 	OpDownload     Op = "download"
 	OpPlatform     Op = "platform"
 	// OpWebhook is a call that the server makes. A fault is what comes back of
@@ -54,7 +55,7 @@ type effects struct {
 // begins reports whether the operation begins work on a request.
 func (op Op) begins() bool { return op == OpSubmit || op == OpRun || op == OpStream }
 
-var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpDownload, OpPlatform, OpWebhook}
+var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpUploadPart, OpDownload, OpPlatform, OpWebhook}
 
 type rule struct {
 	op       Op

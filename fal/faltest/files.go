@@ -13,9 +13,10 @@ import (
 type file struct {
 	contentType   string
 	uploaded      []byte
-	draw          func() []byte // nil for what was uploaded
-	width, height int           // of a picture that was made here
-	pending       bool          // named, but not uploaded yet
+	draw          func() []byte    // nil for what was uploaded
+	width, height int              // of a picture that was made here
+	pending       bool             // named, but not uploaded yet
+	parts         map[int]filePart // of one that is uploaded in parts; else nil
 
 	mu    sync.Mutex
 	drawn []byte
@@ -77,11 +78,23 @@ func (all *files) upload(name, contentType string, content []byte) {
 	}
 }
 
+// part keeps a part of a file. Older uploads go where there is no room.
+func (all *files) part(f *file, n int, p filePart) {
+	all.uploaded += len(p.content) - len(f.parts[n].content)
+	f.parts[n] = p
+	for all.uploaded > uploadBytes && len(all.uploads) > 1 {
+		all.forget()
+	}
+}
+
 // forget lets the oldest upload go.
 func (all *files) forget() {
 	name := all.uploads[0]
 	all.uploads = all.uploads[1:]
 	all.uploaded -= len(all.byName[name].uploaded)
+	for _, p := range all.byName[name].parts {
+		all.uploaded -= len(p.content)
+	}
 	delete(all.byName, name)
 }
 

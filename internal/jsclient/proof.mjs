@@ -3,27 +3,13 @@
 import assert from "node:assert/strict";
 import { ApiError, ValidationError, createFalClient } from "@fal-ai/client";
 import proveProxy from "./proxy.mjs";
+import { redirected } from "./redirect.mjs";
 import proveWebhook from "./webhook.mjs";
 
 const [address, key, proxy] = process.argv.slice(2);
-const hosts = ["fal.run", "queue.fal.run", "rest.fal.ai", "rest.alpha.fal.ai"];
-
-function redirected(fault) {
-  return (input, init = {}) => {
-    const url = new URL(typeof input === "string" || input instanceof URL ? input : input.url);
-    let target = url.href;
-    if (hosts.includes(url.hostname)) {
-      const host = url.hostname === "rest.alpha.fal.ai" ? "rest.fal.ai" : url.hostname;
-      target = `${address}/${host}${url.pathname}${url.search}`;
-    }
-    const headers = new Headers(init.headers);
-    if (fault) headers.set("x-faltest-fault", fault);
-    return fetch(target, { ...init, headers });
-  };
-}
 
 function client({ credentials = key, fault } = {}) {
-  return createFalClient({ credentials, fetch: redirected(fault), suppressLocalCredentialsWarning: true, retry: { maxRetries: 0 } });
+  return createFalClient({ credentials, fetch: redirected(address, fault), suppressLocalCredentialsWarning: true, retry: { maxRetries: 0 } });
 }
 
 let passed = 0;
@@ -112,6 +98,13 @@ await check("upload of a Blob inside an input", async () => {
   const png = await (await fetch((await fal.run("fal-ai/flux/schnell", { input: { prompt: "x", output_format: "png" } })).data.images[0].url)).blob();
   const { data } = await fal.subscribe("fal-ai/flux-2-pro/edit", { input: { prompt: "@image1", image_urls: [png] }, pollInterval: 50 });
   assert.equal(data.images.length, 1);
+});
+
+await check("upload in parts", async () => {
+  const content = new Uint8Array(91 * 1024 * 1024).map((_, i) => i % 251);
+  const url = await fal.storage.upload(new Blob([content], { type: "application/zip" }));
+  const stored = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  assert.ok(Buffer.compare(stored, content) === 0, `${stored.length} bytes came back`);
 });
 
 await check("validation error", async () => {

@@ -23,43 +23,13 @@ import (
 // unless FALIMAGE_REQUIRE_NODE is set; run install.sh first.
 func TestOfficialJavaScriptClient(t *testing.T) {
 	t.Parallel()
-	missing := t.Skip
-	if os.Getenv("FALIMAGE_REQUIRE_NODE") != "" {
-		missing = t.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing("node is not installed")
-	}
-	if _, err := os.Stat(filepath.Join("node_modules", "@fal-ai", "client", "package.json")); err != nil {
-		missing("the official client is not installed: run internal/jsclient/install.sh")
-	}
-
-	program := filepath.Join(t.TempDir(), "fakefal")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../examples/fakefal").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	server := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-queue", "200ms", "-run", "300ms")
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	}()
-
-	address := addressIn(t, bufio.NewScanner(stdout))
+	node, address := start(t, "-queue", "200ms", "-run", "300ms")
 	proxied := httptest.NewServer(&proxy.Handler{
 		Client:    &fal.Client{Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(address)},
 		Endpoints: []string{"fal-ai/flux/schnell", "fal-ai/flux-2-pro", "fal-ai/flux-2-pro/edit", "fal-ai/flux-lora/stream"},
 		User:      proxy.Anyone, Decode: flux.Decode, Uploads: true,
 	})
 	defer proxied.Close()
-
 	proof := exec.CommandContext(t.Context(), node, "proof.mjs", address, faltest.Key, proxied.URL)
 	proof.WaitDelay = 10 * time.Second
 	out, err := proof.CombinedOutput()
@@ -72,14 +42,47 @@ func TestOfficialJavaScriptClient(t *testing.T) {
 	}
 }
 
+// start starts examples/fakefal as a process of its own, and finds node.
+func start(tb testing.TB, args ...string) (node, address string) {
+	tb.Helper()
+	missing := tb.Skip
+	if os.Getenv("FALIMAGE_REQUIRE_NODE") != "" {
+		missing = tb.Fatal
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		missing("node is not installed")
+	}
+	if _, err := os.Stat(filepath.Join("node_modules", "@fal-ai", "client", "package.json")); err != nil {
+		missing("the official client is not installed: run internal/jsclient/install.sh")
+	}
+	program := filepath.Join(tb.TempDir(), "fakefal")
+	if out, err := exec.CommandContext(tb.Context(), "go", "build", "-o", program, "../../examples/fakefal").CombinedOutput(); err != nil {
+		tb.Fatalf("%v\n%s", err, out)
+	}
+	server := exec.CommandContext(tb.Context(), program, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	return node, addressIn(tb, bufio.NewScanner(stdout))
+}
+
 // addressIn finds the address of the server in what it prints.
-func addressIn(t *testing.T, lines *bufio.Scanner) string {
-	t.Helper()
+func addressIn(tb testing.TB, lines *bufio.Scanner) string {
+	tb.Helper()
 	for lines.Scan() {
 		if _, address, ok := strings.Cut(lines.Text(), "https://fal.run        is at  "); ok {
 			return strings.TrimSuffix(address, "/fal.run")
 		}
 	}
-	t.Fatal("the server printed no address")
+	tb.Fatal("the server printed no address")
 	return ""
 }
