@@ -23,6 +23,7 @@ import (
 	"github.com/falimage/falimage-go/fal/platform"
 	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/fal/proxy"
+	"github.com/falimage/falimage-go/fal/realtime"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
@@ -203,6 +204,27 @@ func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
 		if err := client.Save(ctx, picture, fmt.Sprint("mug", i, picture.Extension())); err != nil {
 			return err
 		}
+	}
+
+	return nil
+}
+
+func _(ctx context.Context, client *fal.Client, camera chan []byte, show func([]byte)) error {
+	session, err := realtime.Open(ctx, client, flux.KleinRealtime{}.Endpoint(), realtime.Options{})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	go func() {
+		for picture := range camera {
+			_ = session.Send(ctx, flux.KleinRealtime{Prompt: "oil painting", ImageURL: fal.Bytes(picture)})
+		}
+	}()
+	for out, err := range session.Results(ctx) {
+		if err != nil {
+			return err
+		}
+		show(out.Images[0].Content)
 	}
 
 	return nil

@@ -102,6 +102,8 @@ func TestArguments(t *testing.T) {
 		{"upload", "-mb 0", "-mb 0"},
 		{"upload", "-file none", "none"},
 		{"upload", "", "-file"},
+		{"realtime", "-frames 1", "-frames 1"},
+		{"realtime", "", "-yes"},
 		{"structured", "fox", `"fox"`},
 		{"structured", "", "-yes"},
 		{"train", "-steps 0", "-steps 0"},
@@ -139,7 +141,7 @@ func TestArguments(t *testing.T) {
 		}
 	})
 	// Without a key nothing is asked, and what is written is what it says to be.
-	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "structured", "train", "batch", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
+	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "realtime -frames 3", "structured", "train", "batch", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {
 			t.Parallel()
 			name, args, _ := strings.Cut(args, " ")

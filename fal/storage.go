@@ -52,6 +52,9 @@ func (c *Client) send(ctx context.Context, f File, s summary, lifecycle string, 
 // refused reports whether another way may do where this one did not: a request
 // for a place was refused, or the place took nothing.
 func (t *transfer) refused(err error) bool {
+	if errors.Is(err, transport.ErrPrivateAddress) {
+		return false
+	}
 	if t.placed {
 		return true
 	}

@@ -23,6 +23,7 @@ const (
 	OpCancel       Op = "cancel"
 	OpUpload       Op = "upload"
 	OpUploadPart   Op = "upload-part"
+	OpRealtime     Op = "realtime"
 	OpDownload     Op = "download"
 	OpPlatform     Op = "platform"
 	// OpWebhook is a call that the server makes. A fault is what comes back of
@@ -53,9 +54,11 @@ type effects struct {
 }
 
 // begins reports whether the operation begins work on a request.
-func (op Op) begins() bool { return op == OpSubmit || op == OpRun || op == OpStream }
+func (op Op) begins() bool {
+	return op == OpSubmit || op == OpRun || op == OpStream || op == OpRealtime
+}
 
-var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpUploadPart, OpDownload, OpPlatform, OpWebhook}
+var ops = []Op{OpSubmit, OpRun, OpStream, OpStatus, OpStatusStream, OpResult, OpCancel, OpUpload, OpUploadPart, OpRealtime, OpDownload, OpPlatform, OpWebhook}
 
 type rule struct {
 	op       Op

@@ -18,6 +18,7 @@ type Ledger struct {
 	Uploads     int // files uploaded
 	Downloads   int // files fetched
 	Platform    int // questions to the platform API
+	Frames      int // frames that realtime sessions sent
 	Webhooks    int // calls of webhooks, repeated ones included
 
 	// Bills is what each request was billed, by request id, in the order in

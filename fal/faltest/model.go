@@ -189,6 +189,9 @@ func (m *model) read() {
 	m.format = m.text("output_format")
 	if !slices.Contains([]string{"png", "jpeg", "webp"}, m.format) {
 		m.format = "png"
+		if m.endpoint.Task == "realtime" {
+			m.format = "jpeg"
+		}
 	}
 	m.seed = rand.Uint64() >> 1
 	if f, ok := m.endpoint.Field("seed"); ok && f.Max != nil {

@@ -25,26 +25,28 @@ const Key = "faltest-id:faltest-secret"
 
 // Server is a local fal. It may be used by many goroutines at once.
 type Server struct {
-	key       string
-	queueTime time.Duration
-	runTime   time.Duration
-	keepAlive time.Duration
-	strict    bool
-	now       func() time.Time
-	base      string // the URL of the server
-	http      *http.Server
-	listener  net.Listener
-	stopped   chan struct{}  // closed when the server closes
-	callers   sync.WaitGroup // of webhooks
-	signer    ed25519.PrivateKey
-	oldSigner ed25519.PrivateKey // is published, and signs nothing any more
-	closeOnce sync.Once
+	key          string
+	queueTime    time.Duration
+	runTime      time.Duration
+	keepAlive    time.Duration
+	realtimeIdle time.Duration
+	strict       bool
+	now          func() time.Time
+	base         string // the URL of the server
+	http         *http.Server
+	listener     net.Listener
+	stopped      chan struct{}  // closed when the server closes
+	callers      sync.WaitGroup // of webhooks
+	signer       ed25519.PrivateKey
+	oldSigner    ed25519.PrivateKey // is published, and signs nothing any more
+	closeOnce    sync.Once
 
 	mu         sync.Mutex
 	jobs       jobs
 	files      files
 	handlers   map[string]http.HandlerFunc
 	faults     []*rule
+	passes     map[string]pass // by token
 	platform   platform
 	pasts      pasts
 	ledger     Ledger
@@ -148,7 +150,7 @@ func Start(address string, opts ...Option) (*Server, error) {
 	}
 	own, _ := net.InterfaceAddrs() // without any, localhost remains
 	s := &Server{
-		key: Key, keepAlive: 15 * time.Second, now: time.Now, base: "http://" + reachable(listener.Addr(), own),
+		key: Key, keepAlive: 15 * time.Second, realtimeIdle: time.Minute, now: time.Now, base: "http://" + reachable(listener.Addr(), own),
 		listener: listener, stopped: make(chan struct{}), handlers: make(map[string]http.HandlerFunc),
 		platform: platform{
 			prices: make(map[string]price), discount: "0", settings: json.RawMessage(`{}`),
@@ -308,6 +310,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch host {
 	case "fal.run":
+		if r.Header.Get("Upgrade") != "" {
+			s.serveRealtime(w, r, path)
+			return
+		}
 		s.authorized(w, r, func() { s.serveRun(w, r, path) })
 	case "queue.fal.run":
 		s.authorized(w, r, func() { s.serveQueue(w, r, path) })

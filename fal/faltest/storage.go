@@ -18,6 +18,10 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request, p string) {
 		"storage/upload/initiate-multipart": func(w http.ResponseWriter, r *http.Request) { s.initiate(w, r, true) },
 		"storage/auth/token":                s.storageToken,
 	}[p]
+	if older := p == "tokens/"; (older || p == "tokens/realtime") && r.Method == http.MethodPost {
+		s.realtimeToken(w, r, older)
+		return
+	}
 	if serve == nil {
 		writeDetail(w, http.StatusNotFound, "Path /"+p+" not found")
 		return

@@ -107,6 +107,32 @@ await check("upload in parts", async () => {
   assert.ok(Buffer.compare(stored, content) === 0, `${stored.length} bytes came back`);
 });
 
+await check("realtime", async () => {
+  // The client has no option for the address of a session: the WebSocket of the
+  // runtime is led to the local fal.
+  const Real = globalThis.WebSocket;
+  globalThis.WebSocket = class extends Real {
+    constructor(url) {
+      super(url.replace(/^wss:\/\//, `${address.replace(/^http/, "ws")}/`));
+    }
+  };
+  const frame = "data:image/jpeg;base64," + Buffer.from(await (await fetch((await fal.run("fal-ai/flux/schnell", { input: { prompt: "x", output_format: "jpeg" } })).data.images[0].url)).arrayBuffer()).toString("base64");
+  const session = (errors) => new Promise((resolve, reject) => {
+    const connection = fal.realtime.connect("fal-ai/flux-2/klein/realtime", {
+      maxBuffering: 2, connectionKey: `session ${errors}`,
+      onResult: (result) => { connection.close(); resolve(result); },
+      onError: (error) => { connection.close(); reject(error); },
+    });
+    connection.send({ prompt: "oil", seed: 9, image_url: frame, num_inference_steps: errors ? 99 : 3 });
+  });
+  const result = await session(false);
+  assert.equal(result.seed, 9);
+  assert.ok(result.images[0].content instanceof Uint8Array && result.images[0].content.length > 1000);
+  assert.equal(result.images[0].content_type, "image/jpeg");
+  await assert.rejects(session(true), ApiError);
+  globalThis.WebSocket = Real;
+});
+
 await check("validation error", async () => {
   const error = await fails(fal.run("fal-ai/flux/schnell", { input: { prompt: "x", num_images: 9, nonsense: 1 } }), ValidationError, 422);
   assert.equal(error.fieldErrors.length, 1); // what the endpoint does not know is passed over

@@ -30,7 +30,7 @@ func TestOfficialJavaScriptClient(t *testing.T) {
 		User:      proxy.Anyone, Decode: flux.Decode, Uploads: true,
 	})
 	defer proxied.Close()
-	proof := exec.CommandContext(t.Context(), node, "proof.mjs", address, faltest.Key, proxied.URL)
+	proof := exec.CommandContext(t.Context(), node, "--experimental-websocket", "proof.mjs", address, faltest.Key, proxied.URL)
 	proof.WaitDelay = 10 * time.Second
 	out, err := proof.CombinedOutput()
 	t.Logf("%s", out)

@@ -1,0 +1,22 @@
+// Package realtime holds sessions with models that answer frame by frame, such
+// as [flux.KleinRealtime], over a WebSocket: a picture goes out, a picture comes
+// back, many times a second.
+//
+//	s, err := realtime.Open(ctx, client, flux.KleinRealtime{}.Endpoint(), realtime.Options{})
+//	...
+//	defer s.Close()
+//	go func() {
+//		for _, frame := range camera {
+//			_ = s.Send(ctx, flux.KleinRealtime{Prompt: "oil painting", ImageURL: fal.Bytes(frame)})
+//		}
+//	}()
+//	for out, err := range s.Results(ctx) {
+//		...
+//	}
+//
+// A session is paid by the time that the model works, and no units are told. What
+// was sent when a connection is lost is not sent again: the next frame opens a
+// new one.
+//
+// [flux.KleinRealtime]: https://pkg.go.dev/github.com/falimage/falimage-go/flux#KleinRealtime
+package realtime
