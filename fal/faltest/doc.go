@@ -1,6 +1,6 @@
 // Package faltest is a local fal, for tests and for trying everything without
-// an API key. It speaks fal's queue, direct calls, streams and storage over
-// HTTP on a loopback address, checks requests as the service does, draws real
+// an API key. It speaks fal's queue, direct calls, streams, realtime sessions
+// and storage over HTTP on a loopback address, checks requests as the service does, draws real
 // pictures, counts what it would bill, and fails on request.
 //
 //	func TestMug(t *testing.T) {
@@ -37,6 +37,16 @@
 // change the order. [Server.SignWebhook] signs calls of a test's own; the public
 // keys are where fal has them, on rest.fal.ai. Other addresses are noted in
 // [Server.Doubts] and not called.
+//
+// # Uploads and sessions
+//
+// Files are taken whole or in parts, at signed addresses or with a token of the
+// storage. Parts are as strict as the service's: 5 MiB at least but the last, all
+// listed in order with their ETags, put together once. Realtime sessions are held
+// over WebSockets, with the key or a token of either kind; of more frames than
+// max_buffering the oldest are dropped, and [RealtimeIdle] says when one that is
+// silent is closed. Each frame is billed by itself, by the time it took the model,
+// as a call of the endpoint is; how the service rounds it is unconfirmed.
 //
 // # Bills
 //
