@@ -16,7 +16,8 @@
 //
 // A session is paid by the time that the model works, and no units are told. What
 // was sent when a connection is lost is not sent again: the next frame opens a
-// new one.
+// new one. Only frames that cross with fal's word that the session was idle, and
+// which it has not read, are.
 //
 // [flux.KleinRealtime]: https://pkg.go.dev/github.com/falimage/falimage-go/flux#KleinRealtime
 package realtime

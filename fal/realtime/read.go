@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -78,7 +79,12 @@ func inlined(f fal.File) (fal.File, error) {
 		return f, err
 	}
 	defer r.Close()
-	content, err := io.ReadAll(io.LimitReader(r, maxInline+1))
+	var b bytes.Buffer
+	if size, err := f.Size(); err == nil {
+		b.Grow(int(min(size, maxInline)) + bytes.MinRead)
+	}
+	_, err = b.ReadFrom(io.LimitReader(r, maxInline+1))
+	content := b.Bytes()
 	switch {
 	case err != nil:
 		return f, err
@@ -179,16 +185,37 @@ func (s *session) ended(ctx context.Context, conn *websocket.Conn, err error, id
 	if closed {
 		return ErrClosed
 	}
-	unanswered := s.lost(conn)
+	flight := s.lost(conn)
+	s.mu.Lock()
+	missing := s.missing
+	s.missing = 0
+	s.mu.Unlock()
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
 	status := websocket.CloseStatus(err)
-	if unanswered == 0 && (idle || status == websocket.StatusNormalClosure) {
+	if missing == 0 && (idle || status == websocket.StatusNormalClosure) {
 		return nil
+	}
+	if idle && missing == len(flight) {
+		return s.again(ctx, flight)
 	}
 	if errors.Is(err, websocket.ErrMessageTooBig) || status == websocket.StatusMessageTooBig {
 		err = fmt.Errorf("a frame is larger than %d bytes: %w", maxFrame, err)
 	}
-	return fmt.Errorf("the connection was lost, with %d frames without a result: %w", unanswered, err)
+	return fmt.Errorf("the connection was lost, with %d frames without a result: %w", missing, err)
+}
+
+// again sends frames that crossed with the word that nothing had come for a while:
+// fal has not read them.
+func (s *session) again(ctx context.Context, flight [][]byte) error {
+	for _, frame := range flight {
+		s.mu.Lock()
+		s.took(frame)
+		s.mu.Unlock()
+		if err := s.write(ctx, frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -169,6 +169,37 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// A frame that crosses with the word that the session was idle is sent again.
+func TestCrossing(t *testing.T) {
+	t.Parallel()
+	var frames atomic.Int64
+	c := script(t, func(ctx context.Context, n int, c *websocket.Conn) {
+		if n == 1 {
+			_ = c.Write(ctx, websocket.MessageText, []byte(`{"type":"x-fal-error","error":"TIMEOUT","reason":"idle"}`))
+			_ = c.Close(websocket.StatusNormalClosure, "")
+			return
+		}
+		for {
+			if _, _, err := c.Read(ctx); err != nil {
+				return
+			}
+			_ = c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"seed":%d}`, frames.Add(1)))
+		}
+	})
+	s := open(t, c, realtime.Options{})
+	time.Sleep(20 * time.Millisecond) // nobody reads that the connection is closed
+	for range 2 {
+		if err := s.Send(t.Context(), request(t, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want := range uint64(2) {
+		if out, err := one(t, s); err != nil || out.Seed != want+1 {
+			t.Fatalf("%v, %v, want seed %d", out, err, want+1)
+		}
+	}
+}
+
 // An error of the model ends the loop, and not the session.
 func TestModelError(t *testing.T) {
 	t.Parallel()

@@ -54,8 +54,10 @@ type session struct {
 	changed    chan struct{}   // closed, and made anew, with each change of what follows
 	conn       *websocket.Conn // nil while there is none
 	closed     bool
-	unanswered int    // frames that went over the connection
-	waiting    []byte // the newest frame that could not be sent, with DropOldest
+	unanswered int      // frames that went over the connection
+	flight     [][]byte // those frames, unless any number may be under way
+	missing    int      // frames that went over connections that were lost
+	waiting    []byte   // the newest frame that could not be sent, with DropOldest
 	dropped    int
 	token      Token
 }
@@ -222,9 +224,17 @@ func (s *session) send(ctx context.Context, frame []byte) error {
 			return notSentError{err}
 		}
 	}
-	s.unanswered++
+	s.took(frame)
 	s.mu.Unlock()
 	return s.write(ctx, frame)
+}
+
+// took notes that a frame is under way. The lock is held.
+func (s *session) took(frame []byte) {
+	s.unanswered++
+	if s.opts.Unanswered >= 0 {
+		s.flight = append(s.flight, frame)
+	}
 }
 
 // write writes a frame. A frame that was not written whole was not received, so
@@ -235,21 +245,28 @@ func (s *session) write(ctx context.Context, frame []byte) error {
 		old := s.conn
 		s.mu.Unlock()
 		conn, err := s.connect(ctx)
-		if err != nil {
-			s.lost(nil)
-			return notSentError{err}
+		if err == nil {
+			err = conn.Write(ctx, websocket.MessageBinary, frame)
 		}
-		err = conn.Write(ctx, websocket.MessageBinary, frame)
 		if err == nil {
 			return nil
 		}
 		s.lost(conn)
+		s.mu.Lock()
+		s.missing = max(0, s.missing-1) // this one: whoever sends it is told
+		s.mu.Unlock()
+		if conn == nil {
+			return notSentError{err}
+		}
 		if ended := ctx.Err(); ended != nil {
 			return notSentError{ended}
 		}
 		if !again || conn != old {
 			return notSentError{bare(err)}
 		}
+		s.mu.Lock()
+		s.took(frame)
+		s.mu.Unlock()
 	}
 }
 
@@ -289,29 +306,34 @@ func (s *session) connect(ctx context.Context) (*websocket.Conn, error) {
 }
 
 // lost forgets a connection, nil for one that could not be opened, and returns
-// how many frames were under way.
-func (s *session) lost(conn *websocket.Conn) (unanswered int) {
+// the frames that were under way. They are missing.
+func (s *session) lost(conn *websocket.Conn) (flight [][]byte) {
 	if conn != nil {
 		_ = conn.CloseNow()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if conn != s.conn {
-		return 0 // there is another one already
+		return nil // there is another one already
 	}
-	unanswered, s.unanswered, s.conn = s.unanswered, 0, nil
+	flight = s.flight
+	s.missing += s.unanswered
+	s.unanswered, s.flight, s.conn = 0, nil, nil
 	s.tell()
-	return unanswered
+	return flight
 }
 
 // answered notes that a frame has its result, and sends the one that waits.
 func (s *session) answered(ctx context.Context) error {
 	s.mu.Lock()
 	s.unanswered = max(0, s.unanswered-1)
+	if len(s.flight) > 0 {
+		s.flight = s.flight[1:]
+	}
 	frame := s.waiting
 	if frame != nil {
 		s.waiting = nil
-		s.unanswered++
+		s.took(frame)
 	}
 	s.tell()
 	s.mu.Unlock()
