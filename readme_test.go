@@ -214,7 +214,7 @@ func _(ctx context.Context, client *fal.Client, camera chan []byte, show func([]
 	if err != nil {
 		return err
 	}
-	defer session.Close()
+	defer func() { _ = session.Close() }()
 	go func() {
 		for picture := range camera {
 			_ = session.Send(ctx, flux.KleinRealtime{Prompt: "oil painting", ImageURL: fal.Bytes(picture)})
