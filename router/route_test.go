@@ -530,10 +530,13 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 	// One rule is one rule more, and one of a name that there is takes its place.
-	one := `{"rules":[{"name":"mine","models":["flux.Krea"],"points":5,"because":"a","source":"b"},{"name":"flux-photorealism","models":["flux.Dev"],"points":1,"because":"a","source":"b"}],"losses":{"seed":3}}`
+	one := `{"rules":[{"name":"mine","models":["flux.Krea"],"points":5,"because":"a","source":"b"},{"name":"flux-photorealism","models":["flux.Dev"],"points":1,"because":"a","source":"b"}],"losses":{"seed":3},"ratings":{"flux.Krea":{"quality":1,"speed":2}},"stages":{"draft":{"price":9}},"price_points":[{"up_to":"1","points":1}],"not":["flux.Dev"]}`
 	more, err := router.ReadPolicy(strings.NewReader(one))
 	if err != nil || len(more.Rules) != len(router.DefaultPolicy().Rules)+1 || more.Losses[router.FeatureSeed] != 3 || len(more.Losses) != len(router.DefaultPolicy().Losses) {
 		t.Errorf("%d rules, %v, %v", len(more.Rules), more.Losses, err)
+	}
+	if got := more.Ratings["flux.Krea"]; got.Speed != 2 || more.Stages[router.StageDraft].Price != 9 || len(more.Stages) != 3 || len(more.PricePoints) != 1 || len(more.Not) != 1 {
+		t.Errorf("%v, %v, %v, %v", got, more.Stages, more.PricePoints, more.Not)
 	}
 	if i := slices.IndexFunc(more.Rules, func(r router.ScoreRule) bool { return r.Name == "flux-photorealism" }); more.Rules[i].Models[0] != "flux.Dev" {
 		t.Errorf("the rule is still %v", more.Rules[i])

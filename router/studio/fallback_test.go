@@ -193,3 +193,21 @@ func TestDraftWays(t *testing.T) {
 		t.Errorf("the final is %s of %s", final.Model.Name, last)
 	}
 }
+
+// Finals share what is left: none takes the share of another when it falls back.
+func TestFinalsShare(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 2)
+	both := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v, nil }
+	task := router.Task{Prompt: journalPrompt, MaxPrice: 10 * cent, Not: []string{"flux.Image3", "flux.Turbo2"}} // 4.7 cents each
+	out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}}, both)
+	if err != nil || out.Spent > task.MaxPrice {
+		t.Fatalf("%v, %v", out.Spent, err)
+	}
+	for _, o := range out.Finals {
+		if q := o.Winner().Quote.Max; q > 47*cent/10 {
+			t.Errorf("a final for up to %v", q)
+		}
+	}
+}
