@@ -13,10 +13,6 @@ import (
 	"time"
 )
 
-// FaultHeader is a request header by which clients in any language ask for a
-// fault: its value is one of [FaultNames].
-const FaultHeader = "X-Faltest-Fault"
-
 var named = map[string]Fault{
 	"lost-answer":    LostAnswer(),
 	"reset":          Reset(),

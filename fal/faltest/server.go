@@ -20,8 +20,13 @@ import (
 	"github.com/falimage/falimage-go/fal"
 )
 
-// Key is the API key that a server accepts unless [WithKey] says otherwise.
-const Key = "faltest-id:faltest-secret"
+const (
+	// Key is the API key that a server accepts unless [WithKey] says otherwise.
+	Key = "faltest-id:faltest-secret"
+	// FaultHeader is a request header by which clients in any language ask for
+	// a fault: its value is one of [FaultNames].
+	FaultHeader = "X-Faltest-Fault"
+)
 
 // Server is a local fal. It may be used by many goroutines at once.
 type Server struct {

@@ -81,7 +81,11 @@ func (s *session) dial(ctx context.Context) (*websocket.Conn, error) {
 	defer cancel()
 	h := httpClient(s.client)
 	h.Timeout = 0 // it would be that of the whole session
-	conn, resp, err := websocket.Dial(ctx, req.URL.String(), &websocket.DialOptions{HTTPClient: h, HTTPHeader: req.Header})
+	options, err := dialOptions(h, req.Header)
+	if err != nil {
+		return nil, err
+	}
+	conn, resp, err := websocket.Dial(ctx, req.URL.String(), options)
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
