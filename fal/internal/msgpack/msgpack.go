@@ -5,6 +5,7 @@ package msgpack
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,6 +143,9 @@ func (d *decoder) value(b []byte, depth int) (rest []byte, err error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
 	}
+	if cutOff(b) {
+		return nil, msgp.ErrShortBytes
+	}
 	switch kind := msgp.NextType(b); kind {
 	case msgp.MapType, msgp.ArrayType:
 		return d.items(b, depth, kind == msgp.MapType)
@@ -188,6 +192,14 @@ func (d *decoder) value(b []byte, depth int) (rest []byte, err error) {
 	}
 }
 
+// cutOff reports whether a text or bytes with a length of 32 bits have fewer than
+// that. The library looks itself, but with an int, which has 32 bits on some
+// machines.
+func cutOff(b []byte) bool {
+	const text32, bytes32 = 0xdb, 0xc6
+	return len(b) >= 5 && (b[0] == text32 || b[0] == bytes32) && uint64(binary.BigEndian.Uint32(b[1:])) > uint64(len(b)-5)
+}
+
 func (d *decoder) items(b []byte, depth int, object bool) (rest []byte, err error) {
 	read, ends := msgp.ReadArrayHeaderBytes, "[]"
 	if object {
@@ -207,6 +219,9 @@ func (d *decoder) items(b []byte, depth int, object bool) (rest []byte, err erro
 		}
 		if object {
 			var name []byte
+			if cutOff(rest) {
+				return nil, msgp.ErrShortBytes
+			}
 			if name, rest, err = msgp.ReadMapKeyZC(rest); err != nil {
 				return nil, err
 			}

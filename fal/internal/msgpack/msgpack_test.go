@@ -80,6 +80,7 @@ func TestHostile(t *testing.T) {
 		"an array of 4e9 items":   {[]byte{0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0}, "too few bytes"},
 		"a map of 4e9 items":      {[]byte{0xdf, 0xff, 0xff, 0xff, 0xff, 0xa0, 0xc0}, "too few bytes"},
 		"a string of 4 GB":        {[]byte{0xdb, 0xff, 0xff, 0xff, 0xff, 'x'}, "too few bytes"},
+		"a key of 4 GB":           {[]byte{0x81, 0xdb, 0xff, 0xff, 0xff, 0xff, 'x'}, "too few bytes"},
 		"bytes of 4 GB":           {[]byte{0xc6, 0xff, 0xff, 0xff, 0xff, 'x'}, "too few bytes"},
 		"many values":             {append([]byte{0xdd, 0, 0x20, 0, 0}, bytes.Repeat([]byte{0xc0}, 0x200000)...), "more than 1048576 values"},
 		"a key that is no string": {[]byte{0x81, 1, 1}, "type"},
