@@ -32,6 +32,14 @@
 // ledger agrees with the journal after a crash too: what an item had set aside is
 // known by its id, and a job that is taken up is booked once.
 //
+// # Webhooks
+//
+// With [Runner.Webhook] fal calls an address when a job is done. A program that
+// serves it waits by [Runner.Handler] instead of a connection for each item. Who
+// submits need not be who receives: [Deliver] finishes an item by the call alone, in
+// whatever program has the journal, and by the key in the address finds items whose
+// answers were lost.
+//
 // # Cancelling
 //
 // [Runner.Stop] has no more items begun, and waits for those under way. When the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/batch/journal"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/qwen"
 )
@@ -44,6 +47,39 @@ func ExampleStep() {
 	// order 18 1 picture
 	// order 17 1 picture
 	// 2 jobs
+}
+
+// Who submits need not be who receives: the address that fal calls tells the key, and
+// the journal has all else.
+func ExampleDeliver() {
+	srv := faltest.New() // in earnest: fal itself
+	defer srv.Close()
+	ctx, j, done := context.Background(), batch.Memory(), make(chan string) // in earnest: a journal that both have
+
+	receives := &batch.Runner{Client: srv.Client(), Journal: j}
+	hooks := httptest.NewServer(&webhook.Handler{
+		Client: srv.Client(),
+		Handle: func(ctx context.Context, e *webhook.Event) error {
+			res, err := batch.Deliver[fal.Images](ctx, receives, e.Query.Get("key"), e)
+			if err != nil {
+				return err // fal calls again
+			}
+			done <- fmt.Sprintf("%s: %s, %d picture", res.Key, res.State, len(res.Out.Images))
+			return nil
+		},
+	})
+	defer hooks.Close()
+
+	submits := &batch.Runner{Client: srv.Client(), Journal: j, Webhook: func(key string) string {
+		return hooks.URL + "/fal?key=" + url.QueryEscape(key)
+	}}
+	go func() { // and may end before there is a result
+		_, _ = batch.Step(ctx, submits, batch.Item[fal.Images]{Key: "order 17", Request: flux.Schnell{Prompt: "a fox"}})
+	}()
+	fmt.Println(<-done)
+
+	// Output:
+	// order 17: done, 1 picture
 }
 
 // A batch that was stopped is gone on with by the next run, which sends what was not

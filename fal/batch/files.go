@@ -32,7 +32,7 @@ func save[Out any](ctx context.Context, e *entry, out *Out) error {
 		if i < len(old) {
 			had = old[i].Name
 		}
-		f, err := e.run.save(ctx, &e.row, m, i, had)
+		f, err := e.save(ctx, m, i, had)
 		if err != nil {
 			err = fmt.Errorf("batch: key %.80q: file %d of request %s is not saved: %w", e.row.Key, i+1, e.row.RequestID, err)
 			if local(err) {
@@ -106,7 +106,8 @@ func (r *Runner) intact(f File) bool {
 // save saves one file of a result: as a whole or not at all, and to the disk. What
 // is there under its name and is another file stays, and this one is named by its
 // key too. Had is the name that it had before, if it was saved.
-func (r *Runner) save(ctx context.Context, row *Row, m fal.Media, i int, had string) (f File, err error) {
+func (e *entry) save(ctx context.Context, m fal.Media, i int, had string) (f File, err error) {
+	r, row := e.run, &e.row
 	name := r.name(row, m, i)
 	target := filepath.Join(r.Dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
@@ -128,6 +129,13 @@ func (r *Runner) save(ctx context.Context, row *Row, m fal.Media, i int, had str
 		}
 		if picture.FileSize > 0 && picture.FileSize != f.Bytes {
 			return f, fmt.Errorf("it has %d bytes, and fal told of %d", f.Bytes, picture.FileSize)
+		}
+		size, sum, marked, err := e.mark(part)
+		if err != nil {
+			return f, err
+		}
+		if marked {
+			f.Bytes, f.SHA256 = size, sum
 		}
 	}
 	r.naming.Lock()

@@ -36,7 +36,7 @@ type Row struct {
 	// Sent is when the intent was noted.
 	Sent time.Time `json:"sent"`
 	// Payload is the body that was sent, as long as it may have to be looked for
-	// or sent again: until the item is done.
+	// or sent again: until the item is done, or for longer with a Runner.Mark.
 	Payload json.RawMessage `json:"payload,omitzero"`
 	// RequestID is that of the job at fal; "" if none is known.
 	RequestID string `json:"request_id,omitzero"`

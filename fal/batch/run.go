@@ -55,7 +55,7 @@ func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) i
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		w := &work[Out]{run: run, gate: run.gate, ended: make(chan ended[Out]), over: make(chan struct{})}
+		w := &work[Out]{run: run, gate: run.gate, ended: make(chan outcome[Out]), over: make(chan struct{})}
 		go w.feed(ctx, items)
 		left := false
 		for e := range w.ended {
@@ -90,8 +90,8 @@ func (r *Runner) concurrency() int {
 	return r.Concurrency
 }
 
-// ended is an item that has.
-type ended[Out any] struct {
+// outcome is what came of an item.
+type outcome[Out any] struct {
 	Result[Out]
 	err error
 }
@@ -100,7 +100,7 @@ type ended[Out any] struct {
 type work[Out any] struct {
 	run   *Runner
 	gate  *gate
-	ended chan ended[Out]
+	ended chan outcome[Out]
 	wait  sync.WaitGroup
 
 	mu     sync.Mutex
@@ -170,7 +170,7 @@ func (w *work[Out]) do(ctx context.Context, it Item[Out]) {
 	if over != nil {
 		w.end(over)
 	}
-	w.ended <- ended[Out]{res, err}
+	w.ended <- outcome[Out]{res, err}
 }
 
 // tooMany reports whether fal refused an item since there was too much for now.

@@ -21,6 +21,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
@@ -356,6 +357,7 @@ func TestBadRunner(t *testing.T) {
 		"Concurrency 10001":          {Client: srv.Client(), Concurrency: 10001},
 		"Every -1s":                  {Client: srv.Client(), Every: -time.Second},
 		"MaxFailures -1":             {Client: srv.Client(), MaxFailures: -1},
+		"Runner.Webhook is not set":  {Client: srv.Client(), Handler: new(webhook.Handler)},
 		"unknown field {sku}":        {Client: srv.Client(), Name: "{sku}{n}"},
 		"not closed":                 {Client: srv.Client(), Name: "{key}{n"},
 		"within Runner.Dir":          {Client: srv.Client(), Name: "../{key}{n}"},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/provenance"
+	"github.com/falimage/falimage-go/fal/webhook"
 )
 
 const (
@@ -48,13 +50,23 @@ type Runner struct {
 	// be in a file name is replaced, and a name that another file has is made
 	// longer.
 	Name string
+	// Mark, if set, has written into each saved PNG, JPEG or WebP picture how it was
+	// made, with its seed, after its say:
+	// func(r provenance.Record) provenance.Record { return r } tells all, and
+	// provenance.Record.WithoutPrompt keeps the request back. A picture that does not
+	// take its record is saved as it is. The journal keeps what was sent for it.
+	Mark func(provenance.Record) provenance.Record
 
 	// Options are those of every request, such as [fal.RefuseFlagged].
 	Options []fal.Option
 	// Webhook returns the address that fal calls when the item with a key is done;
 	// nil has it call none. If the address tells the key, who receives the call can
-	// tell the request id to the journal, by [Received].
+	// finish the item by [Deliver], in this program or in another with the journal.
 	Webhook func(key string) string
+	// Handler is what fal calls at the address of Webhook, if that is in this program:
+	// items are then waited for by it, without a connection for each, and looked at
+	// every 15 seconds. Nil waits as [fal.Job.Wait] does, also if there is a Webhook.
+	Handler *webhook.Handler
 	// Reconcile finds out what became of a request whose answer was lost, such as
 	// the Find of a platform.Reconciler: it returns the request id, or an error for which
 	// [fal.NotSent] is true if fal certainly did not accept it, or another one if
@@ -100,6 +112,8 @@ func (r *Runner) check() error {
 		return fmt.Errorf("batch: Runner.Concurrency %d: must be 1 to %d, or 0 for %d", r.Concurrency, mostConcurrency, defaultConcurrency)
 	case r.Every < 0:
 		return fmt.Errorf("batch: Runner.Every %v: must not be negative", r.Every)
+	case r.Handler != nil && r.Webhook == nil:
+		return errors.New("batch: Runner.Webhook is not set: Runner.Handler would never be called without")
 	case r.MaxFailures < 0:
 		return fmt.Errorf("batch: Runner.MaxFailures %d: must not be negative", r.MaxFailures)
 	}
@@ -164,30 +178,4 @@ func (r *Runner) stopping() chan struct{} {
 		r.stop = make(chan struct{})
 	}
 	return r.stop
-}
-
-// Received tells a journal the request id of an item, as a webhook brought it: if
-// the answer to its submit was lost, the item is known to be submitted from then
-// on. It changes nothing of an item whose request id is known, and an item that
-// the journal does not have is an error.
-func Received(ctx context.Context, j Journal, key, requestID string) error {
-	if requestID == "" {
-		return fmt.Errorf("batch: key %.80q: the request id is empty", key)
-	}
-	row, ok, err := j.Get(ctx, key)
-	switch {
-	case err != nil:
-		return fmt.Errorf("batch: key %.80q: journal: %w", key, err)
-	case !ok:
-		return fmt.Errorf("batch: key %.80q: the journal does not have it", key)
-	case row.State != Intent && row.State != Unknown:
-		return nil
-	}
-	row.State, row.RequestID, row.Failure = Submitted, requestID, nil
-	row.Revision++
-	err = j.Put(ctx, row)
-	if errors.Is(err, ErrConflict) {
-		return nil // the submit's own answer came first
-	}
-	return err
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/provenance"
+	"github.com/falimage/falimage-go/fal/webhook"
 )
 
 // cancelTime is how long a job that is to be cancelled is tried to.
@@ -35,7 +37,9 @@ type entry struct {
 	run *Runner
 	row Row
 
-	ill error // of the journal or the folder: no other item should be begun
+	// about tells how a picture was made, with the seed that is given; nil if nobody can.
+	about func(meta fal.Meta, seed uint64) (provenance.Record, error)
+	ill   error // of the journal or the folder: no other item should be begun
 }
 
 // put keeps the row in the journal.
@@ -64,6 +68,8 @@ func (e *entry) agree(ctx context.Context, conflict error) error {
 	case err != nil || !ok || other.Digest != e.row.Digest,
 		ours != "" && other.RequestID != "" && ours != other.RequestID:
 		return conflict
+	case other.State == Done && e.row.State == Done && len(e.row.Files) > len(other.Files):
+		// the same result, of which we have saved more
 	case other.State == Done, ours == "" && other.RequestID != "", e.row.State == Submitted && other.RequestID != "":
 		e.row = other
 		return nil
@@ -98,7 +104,7 @@ func step[Out any](ctx context.Context, run *Runner, it Item[Out]) (res Result[O
 	if !found {
 		row = Row{Key: key, Endpoint: string(it.Request.Endpoint()), Digest: digest}
 	}
-	e := &entry{run: run, row: row}
+	e := &entry{run: run, row: row, about: about(it.Request)}
 	kept := e.row.State == Done || e.row.State == Failed
 	res.Out, err = advance(ctx, e, it)
 	if e.row.Revision > 0 {
@@ -153,7 +159,7 @@ func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error)
 	case e.row.State == Submitted:
 		job := fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
 		job.Reserved(e.resumed(ctx))
-		return wait(ctx, e, job)
+		return wait(ctx, e, job, e.called(ctx, job.Status))
 	}
 	return send(ctx, e, request, it.Options)
 }
@@ -167,7 +173,7 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 	before := e.row.Revision
 	job, err := fal.Submit(ctx, e.run.Client, request, append(all, fal.WithGuard(noting{e, e.run.Client.Guard}))...)
 	if err == nil {
-		return wait(ctx, e, job)
+		return wait(ctx, e, job, e.run.Handler)
 	}
 	if e.row.Revision == before || e.row.State == Submitted {
 		return nil, err // nothing is noted, or the context ended after it was accepted
@@ -190,7 +196,7 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 	}
 	job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
 	job.TakeOver(lost)
-	return wait(ctx, e, job)
+	return wait(ctx, e, job, nil) // its webhook may have come before
 }
 
 // reconcile finds out what became of an intent. It is then submitted, or absent;
@@ -236,9 +242,34 @@ func (e *entry) knows(ctx context.Context, id string) bool {
 	return err == nil
 }
 
-// wait waits for a job, and keeps and saves its result.
-func wait[Out any](ctx context.Context, e *entry, job *fal.Job[Out]) (*Out, error) {
-	out, err := job.Wait(ctx)
+// wait waits for a job, by its webhook if there is a handler that will be called,
+// and keeps and saves its result.
+func wait[Out any](ctx context.Context, e *entry, job *fal.Job[Out], calls *webhook.Handler) (*Out, error) {
+	if calls == nil {
+		out, err := job.Wait(ctx)
+		return ended(ctx, e, job, out, err)
+	}
+	out, err := webhook.Wait(ctx, calls, job)
+	if errors.Is(err, webhook.ErrTaken) { // by who receives, or a program that ended then
+		out, err = job.Wait(ctx)
+	}
+	return ended(ctx, e, job, out, err)
+}
+
+// called returns the handler that will be called for a job that is taken up; nil if
+// that may have been, before this program began.
+func (e *entry) called(ctx context.Context, status func(context.Context) (fal.Status, error)) *webhook.Handler {
+	if e.run.Handler == nil {
+		return nil
+	}
+	if s, err := status(ctx); err != nil || s.State != fal.InQueue && s.State != fal.InProgress {
+		return nil
+	}
+	return e.run.Handler
+}
+
+// ended keeps and saves what came of a job.
+func ended[Out any](ctx context.Context, e *entry, job *fal.Job[Out], out *Out, err error) (*Out, error) {
 	if e.run.CancelJobs && ctx.Err() != nil {
 		if unfinished, ok := errors.AsType[*fal.JobError](err); ok {
 			ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
@@ -279,7 +310,10 @@ func finish[Out any](ctx context.Context, e *entry, out *Out, problem error) err
 	if err != nil {
 		return fmt.Errorf("batch: key %.80q: request %s: the result cannot be kept: %w", row.Key, row.RequestID, err)
 	}
-	row.State, row.Result, row.Payload, row.Failure = Done, result, nil, nil
+	row.State, row.Result, row.Failure = Done, result, nil
+	if e.run.Mark == nil || e.run.Dir == "" {
+		row.Payload = nil
+	}
 	if images, ok := any(out).(*fal.Images); ok && images != nil {
 		row.Warnings = images.Warnings
 	}
@@ -287,13 +321,11 @@ func finish[Out any](ctx context.Context, e *entry, out *Out, problem error) err
 		row.Failure = failureOf(problem)
 		row.Failure.Billing = fal.Billed
 	}
-	if err := e.put(ctx); err != nil {
+	err = e.put(ctx)
+	if e.run.Dir == "" || out == nil {
 		return err
 	}
-	if e.run.Dir == "" || out == nil {
-		return nil
-	}
-	return save(ctx, e, out)
+	return errors.Join(err, save(ctx, e, out)) // what is paid is saved though the journal is full
 }
 
 // kept returns the result of an item that was done before.

@@ -90,7 +90,7 @@ func text(v any) string {
 // result is fetched.
 //
 // The units that were billed are not part of an event, so a budget books what it
-// has set aside. [Wait] asks fal for them.
+// has set aside. [Fetch] asks fal for them.
 func Into[Out any](ctx context.Context, e *Event, j *fal.Job[Out]) (*Out, error) {
 	switch {
 	case e == nil:
@@ -108,6 +108,25 @@ func Into[Out any](ctx context.Context, e *Event, j *fal.Job[Out]) (*Out, error)
 	if _, unknown := errors.AsType[*fal.JobError](err); unknown && e.Failed && ctx.Err() == nil {
 		body, _ := json.Marshal(map[string]string{"detail": e.Error}) // a string always can be
 		return j.Decode(ctx, e.status(), body)
+	}
+	return out, err
+}
+
+// fetchTime is how long fal is asked for a result that the webhook may have brought
+// too.
+const fetchTime = 10 * time.Second
+
+// Fetch is [Into] that asks fal for the result first, for 10 seconds: it then has
+// the units that were billed. Without an event it waits as [fal.Job.Wait] does.
+func Fetch[Out any](ctx context.Context, e *Event, j *fal.Job[Out]) (*Out, error) {
+	if e == nil {
+		return j.Wait(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	out, err := j.Wait(limited)
+	if _, unfinished := errors.AsType[*fal.JobError](err); unfinished && ctx.Err() == nil {
+		return Into(ctx, e, j)
 	}
 	return out, err
 }

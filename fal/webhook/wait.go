@@ -22,9 +22,6 @@ const (
 	// looksFailed is after how many looks in a row that failed Wait follows the
 	// job as fal.Job.Wait does, whose word is final.
 	looksFailed = 3
-	// fetchTime is how long the result is asked for after the webhook has come,
-	// which may have it too.
-	fetchTime = 10 * time.Second
 )
 
 // Wait waits until the job is done and returns its result: h tells by the
@@ -51,7 +48,7 @@ func Wait[Out any](ctx context.Context, h *Handler, j *fal.Job[Out]) (*Out, erro
 	if err != nil {
 		return nil, err
 	}
-	out, err := fetch(ctx, event, j)
+	out, err := Fetch(ctx, event, j)
 	if _, unfinished := errors.AsType[*fal.JobError](err); unfinished {
 		return out, err // it may be waited for again
 	}
@@ -92,20 +89,6 @@ func await[Out any](ctx context.Context, events <-chan *Event, j *fal.Job[Out]) 
 		}
 	}
 	return nil, nil //nolint:nilnil // no event
-}
-
-// fetch gets the result of a job that is done, or may be.
-func fetch[Out any](ctx context.Context, e *Event, j *fal.Job[Out]) (*Out, error) {
-	if e == nil {
-		return j.Wait(ctx)
-	}
-	limited, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	out, err := j.Wait(limited)
-	if _, unfinished := errors.AsType[*fal.JobError](err); unfinished && ctx.Err() == nil {
-		return Into(ctx, e, j)
-	}
-	return out, err
 }
 
 const (
