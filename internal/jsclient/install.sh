@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the official JavaScript client that the proof runs.
+# Installs the clients that the proofs run, in the versions of package-lock.json.
 set -euo pipefail
 cd "$(dirname "$0")"
-npm install --no-audit --no-fund --no-package-lock --ignore-scripts --silent
+npm ci --no-audit --no-fund --ignore-scripts --silent

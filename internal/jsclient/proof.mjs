@@ -2,6 +2,7 @@
 // own fetch option leads fal's hosts to the address given as argument.
 import assert from "node:assert/strict";
 import { ApiError, ValidationError, createFalClient } from "@fal-ai/client";
+import { check, end } from "./check.mjs";
 import proveProxy from "./proxy.mjs";
 import { redirected } from "./redirect.mjs";
 import proveWebhook from "./webhook.mjs";
@@ -10,18 +11,6 @@ const [address, key, proxy] = process.argv.slice(2);
 
 function client({ credentials = key, fault } = {}) {
   return createFalClient({ credentials, fetch: redirected(address, fault), suppressLocalCredentialsWarning: true, retry: { maxRetries: 0 } });
-}
-
-let passed = 0;
-async function check(name, f) {
-  try {
-    await f();
-    passed++;
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    console.log(`FAIL ${name}: ${error?.stack ?? error}`);
-    process.exitCode = 1;
-  }
 }
 
 async function fails(promise, kind, status) {
@@ -158,4 +147,4 @@ await check("lost answer", () => assert.rejects(client({ fault: "lost-answer" })
 await proveProxy({ proxy, check, fails });
 await proveWebhook({ address, fal, client, check });
 
-console.log(`${passed} passed`);
+end();

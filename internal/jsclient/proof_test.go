@@ -45,17 +45,7 @@ func TestOfficialJavaScriptClient(t *testing.T) {
 // start starts examples/fakefal as a process of its own, and finds node.
 func start(tb testing.TB, args ...string) (node, address string) {
 	tb.Helper()
-	missing := tb.Skip
-	if os.Getenv("FALIMAGE_REQUIRE_NODE") != "" {
-		missing = tb.Fatal
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing("node is not installed")
-	}
-	if _, err := os.Stat(filepath.Join("node_modules", "@fal-ai", "client", "package.json")); err != nil {
-		missing("the official client is not installed: run internal/jsclient/install.sh")
-	}
+	node = nodeWith(tb, "@fal-ai/client")
 	program := filepath.Join(tb.TempDir(), "fakefal")
 	if out, err := exec.CommandContext(tb.Context(), "go", "build", "-o", program, "../../examples/fakefal").CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)
@@ -85,4 +75,23 @@ func addressIn(tb testing.TB, lines *bufio.Scanner) string {
 	}
 	tb.Fatal("the server printed no address")
 	return ""
+}
+
+// nodeWith finds node, and the packages that are to be installed for it.
+func nodeWith(tb testing.TB, packages ...string) string {
+	tb.Helper()
+	missing := tb.Skip
+	if os.Getenv("FALIMAGE_REQUIRE_NODE") != "" {
+		missing = tb.Fatal
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		missing("node is not installed")
+	}
+	for _, name := range packages {
+		if _, err := os.Stat(filepath.Join("node_modules", filepath.FromSlash(name), "package.json")); err != nil {
+			missing(name + " is not installed: run internal/jsclient/install.sh")
+		}
+	}
+	return node
 }
