@@ -17,7 +17,7 @@ func (c *Client) Authorize(req *http.Request) error {
 	if !c.transport.Trusts(req.URL) {
 		return notSent(fmt.Errorf("fal: the API key is not sent to %s", bareURL(req.URL.Redacted())))
 	}
-	key, err := c.Key.text()
+	key, err := c.key()
 	if err != nil {
 		return notSent(err)
 	}

@@ -108,6 +108,10 @@ func (s *looseString) UnmarshalJSON(data []byte) error {
 type looseNumber string
 
 func (n *looseNumber) UnmarshalJSON(data []byte) error {
+	if !bytes.ContainsFunc(data, notDigit) {
+		*n = looseNumber(data) // the usual case
+		return nil
+	}
 	text := strings.TrimSpace(strings.Trim(string(data), `"`))
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		*n = looseNumber(text)
@@ -115,8 +119,13 @@ func (n *looseNumber) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+func notDigit(r rune) bool { return r < '0' || r > '9' }
+
 // uint64 returns a whole number that is not negative, or 0.
 func (n looseNumber) uint64() uint64 {
+	if n == "" {
+		return 0
+	}
 	if whole, err := strconv.ParseUint(string(n), 10, 64); err == nil {
 		return whole
 	}

@@ -12,7 +12,7 @@ var (
 	DecodeDataURL = decodeDataURL
 	ContentType   = contentType
 	ResolveHosts  = Hosts.resolve
-	KeyText       = Key.text
+	KeyOf         = (*Client).key
 	EachFile      = eachFile
 	MaxResult     = maxResult
 	PictureMemory = pictureMemory

@@ -68,7 +68,7 @@ func (c *Client) Forward(ctx context.Context, r *http.Request, body []byte) (*ht
 	if resp.StatusCode < 300 {
 		least = minSecretInResult
 	}
-	key, _ := c.Key.text() // it was there a moment ago
+	key, _ := c.key() // it was there a moment ago
 	resp.Body = &keylessBody{ReadCloser: resp.Body, secrets: secretsOf(key, least)}
 	return resp, nil
 }

@@ -32,9 +32,8 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // text returns the key, from the environment if k is nil. White space around
-// it, such as the newline at the end of a file, is cut off. No error ever
-// holds a part of the key.
-func (k Key) text() (string, error) {
+// it, such as the newline at the end of a file, is cut off.
+func (k Key) text() string {
 	var text string
 	switch {
 	case k != nil:
@@ -44,7 +43,16 @@ func (k Key) text() (string, error) {
 	case os.Getenv("FAL_KEY_ID") != "" && os.Getenv("FAL_KEY_SECRET") != "":
 		text = strings.TrimSpace(os.Getenv("FAL_KEY_ID")) + ":" + strings.TrimSpace(os.Getenv("FAL_KEY_SECRET"))
 	}
-	text = strings.TrimSpace(text)
+	return strings.TrimSpace(text)
+}
+
+// key returns the client's key, which is looked at when it is another than that
+// of the exchange before. No error ever holds a part of it.
+func (c *Client) key() (string, error) {
+	text := c.Key.text()
+	if sent := c.sent.Load(); sent != nil && sent.key == text {
+		return text, nil
+	}
 	if text == "" {
 		return "", ErrNoKey
 	}

@@ -63,7 +63,7 @@ func TestKeyText(t *testing.T) {
 			for _, name := range []string{"FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"} {
 				t.Setenv(name, tt.env[name])
 			}
-			got, err := fal.KeyText(tt.key)
+			got, err := fal.KeyOf(&fal.Client{Key: tt.key})
 			switch {
 			case tt.err == "":
 				if err != nil || got != tt.want {

@@ -72,7 +72,7 @@ func (c *Client) platformRequest(method, path string, query url.Values, in any) 
 	if len(query) > 0 {
 		req.URL += "?" + query.Encode()
 	}
-	if _, err := c.Key.text(); errors.Is(err, ErrNoKey) && slices.Contains(withoutKey, path) {
+	if _, err := c.key(); errors.Is(err, ErrNoKey) && slices.Contains(withoutKey, path) {
 		req.Auth = false
 	}
 	switch method {

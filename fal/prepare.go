@@ -70,7 +70,7 @@ func (p *prepared) prepare(ctx context.Context, r any) (err error) {
 	if p.path, p.app, err = parseEndpoint(p.endpoint); err != nil {
 		return err
 	}
-	if _, err := p.c.Key.text(); err != nil {
+	if _, err := p.c.key(); err != nil {
 		return err
 	}
 	problems := p.opts.problems

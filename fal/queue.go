@@ -188,7 +188,7 @@ func submit(ctx context.Context, p *prepared) (*job, error) {
 		c: p.c, endpoint: p.endpoint, id: answer.RequestID, call: p.span.CallID, base: p.c.hosts.Queue + "/" + p.app + "/requests/" + answer.RequestID,
 		logs: p.opts.logs, start: start, reservation: p.reservation, onUpdate: p.opts.onUpdate, usage: p.usage, maxResult: maxResult(p.body, p.usage), uploaded: p.uploaded, refuseFlagged: p.opts.refuseFlagged,
 	}
-	if j.trusted(answer.ResponseURL) {
+	if answer.ResponseURL != j.base && j.trusted(answer.ResponseURL) {
 		j.base = strings.TrimSuffix(answer.ResponseURL, "/response")
 	}
 	if err := ctx.Err(); err != nil {

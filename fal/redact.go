@@ -31,7 +31,7 @@ type keyPart struct {
 // keyToSend returns the key for an exchange, and remembers what is to be taken
 // out of answers: also the key before, which some may still repeat.
 func (c *Client) keyToSend() (string, error) {
-	key, err := c.Key.text()
+	key, err := c.key()
 	if err != nil {
 		return "", within("", err)
 	}

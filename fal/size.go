@@ -87,7 +87,9 @@ func number(s string) (n int, ok bool) {
 // width and height.
 func (s ImageSize) MarshalJSON() ([]byte, error) {
 	if width, height, ok := s.custom(); ok {
-		return fmt.Appendf(nil, `{"width":%d,"height":%d}`, width, height), nil
+		b := append(make([]byte, 0, 40), `{"width":`...)
+		b = append(strconv.AppendInt(b, int64(width), 10), `,"height":`...)
+		return append(strconv.AppendInt(b, int64(height), 10), '}'), nil
 	}
 	return json.Marshal(string(s))
 }

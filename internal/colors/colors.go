@@ -84,7 +84,7 @@ func All(text string) iter.Seq[Code] {
 				before, i = r, start+size
 				continue
 			}
-			if isCode(text, start, end, mark, before) {
+			if n >= 3 && n <= 8 && isCode(text, start, end, mark, before) {
 				if !yield(Code{start, end}) {
 					return
 				}
@@ -110,12 +110,10 @@ func run(text string, i int) (end, n int) {
 	return i, n
 }
 
-// isCode reports whether the characters from start to end are meant as a code.
-// Mark says that they begin with #; before is the character in front of them.
+// isCode reports whether the characters from start to end, three to eight and
+// perhaps a mark, are meant as a code. Mark says that they begin with #; before
+// is the character in front of them.
 func isCode(text string, start, end int, mark bool, before rune) bool {
-	if end-start > 32 { // eight wide characters and their mark are shorter
-		return false
-	}
 	after, _ := utf8.DecodeRuneInString(text[end:])
 	if joins(after) || after == '_' {
 		return false
@@ -124,6 +122,9 @@ func isCode(text string, start, end int, mark bool, before rune) bool {
 	plain := strings.TrimPrefix(narrow(text[start:end]), "#")
 	if !mark && len(plain) == 8 && (plain[:2] == "0x" || plain[:2] == "0X") {
 		plain = plain[2:]
+	}
+	if !mark && len(plain) != 6 {
+		return false
 	}
 	for i := range len(plain) {
 		switch c := plain[i]; {
@@ -134,6 +135,9 @@ func isCode(text string, start, end int, mark bool, before rune) bool {
 		default:
 			others++
 		}
+	}
+	if !mark && others > 0 {
+		return false // most words
 	}
 	named := signalled(text[:start])
 	if mark {
@@ -148,9 +152,6 @@ func isCode(text string, start, end int, mark bool, before rune) bool {
 		case 3, 4: // or a number
 			return others == 0 && (letters > 0 || named || before == '"' || strings.Trim(plain, plain[:1]) == "")
 		}
-		return false
-	}
-	if len(plain) != 6 || others > 0 {
 		return false
 	}
 	if named {

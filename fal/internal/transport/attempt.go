@@ -10,9 +10,13 @@ import (
 	"time"
 )
 
-// RoundTrip makes an attempt, or follows a redirect of one. It also hides the
-// user's RoundTripper from the library, which would close its connections.
-func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+// attempts makes the attempts of exchanges. It hides the user's RoundTripper
+// from the library, which would close its connections.
+type attempts struct{ base http.RoundTripper }
+
+// RoundTrip makes an attempt, or follows a redirect of one.
+func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	e := exchangeOf(req.Context())
 	if req.Response == nil { // not a redirect
 		e.attempts++
 	}
@@ -23,9 +27,11 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		ctx, end = trace(req.Context(), Attempt{CallOf(e.caller), e.r.Endpoint, req.Method, e.t.config.Redact(bare(req.URL)), e.attempts})
 		req = req.WithContext(ctx)
 	}
-	resp, err := e.roundTrip(req)
+	resp, err := e.roundTrip(a.base, req)
 	if err != nil {
 		err = e.t.redacted(err)
+	} else {
+		resp.Request = req // by which backoff knows the exchange
 	}
 	if end != nil {
 		end(resp, err)
@@ -34,7 +40,7 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
+func (e *exchange) roundTrip(base http.RoundTripper, req *http.Request) (*http.Response, error) {
 	if err := e.caller.Err(); err != nil {
 		closeBody(req)
 		return nil, err // even if there is a grace: it is for what was begun
@@ -74,12 +80,12 @@ func (e *exchange) roundTrip(req *http.Request) (*http.Response, error) {
 		e.read.Store(false)
 		e.maybeSent.Store(true) // until a hook says otherwise
 	}
-	resp, err := e.transmit(out)
+	resp, err := transmit(base, out)
 	if err != nil && e.unsent(err) {
 		if e.r.Class == Submit {
 			e.maybeSent.Store(false)
 		}
-		if second := e.tryBackup(out); second != nil {
+		if second := e.tryBackup(base, out); second != nil {
 			resp, err = second, nil
 		}
 	} else {
@@ -103,8 +109,8 @@ func closeBody(req *http.Request) {
 
 // transmit has the user's RoundTripper send a request, and holds it to its
 // contract: an answer with a body, or an error.
-func (e *exchange) transmit(req *http.Request) (*http.Response, error) {
-	resp, err := e.base.RoundTrip(req)
+func transmit(base http.RoundTripper, req *http.Request) (*http.Response, error) {
+	resp, err := base.RoundTrip(req)
 	switch {
 	case err != nil:
 		return nil, err
@@ -135,7 +141,7 @@ var backups = map[string]string{"fal.run": "falrun.com", "queue.fal.run": "queue
 
 // tryBackup sends the same request to the backup host and returns its answer;
 // nil if there is none.
-func (e *exchange) tryBackup(req *http.Request) *http.Response {
+func (e *exchange) tryBackup(base http.RoundTripper, req *http.Request) *http.Response {
 	host, ok := backups[req.URL.Host]
 	if !ok || !e.t.config.Backup || e.r.Guarded || e.attempt.Err() != nil {
 		return nil
@@ -150,7 +156,7 @@ func (e *exchange) tryBackup(req *http.Request) *http.Response {
 		backup.Body = body
 	}
 	e.traced.Store(false)
-	resp, err := e.transmit(backup)
+	resp, err := transmit(base, backup)
 	if err == nil || !e.unsent(err) {
 		e.maybeSent.Store(true)
 	}

@@ -17,17 +17,15 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// exchange is a request while it is under way, with all its attempts. Its
-// methods are the hooks of the library's client and the client's RoundTripper.
+// exchange is a request while it is under way, with all its attempts. It is
+// the context of these: by that, the hooks of the library's client and the
+// client's RoundTripper know whose attempt it is.
 type exchange struct {
-	t      *Transport
-	r      Request
-	caller context.Context
-
-	client  retryablehttp.Client
-	request retryablehttp.Request
-	http    http.Client       // the client's, whose RoundTripper is the exchange
-	base    http.RoundTripper // makes the attempts
+	context.Context // the caller's, or one that outlives it
+	t               *Transport
+	r               Request
+	caller          context.Context
+	request         retryablehttp.Request
 
 	attempts int       // begun
 	ended    time.Time // the attempt before, if that is logged
@@ -59,14 +57,14 @@ type exchange struct {
 // send makes the request and has the library send it. An answer that comes
 // with an error is to be closed.
 func (e *exchange) send() (*http.Response, error) {
-	ctx, r, policy := e.caller, &e.r, e.t.config.Retry
-	if r.Grace > 0 && ctx.Done() != nil {
-		ctx = e.withGrace(ctx)
+	r := &e.r
+	if r.Grace > 0 && e.caller.Done() != nil {
+		e.Context = e.withGrace(e.caller)
 	}
 	if r.Class == Submit {
-		ctx = httptrace.WithClientTrace(ctx, e.trace())
+		e.Context = httptrace.WithClientTrace(e.Context, e.trace())
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, nil)
+	req, err := http.NewRequestWithContext(e, r.Method, r.URL, nil)
 	if err != nil {
 		// The parser's error repeats the URL, which may be long or private.
 		return nil, errors.New("the URL is malformed")
@@ -81,30 +79,32 @@ func (e *exchange) send() (*http.Response, error) {
 	if err := e.caller.Err(); err != nil {
 		return nil, err
 	}
-	e.http = e.t.api
-	if r.Guarded {
-		e.http = e.t.files
-	}
-	e.base, e.http.Transport = e.http.Transport, e
-	e.client = retryablehttp.Client{
-		HTTPClient:   &e.http,
-		RetryMax:     policy.attempts(r.Class) - 1,
-		RetryWaitMin: policy.MinWait,
-		RetryWaitMax: policy.MaxWait,
-		CheckRetry:   e.checkRetry,
-		Backoff:      e.backoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
 	if r.Open != nil || len(r.Body) > 0 {
 		// The library would open a body once more to learn its length.
 		req.GetBody, req.ContentLength = e.rewind, max(r.Length, int64(len(r.Body)))
-		e.client.PrepareRetry = openBody
 		if err := openBody(req); err != nil {
 			return nil, err
 		}
 	}
-	return e.client.Do(&e.request)
+	if r.Guarded {
+		return e.t.files.Do(&e.request)
+	}
+	return e.t.api.Do(&e.request)
 }
+
+// exchangeKey is how an exchange is found in the contexts made of it.
+type exchangeKey struct{}
+
+// Value returns the exchange itself for its key.
+func (e *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// exchangeOf returns the exchange of a request.
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
 func (e *exchange) setHeader(req *http.Request) error {
 	for name, values := range e.r.Header {
@@ -142,8 +142,11 @@ type authorization struct {
 	value []string
 }
 
-// openBody gives an attempt its body.
+// openBody gives an attempt its body, if it has one.
 func openBody(req *http.Request) (err error) {
+	if req.GetBody == nil {
+		return nil
+	}
 	req.Body, err = req.GetBody()
 	return err
 }

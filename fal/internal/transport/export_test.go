@@ -28,7 +28,7 @@ func GuardedGet(t *Transport, address string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := t.files.Transport.RoundTrip(req)
+	resp, err := t.files.HTTPClient.Transport.(attempts).base.RoundTrip(req)
 	if err != nil {
 		return err
 	}

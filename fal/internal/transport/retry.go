@@ -45,7 +45,8 @@ func (p Policy) attempts(c Class) int {
 
 // checkRetry decides whether an attempt is followed by another. For a Submit
 // it answers the question of money: can the server have accepted it?
-func (e *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	e := exchangeOf(ctx)
 	var again bool
 	switch {
 	case ctx.Err() != nil, errors.Is(err, ErrPrivateAddress), errors.Is(err, errRefused):
@@ -61,7 +62,7 @@ func (e *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	// The caller's context is looked at last, when what maybeSent says is
 	// settled: if it ends from here on, the exchange ends with it even if it
 	// has a grace. What the library would not repeat costs no budget.
-	again = again && !e.tooLong(resp) && e.attempts <= e.client.RetryMax && e.caller.Err() == nil && e.t.budget.take()
+	again = again && !e.tooLong(resp) && e.attempts < e.t.config.Retry.attempts(e.r.Class) && e.caller.Err() == nil && e.t.budget.take()
 	if err == nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
 		e.t.budget.give()
 	}
@@ -80,9 +81,9 @@ func (e *exchange) tooLong(resp *http.Response) bool {
 
 // backoff waits as long as the server asks, within limits, or else a random
 // time below a bound that doubles.
-func (e *exchange) backoff(least, most time.Duration, repetition int, resp *http.Response) time.Duration {
-	e.endAttempt() // its answer has been drained
+func backoff(least, most time.Duration, repetition int, resp *http.Response) time.Duration {
 	if resp != nil {
+		exchangeOf(resp.Request.Context()).endAttempt() // its answer has been drained
 		if asked, ok := RetryAfter(resp.Header); ok {
 			// The random part keeps those who were refused together apart.
 			return asked + rand.N(least)

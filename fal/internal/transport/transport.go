@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +18,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Class says what a request is, and so when it may be sent again.
@@ -103,8 +106,8 @@ type Transport struct {
 	userAgent []string
 	// authorization is the last one made. A key seldom changes.
 	authorization atomic.Pointer[authorization]
-	api           http.Client
-	files         http.Client // guarded, without credentials
+	api           *retryablehttp.Client
+	files         *retryablehttp.Client // guarded, without credentials
 }
 
 // New returns a Transport.
@@ -120,21 +123,38 @@ func New(c Config) *Transport {
 	// Not the default resolver: it shares look-ups under way with others, which
 	// fails between the bubbles of testing/synctest.
 	t.lookUp = new(net.Resolver).LookupNetIP
+	var api http.Client
 	if c.HTTPClient != nil {
-		t.api = *c.HTTPClient
+		api = *c.HTTPClient
 	}
-	t.api.CheckRedirect = redirectPolicy(t.api.CheckRedirect)
-	t.files = t.api
-	t.files.Jar = nil // they carry nothing of the user's
-	switch base := t.api.Transport.(type) {
+	api.CheckRedirect = redirectPolicy(api.CheckRedirect)
+	files := api
+	files.Jar = nil // they carry nothing of the user's
+	switch base := api.Transport.(type) {
 	case nil:
 		t.direct = true
-		t.api.Transport, t.files.Transport = t.own(newHTTPTransport(dial)), t.own(newHTTPTransport(dialGuarded))
+		api.Transport, files.Transport = t.own(newHTTPTransport(dial)), t.own(newHTTPTransport(dialGuarded))
 	case *http.Transport:
 		t.direct = true
-		t.files.Transport = t.own(guardTransport(base))
+		files.Transport = t.own(guardTransport(base))
 	}
+	t.api, t.files = t.repeating(api), t.repeating(files)
 	return t
+}
+
+// repeating returns a client that repeats what checkRetry allows.
+func (t *Transport) repeating(client http.Client) *retryablehttp.Client {
+	client.Transport = attempts{client.Transport}
+	return &retryablehttp.Client{
+		HTTPClient:   &client,
+		RetryMax:     math.MaxInt, // checkRetry counts
+		RetryWaitMin: t.config.Retry.MinWait,
+		RetryWaitMax: t.config.Retry.MaxWait,
+		CheckRetry:   checkRetry,
+		Backoff:      backoff,
+		PrepareRetry: openBody,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
 }
 
 // own has the idle connections of an HTTP transport that nobody else knows
@@ -212,7 +232,7 @@ func (t *Transport) Download(ctx context.Context, address string, header http.He
 // Send sends a request, as often as its class allows, and returns the last
 // answer, whatever its status. The error is an *Error.
 func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error) {
-	e := &exchange{t: t, r: *r, caller: ctx}
+	e := &exchange{Context: ctx, t: t, r: *r, caller: ctx}
 	resp, err := e.send()
 	if err != nil {
 		e.end()

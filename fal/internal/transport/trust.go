@@ -29,7 +29,10 @@ func (t *Transport) Trusts(u *url.URL) bool {
 
 // configured reports whether a URL is on an origin that the user has set.
 func (t *Transport) configured(u *url.URL) bool {
-	return slices.Contains(t.config.Trusted, u.Scheme+"://"+u.Host)
+	return slices.ContainsFunc(t.config.Trusted, func(origin string) bool {
+		scheme, host, _ := strings.Cut(origin, "://")
+		return scheme == u.Scheme && host == u.Host
+	})
 }
 
 // within reports whether host is the domain or below it.
