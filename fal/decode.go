@@ -236,6 +236,8 @@ func decode[Out any](meta Meta, body []byte) (*Out, error) {
 	var err error
 	if n := values(body); n > maxResultValues && reflect.TypeFor[Out]() != reflect.TypeFor[json.RawMessage]() {
 		err = fmt.Errorf("%w: it has %d values, at most %d are read", errTooLong, n, maxResultValues)
+	} else if images, ok := any(out).(*Images); ok {
+		err = images.UnmarshalJSON(body) // without looking at all of it twice
 	} else {
 		err = json.Unmarshal(body, out)
 	}
