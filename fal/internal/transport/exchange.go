@@ -103,8 +103,11 @@ func (e *exchange) Value(key any) any {
 	return e.Context.Value(key)
 }
 
-// exchangeOf returns the exchange of a request.
-func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+// exchangeOf returns the exchange that a context was made of.
+func exchangeOf(ctx context.Context) *exchange {
+	e, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return e
+}
 
 func (e *exchange) setHeader(req *http.Request) error {
 	for name, values := range e.r.Header {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 )
@@ -28,7 +29,11 @@ func GuardedGet(t *Transport, address string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := t.files.HTTPClient.Transport.(attempts).base.RoundTrip(req)
+	files, ok := t.files.HTTPClient.Transport.(attempts)
+	if !ok {
+		return errors.New("there is no guard")
+	}
+	resp, err := files.base.RoundTrip(req)
 	if err != nil {
 		return err
 	}
