@@ -18,6 +18,12 @@ type Candidate struct {
 	Request fal.Request[fal.Images]
 	// Calls is the number of requests it takes; see Requests.
 	Calls int
+	// Then is what is done with each picture of the model, by another: the second of
+	// two steps, where the task needs what the model does not do alone, such as a
+	// transparent background; nil where it does all. The picture in its Request is
+	// not there yet; [Candidate.Steps] has its task, and package studio does both. The
+	// quotes are those of the first step, and Amounts what both cost together.
+	Then *Candidate
 	// Quote is that of Request.
 	Quote pricing.Quote
 	// Unpriced says that no source tells the price, and the task allows that:
@@ -30,6 +36,7 @@ type Candidate struct {
 	// Losses are what of the task the model cannot do.
 	Losses []Loss
 
+	way      *way // of two steps
 	points   points
 	requests *requests
 	last     bool // comes after all others: its model is gone from fal's list

@@ -1,7 +1,10 @@
 package router
 
 import (
+	"fmt"
+	"math"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -14,11 +17,12 @@ func (r *route) noModel(refused []Refusal) *NoModelError {
 	for n := range needNothing {
 		if best, ok := r.without(n, refused); ok {
 			conflict |= n.set()
-			e.Nearest = append(e.Nearest, best)
+			if !slices.ContainsFunc(e.Nearest, func(o Nearest) bool { return o.Model.Endpoint == best.Model.Endpoint }) {
+				e.Nearest = append(e.Nearest, best)
+			}
 		}
 	}
 	if conflict&^needOnly.set() == 0 {
-		// Refusals are in the order of the models.
 		nearest, fewest := 0, 99
 		for i := range refused {
 			f := &refused[i]
@@ -28,8 +32,8 @@ func (r *route) noModel(refused []Refusal) *NoModelError {
 		}
 		lacks := refused[nearest].needs
 		conflict |= lacks
-		if c, again := r.try(nearest, lacks|needLimits.set()); again.needs == 0 {
-			e.Nearest = append(e.Nearest, Nearest{c.Model, strings.Join(r.task.names(lacks), " and "), c.Expected, c.Max})
+		if c, again := r.try(refused[nearest].index(r.router), lacks|needLimits.set()); again.needs == 0 {
+			e.Nearest = append(e.Nearest, r.nearest(&c, lacks, &refused[nearest]))
 		}
 	}
 	e.Conflict = r.task.names(conflict)
@@ -45,32 +49,75 @@ func (t *Task) names(set needs) []string {
 	return out
 }
 
-// without returns the cheapest model that lacks nothing but the need.
+// without returns the best model that lacks nothing but the need: the one that
+// comes nearest to it, where it is a number, and else the one with the best score.
 func (r *route) without(n need, refused []Refusal) (best Nearest, found bool) {
 	plain := *r.task
 	plain.Edit = ""
 	switch {
-	case n == needLimits, n == needTask && len(r.task.Only) == 0:
+	case n == needTask && len(r.task.Only) == 0:
 		return best, false // no advice: that is the task itself
 	case n == needPrice && (r.task.MaxPrice > 0 || r.task.MaxPricePerImage > 0):
 		return best, false // no bound can be kept without a price
 	}
 	ignore := n.set()
-	if n == needTask {
+	if n == needTask || n == needPictures {
 		ignore |= needLimits.set()
 	}
+	var chosen Candidate
 	for i := range refused {
 		f := &refused[i]
 		if f.needs != n.set() || !f.model.routable() || n == needTask && !f.model.serves(&plain) {
 			continue
 		}
-		c, again := r.try(i, ignore)
-		if again.needs != 0 {
+		c, again := r.try(f.index(r.router), ignore)
+		if again.needs != 0 || found && !nearer(n, &c, &chosen) {
 			continue
 		}
-		if !found || c.Max > 0 && (best.Max == 0 || c.Expected < best.Expected) {
-			best, found = Nearest{c.Model, needTable[n].name(r.task), c.Expected, c.Max}, true
-		}
+		chosen, found = c, true
+		best = r.nearest(&c, n.set(), f)
 	}
 	return best, found
+}
+
+// nearer reports whether a candidate comes nearer to a need than another.
+func nearer(n need, a, b *Candidate) bool {
+	switch n {
+	case needMaxPrice, needMaxPricePerImage, needPrice:
+		return a.Max > 0 && (b.Max == 0 || a.Expected < b.Expected)
+	case needPictures:
+		if x, y := a.requests.model.most(), b.requests.model.most(); x != y {
+			return x > y
+		}
+	}
+	if a.last != b.last {
+		return b.last
+	}
+	return a.Score > b.Score || a.Score == b.Score && a.Expected < b.Expected
+}
+
+// most is how many pictures a model takes.
+func (m *model) most() int {
+	if m.pictures[1] == 0 && m.pictures[0] > 0 {
+		return math.MaxInt
+	}
+	return m.pictures[1]
+}
+
+// nearest describes a candidate that lacks some needs.
+func (r *route) nearest(c *Candidate, lacks needs, f *Refusal) Nearest {
+	out := Nearest{Model: c.Model, Without: strings.Join(r.task.names(lacks), " and "), Expected: c.Expected, Max: c.Max}
+	var limits []string
+	for n := range lacks.each {
+		switch n {
+		case needTask, needOnly, needNot, needCurrent, needMaxPrice, needMaxPricePerImage, needPrice:
+			continue // that name it, and no limit of the model
+		case needPictures:
+			limits = append(limits, fmt.Sprintf("%s, you gave %d", needTable[n].why(f), len(r.task.Pictures)))
+		default:
+			limits = append(limits, needTable[n].why(f))
+		}
+	}
+	out.Limit = strings.Join(limits, "; ")
+	return out
 }

@@ -33,11 +33,18 @@ func understand(t *Task, prompt string) understanding {
 	u.understandEdit(t, &read)
 	u.understandPurpose(t, &read)
 	u.understandText(t, &read)
+	design, picture := read.place(poster), read.place(photo)
+	u.overPhoto = picture >= 0 && (t.Purpose == Poster || t.Purpose == "" && design >= 0 && design < picture)
 	u.understandLanguages(t, prompt, &read)
 	if t.ManyElements {
 		u.add(manyElements, given)
 	} else if why := read.elements(); why != "" {
 		u.add(manyElements, why)
+	}
+	if t.Transparent {
+		u.add(transparent, given)
+	} else if w := read.first("transparent"); w != "" {
+		u.add(transparent, says(w))
 	}
 	if w := read.first("people"); w != "" {
 		u.add(people, says(w))
@@ -106,7 +113,7 @@ func understandControls(u *understanding, t *Task) {
 		{t.Steps != 0, steps, "steps are given"},
 		{t.Guidance != nil, guidance, "a guidance scale is given"},
 		{len(t.LoRAs) > 0, loras, "LoRAs are given"},
-		{t.Count >= volumeCount, volume, "100 pictures or more"},
+		{max(t.Count, t.Volume) >= volumeCount, volume, "100 pictures or more"},
 		{area(t) >= largePixels, large, "3 megapixels or more"},
 	} {
 		if c.is {
@@ -184,6 +191,15 @@ func (r *reading) medium(mark string) *hit {
 		}
 	}
 	return found
+}
+
+// place is where the prompt first says what pictures are for, -1 if it does not.
+func (r *reading) place(f fact) int {
+	i := slices.IndexFunc(r.hits, func(h hit) bool { return strings.TrimSuffix(h.list, "?") == factNames[f] })
+	if i < 0 {
+		return -1
+	}
+	return r.hits[i].at
 }
 
 // describes reports whether one phrase stands before another like an adjective.

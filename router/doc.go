@@ -24,6 +24,11 @@
 // prompt on FLUX.2, costs it points and is listed; what must not be lost is
 // named in [Task.Require].
 //
+// Where no model meets a need alone, or two do it better, a candidate takes two
+// steps: a transparent background, layers of a prompt, more pixels than a model
+// makes, exact lettering over a photo. [Candidate.Then] is the second; the price is
+// that of both. [Task.Require] with [FeatureOneStep] refuses that.
+//
 // The points, weights and rules are data: a [Policy], which can be read,
 // changed and written. [ArticlePolicy] is the advice of the article "FLUX vs. Qwen
 // Image" of 2026-03-17: photorealism, speed, in-context editing and prompt
@@ -32,6 +37,8 @@
 // [DefaultPolicy] is that with the models of today: those that fal has withdrawn
 // are refused unless a task names them, those that are gone from its list come
 // last, and [Routing.Article] says where that makes a difference and why.
+//
+// Models that the package does not know are added by [Policy.Models].
 //
 // Prices come from package pricing. Models whose price no source tells are
 // refused unless the task allows them.

@@ -30,8 +30,8 @@ func inWords(problems []fal.Problem) string {
 type NoModelError struct {
 	// Conflict names the needs that no model meets together.
 	Conflict []string
-	// Nearest are choices that meet all needs but one, the cheapest for each
-	// such need; or, where that does not help, all but a few.
+	// Nearest are choices that meet all needs but one, the best for each such
+	// need, each model once; or, where that does not help, all but a few.
 	Nearest []Nearest
 	// Refused are the models, each with its reasons.
 	Refused []Refusal
@@ -42,6 +42,9 @@ type Nearest struct {
 	Model Model
 	// Without is the need to give up.
 	Without string
+	// Limit is what of the model stands against it, in words; "" where Without says
+	// it all.
+	Limit string
 	// Expected and Max are what it would cost; 0 if its price is not known.
 	Expected, Max pricing.USD
 }
@@ -53,6 +56,9 @@ func (n Nearest) String() string {
 		if n.Max != n.Expected {
 			price += fmt.Sprintf(" (at most %v)", n.Max)
 		}
+	}
+	if n.Limit != "" {
+		price += ": " + n.Limit
 	}
 	return fmt.Sprintf("without %q: %v %s", n.Without, n.Model, price)
 }

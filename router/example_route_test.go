@@ -40,9 +40,8 @@ func Example() {
 	// fal.Subscribe(ctx, client, routing.Best().Request) paints the picture.
 
 	// Output:
-	// FLUX.2 [pro] (flux.Pro2) for $0.03, or else Qwen Image 3 (qwen.Image3)
-	// 	because FLUX.2 [pro] is for final renders that are photorealistic
-	// 	although it has no negative prompt: it is left out
+	// Qwen Image 3 (qwen.Image3) for $0.04, or else Qwen Image 2512 (qwen.Image2512)
+	// 	because quality 9 of 10, weight 7
 	// Qwen Image 3 (qwen.Image3) for $0.04, or else Qwen Image 2.1 (qwen.Image21)
 	// 	because Qwen Image 3 takes the place of Qwen Image 2.0 Pro, which is gone from fal's list and which the article advises for infographics, posters and comics
 	// Qwen Image (qwen.Image) for $0.02, or else Qwen Image 3 (qwen.Image3)

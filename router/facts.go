@@ -52,6 +52,14 @@ const (
 	compose
 	extend
 	cutout
+	variation
+	rework
+	depth
+	edges
+	face
+	subject
+	relight
+	transparent
 	factCount
 )
 
@@ -62,6 +70,7 @@ var factNames = [factCount]string{
 	"text", "multilingual", "many-elements", "people", "references", "many-references",
 	"structured", "colors", "mentions", "negative", "steps", "guidance", "loras", "volume", "large",
 	"in-context", "style", "remove", "background", "text-edit", "angle", "layers", "inpaint", "try-on", "upscale", "multi-picture", "extend", "cut-out",
+	"variation", "rework", "depth", "edges", "face", "subject", "relight", "transparent",
 }
 
 // facts is a set of facts.
@@ -92,6 +101,7 @@ type understanding struct {
 	facts     facts
 	why       [factCount]string
 	languages []string
+	overPhoto bool // it is a design, such as a poster, over a photo
 }
 
 func (u *understanding) add(f fact, why string) {
@@ -126,7 +136,7 @@ func (s facts) names() []string {
 // detectable are the facts that may be found in a prompt.
 const detectable facts = 1<<photo | 1<<product | 1<<illustration | 1<<poster | 1<<infographic | 1<<comic | 1<<ui | 1<<texture |
 	1<<text | 1<<multilingual | 1<<manyElements | 1<<people | 1<<mentions |
-	1<<inContext | 1<<style | 1<<remove | 1<<background | 1<<textEdit | 1<<angle | 1<<extend | 1<<cutout
+	1<<inContext | 1<<style | 1<<remove | 1<<background | 1<<textEdit | 1<<angle | 1<<extend | 1<<cutout | 1<<transparent
 
 // replace has a function decide what was detected, and drops what the task
 // denies. Facts that the task states stay.
@@ -167,5 +177,6 @@ var stageFacts = map[Stage]fact{StagePreview: preview, StageDraft: draft, StageF
 var editFacts = map[Edit]fact{
 	EditInContext: inContext, EditStyle: style, EditRemove: remove, EditBackground: background,
 	EditText: textEdit, EditAngle: angle, EditLayers: layersEdit, EditInpaint: inpaint,
-	EditTryOn: tryOn, EditUpscale: upscaling, EditCompose: compose,
+	EditTryOn: tryOn, EditUpscale: upscaling, EditCompose: compose, EditVariation: variation, EditRework: rework,
+	EditDepth: depth, EditEdges: edges, EditFace: face, EditSubject: subject, EditExtend: extend, EditRelight: relight,
 }

@@ -27,15 +27,21 @@ type input struct {
 	resolution       flux.Resolution
 	angle            Angle
 	upscale          float64
+	strength         *float64
+	wider, higher    int   // by how many pixels a picture is extended
+	task             *Task // that it is made of
 }
 
 // picture returns one of the pictures.
 func (in *input) picture(i int) fal.File {
-	if i >= len(in.pictures) {
+	if i < 0 || i >= len(in.pictures) {
 		return fal.File{}
 	}
 	return in.pictures[i]
 }
+
+// last returns the last of the pictures.
+func (in *input) last() fal.File { return in.picture(len(in.pictures) - 1) }
 
 func (in *input) fluxLoRAs() []flux.LoRA {
 	var out []flux.LoRA

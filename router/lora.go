@@ -34,5 +34,5 @@ var loraBases = sync.OnceValue(func() map[string][]string {
 
 // fits reports whether a LoRA may be one for the model.
 func (l *LoRA) fits(m *model) bool {
-	return l.Base == "" || slices.Contains(loraBases()[strings.ToLower(l.Base)], weights(m.Title))
+	return l.Base == "" || m.own != nil && m.is(l.Base) || slices.Contains(loraBases()[strings.ToLower(l.Base)], weights(m.Title))
 }

@@ -28,21 +28,14 @@ func (m Model) String() string { return m.Title + " (" + m.Name + ")" }
 
 // Models returns every model that a task may be routed to, in the order of the
 // catalogue.
-func Models() []Model {
-	var out []Model
-	for i := range models {
-		if models[i].routable() {
-			out = append(out, models[i].Model)
-		}
-	}
-	return out
-}
+func Models() []Model { return Default().Models() }
 
 // model is what is known of a model.
 type model struct {
 	Model
 	task   string // the kind of work it is for, one of tasks
 	preset string // of those that share a Go type
+	own    *OwnModel
 	open   bool
 	state  schema.State // "" is live
 	doubt  string       // what speaks against sending it anything
@@ -78,16 +71,14 @@ const (
 	hasExpansion // a switch that keeps the prompt as it is
 	hasMentions
 	hasResolution // size classes
+	hasStrength
+	hasAlpha  // makes transparent pictures
+	hasColors // of models of one's own; see knowsHex
+	hasJSON   // of models of one's own; see readsJSON
 )
 
 // routable reports whether there are tasks that the model serves.
 func (m *model) routable() bool {
-	switch m.task {
-	case "redux", "control", "reference", "outpaint", "relight", "realtime":
-		return false
-	case "gallery":
-		return galleries[m.gallery()] != ""
-	}
 	return m.request != nil
 }
 
@@ -107,14 +98,19 @@ func (m *model) pkg() string {
 // readsJSON reports whether structured prompts are documented for it: FLUX.2
 // but for [klein].
 func (m *model) readsJSON() bool {
+	if m.own != nil {
+		return m.has&hasJSON != 0
+	}
 	return m.Family == "FLUX.2" && !strings.Contains(m.Name, "Klein") && m.task != "gallery"
 }
 
 // knowsHex reports whether exact colours in the prompt are documented for it.
-func (m *model) knowsHex() bool { return m.readsJSON() }
+func (m *model) knowsHex() bool { return m.readsJSON() || m.has&hasColors != 0 }
 
 // chinese reports whether it is documented for Chinese and English alone.
-func (m *model) chinese() bool { return m.Family == "Qwen Image 2.0" || m.Family == "Qwen Image 3" }
+func (m *model) chinese() bool {
+	return m.own == nil && (m.Family == "Qwen Image 2.0" || m.Family == "Qwen Image 3")
+}
 
 // rewrites reports whether it rewrites prompts and has no switch for it. For
 // FLUX.2 [pro] the comparison article says so; that its fellows do too is
@@ -141,18 +137,31 @@ func (m *model) ownArea() int {
 
 // serves reports whether the model is made for a kind of work.
 func (m *model) serves(t *Task) bool {
+	if m.task == "gallery" && t.spells(m) {
+		return (len(t.Pictures) > 0) == (m.pictures[0] > 0)
+	}
 	if len(t.Pictures) == 0 {
-		return m.task == "text-to-image"
+		return m.task == "text-to-image" && t.Edit == ""
 	}
 	switch m.task {
 	case "edit":
 		switch t.Edit {
-		case EditLayers, EditInpaint, EditUpscale:
+		case EditLayers, EditInpaint, EditUpscale, EditVariation, EditRework, EditDepth, EditEdges:
 			return false
 		}
 		return true
 	case "image-to-image":
-		return t.Edit == EditStyle
+		return t.Edit == EditStyle || t.Edit == EditRework
+	case "redux":
+		return t.Edit == EditVariation
+	case "control":
+		return t.Edit == EditDepth && m.preset == "depth" || t.Edit == EditEdges && m.preset == "canny"
+	case "reference":
+		return t.Edit == EditFace && m.Name == "flux.PuLID" || t.Edit == EditSubject && m.Name != "flux.PuLID"
+	case "outpaint":
+		return t.Edit == EditExtend
+	case "relight":
+		return t.Edit == EditRelight
 	case "inpaint":
 		return t.Edit == EditInpaint
 	case "erase":
@@ -177,6 +186,11 @@ var galleries = map[string]Edit{
 	"virtual-tryon":     EditTryOn,
 	"integrate-product": EditCompose,
 	"next-scene":        EditInContext,
+
+	"lighting-restoration":  EditRelight,
+	"remove-lighting":       EditRelight,
+	"face-to-full-portrait": EditFace,
+	"group-photo":           EditCompose,
 }
 
 // gallery returns the last part of the id: what a gallery is for.
@@ -190,7 +204,10 @@ func (m *model) gallery() string {
 // takesPrompt reports whether the model reads a prompt.
 func (m *model) takesPrompt() bool {
 	switch {
-	case m.task == "upscale", m.task == "erase", m.Name == "flux.Gallery2Angles", m.Name == "qwen.Edit2509Angles":
+	case m.own != nil:
+		return true
+	case m.task == "upscale", m.task == "erase", m.task == "outpaint",
+		m.task == "redux" && !strings.HasPrefix(m.Name, "flux.Pro"), m.Name == "qwen.Edit2509Lighting", m.Name == "flux.Gallery2Angles", m.Name == "qwen.Edit2509Angles":
 		return false
 	}
 	return true

@@ -82,11 +82,27 @@ var kontext = []model{
 		},
 		task:          "inpaint",
 		open:          true,
-		has:           hasSeed | hasSteps | hasGuidance | hasLoRAs,
+		has:           hasSeed | hasSteps | hasGuidance | hasLoRAs | hasStrength,
 		formats:       []fal.OutputFormat{"jpeg", "png"},
 		accelerations: []string{"none", "regular", "high"},
 		maxCount:      4,
-		pictures:      [2]int{1, 1},
+		pictures:      [2]int{2, 2},
+		request: func(in *input) fal.Request[fal.Images] {
+			return flux.KontextLoRAInpaint{
+				Prompt:            in.prompt,
+				ImageURL:          in.picture(0),
+				MaskURL:           in.mask,
+				ReferenceImageURL: in.last(),
+				NumInferenceSteps: in.steps,
+				GuidanceScale:     in.guidance,
+				Strength:          in.strength,
+				NumImages:         in.count,
+				Seed:              in.seed,
+				Acceleration:      flux.Acceleration(in.acceleration),
+				LoRAs:             in.fluxLoRAs(),
+				OutputFormat:      in.format,
+			}
+		},
 	},
 	{
 		Model: Model{

@@ -19,7 +19,7 @@ var qwenImage21 = []model{
 		},
 		task:     "text-to-image",
 		open:     true,
-		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion,
+		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion | hasAlpha,
 		formats:  []fal.OutputFormat{"png", "jpeg", "webp"},
 		maxCount: 4,
 		request: func(in *input) fal.Request[fal.Images] {
@@ -46,7 +46,7 @@ var qwenImage21 = []model{
 		},
 		task:     "edit",
 		open:     true,
-		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion,
+		has:      hasNegative | hasSize | hasSeed | hasGuidance | hasExpansion | hasAlpha,
 		formats:  []fal.OutputFormat{"png", "jpeg", "webp"},
 		maxCount: 4,
 		pictures: [2]int{1, 10},

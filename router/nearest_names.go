@@ -7,14 +7,14 @@ import (
 )
 
 // unknownModel says that no model has a name, and which names are near.
-func unknownModel(name string) error {
+func (r *Router) unknownModel(name string) error {
 	type near struct {
 		name     string
 		distance int
 	}
 	var all []near
-	for i := range models {
-		for _, n := range []string{models[i].Name, models[i].Endpoint} {
+	for _, m := range r.models {
+		for _, n := range []string{m.Name, m.Endpoint} {
 			all = append(all, near{n, distance(strings.ToLower(name), strings.ToLower(n))})
 		}
 	}

@@ -28,6 +28,9 @@ const (
 	needCurrent
 	needFeatures
 	needAngle
+	needAlpha
+	needExtension
+	needSecond
 	needLimits
 	needMaxPrice
 	needMaxPricePerImage
@@ -183,6 +186,32 @@ var needTable = [needNothing]struct {
 		name:  func(*Task) string { return "this camera angle" },
 		why:   func(*Refusal) string { return "cannot turn the camera that far" },
 	},
+	needAlpha: {
+		unmet: func(r *route, m *model) bool {
+			return r.known.facts.has(transparent) && r.known.facts.has(final) && m.has&hasAlpha == 0 && m.task != "layers"
+		},
+		name: func(*Task) string { return "a transparent background" },
+		why:  func(*Refusal) string { return "makes no transparent pictures" },
+	},
+	needExtension: {
+		unmet: func(r *route, m *model) bool { return m.task == "outpaint" && !r.extends() },
+		name:  func(*Task) string { return "a picture that does not grow, or whose size is not known" },
+		why: func(*Refusal) string {
+			return "adds pixels to a picture whose width and height are given, and takes none away"
+		},
+	},
+	needSecond: {
+		name: func(t *Task) string {
+			switch {
+			case t.Edit == EditLayers:
+				return "layers of a picture that is made first"
+			case t.MinPixels > 0:
+				return fmt.Sprintf("at least %d pixels, in two steps", t.MinPixels)
+			}
+			return "a second step"
+		},
+		why: func(r *Refusal) string { return r.err.Error() },
+	},
 	needLimits: {
 		name: func(*Task) string { return "the values of the task" },
 		why:  func(r *Refusal) string { return limits(r.err) },
@@ -227,19 +256,26 @@ func (r *route) largeEnough(m *model) bool {
 	if m.has&hasSize == 0 {
 		return m.ownArea() >= r.task.MinPixels
 	}
-	width, height, ok := m.sizes.fit(r.size).Dimensions()
+	if m.sizes.maxSide == 0 && m.sizes.maxArea == 0 && m.reduced == 0 && r.task.MinPixels > believed {
+		return false
+	}
+	width, height, ok := m.fit(r.size).Dimensions()
 	if m.reduced > 0 && r.task.MinPixels > m.reduced {
 		return false
 	}
 	return !ok || pixels(width, height) >= int64(r.task.MinPixels)
 }
 
+// believed is the largest area, in pixels, that a model is asked for of which no
+// source tells a bound: those that make more say so.
+const believed = 2304 * 2048
+
 // loraFits reports whether the model takes the LoRAs of the task; one that is
 // made for LoRAs needs some.
 func (r *route) loraFits(m *model) bool {
 	list := r.task.LoRAs
 	if len(list) == 0 {
-		return !strings.Contains(m.Title, "with LoRAs") && !strings.Contains(m.Title, "with ControlNets")
+		return r.task.spells(m) || !strings.Contains(m.Title, "with LoRAs") && !strings.Contains(m.Title, "with ControlNets")
 	}
 	if m.has&hasLoRAs == 0 || m.maxLoRAs > 0 && len(list) > m.maxLoRAs {
 		return false
@@ -249,6 +285,8 @@ func (r *route) loraFits(m *model) bool {
 
 func nameTask(t *Task) string {
 	switch {
+	case len(t.Pictures) == 0 && t.Edit == EditLayers:
+		return "layers from a prompt alone"
 	case len(t.Pictures) == 0:
 		return "pictures from a prompt alone"
 	case t.Edit == "":
@@ -259,8 +297,8 @@ func nameTask(t *Task) string {
 
 func whyTask(r *Refusal) string {
 	m := r.model
-	if m.request == nil && m.task != "realtime" && m.task != "control" && m.task != "reference" {
-		return "needs what no task has"
+	if m.request == nil {
+		return unreached(m)
 	}
 	return "is for other work: it " + tasks[m.task]
 }
@@ -291,7 +329,7 @@ func whyPixels(r *Refusal) string {
 		return fmt.Sprintf("makes pictures of about %d megapixels", a>>20)
 	}
 	if r.model.has&hasSize != 0 {
-		return "does not make pictures that large"
+		return "makes no pictures that large, as far as any source tells"
 	}
 	return "decides the size by itself"
 }

@@ -44,9 +44,14 @@ type Policy struct {
 	// what the task itself says it can change nothing. It must be safe for
 	// concurrent use.
 	Detect func(t *Task, found []Fact) []Fact `json:"-"`
-	// Functions are further rules, in Go. They are called for each model that
-	// can serve the task, and must always answer the same to the same.
-	Functions []ScoreFunc `json:"-"`
+	// Functions are further rules, in Go: the points of a model for a task of
+	// which certain facts are true, and why. No points means that the rule does not
+	// apply. They are called for each model that can serve the task, must always
+	// answer the same to the same, and change neither the task nor the facts.
+	Functions []func(t *Task, facts []Fact, m Model) (points int, because string) `json:"-"`
+	// Models are models of one's own, which are chosen from like those of this
+	// package.
+	Models []OwnModel `json:"-"`
 	// Prices is the table that quotes come from; nil is [pricing.Default].
 	Prices *pricing.Table `json:"-"`
 }
@@ -79,11 +84,6 @@ type ScoreRule struct {
 	Because string `json:"because"`
 	Source  string `json:"source"`
 }
-
-// ScoreFunc is a rule in Go: the points of a model for a task of which certain
-// facts are true, and why. No points means that the rule does not apply. It must
-// not change the task or the facts.
-type ScoreFunc func(t *Task, facts []Fact, m Model) (points int, because string)
 
 // The article's advice, and what has changed since.
 var (
@@ -124,7 +124,7 @@ func (p Policy) clone() Policy {
 		r := &p.Rules[i]
 		r.When, r.Any, r.Unless, r.Models = slices.Clone(r.When), slices.Clone(r.Any), slices.Clone(r.Unless), slices.Clone(r.Models)
 	}
-	p.Not = slices.Clone(p.Not)
+	p.Not, p.Models = slices.Clone(p.Not), slices.Clone(p.Models)
 	return p
 }
 

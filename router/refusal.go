@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
@@ -19,6 +20,11 @@ type Refusal struct {
 
 // Model returns the model.
 func (r *Refusal) Model() Model { return r.model.Model }
+
+// index is the place of the model in the router.
+func (r *Refusal) index(of *Router) int {
+	return slices.IndexFunc(of.models, func(m *model) bool { return m == r.model })
+}
 
 // Why returns why the model cannot serve the task, a sentence for each reason.
 func (r *Refusal) Why() []string {
@@ -41,8 +47,8 @@ var tasks = map[string]string{
 	"inpaint":        "repaints what a mask covers",
 	"erase":          "removes what a mask covers",
 	"redux":          "makes variations of a picture",
-	"control":        "follows a control picture, which no task has",
-	"reference":      "keeps a face or subject by means that no task has",
+	"control":        "follows the depth or the edges of a picture",
+	"reference":      "keeps a face or a subject",
 	"layers":         "takes a picture apart into layers",
 	"upscale":        "enlarges a picture",
 	"try-on":         "dresses a person",

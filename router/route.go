@@ -60,21 +60,29 @@ func Route(t Task) (*Routing, error) { return Default().Route(t) }
 // nothing, and answers the same each time. The error is a [*TaskError] if the
 // task itself is wrong, and a [*NoModelError] if no model can serve it.
 func (r *Router) Route(t Task) (*Routing, error) {
-	if err := t.check(); err != nil {
+	if err := r.check(&t); err != nil {
 		return nil, err
 	}
 	route, err := r.newRoute(&t)
 	if err != nil {
 		return nil, err
 	}
-	routing := &Routing{Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(models))}
-	for i := range models {
+	routing := &Routing{Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.models))}
+	for i := range r.models {
 		c, refused := route.try(i, 0)
-		if refused.needs != 0 {
-			routing.Refused = append(routing.Refused, refused)
-			continue
+		alone := refused.needs == 0
+		if alone {
+			routing.Candidates = append(routing.Candidates, c)
 		}
-		routing.Candidates = append(routing.Candidates, c)
+		if len(route.ways) > 0 {
+			if c, refused = route.tryTwo(i, Refusal{model: r.models[i], needs: refused.needs, price: refused.price, err: refused.err}); refused.needs == 0 && c.Calls > 0 {
+				routing.Candidates = append(routing.Candidates, c)
+				continue
+			}
+		}
+		if !alone {
+			routing.Refused = append(routing.Refused, refused)
+		}
 	}
 	if len(routing.Candidates) == 0 {
 		return nil, route.noModel(routing.Refused)
@@ -122,6 +130,7 @@ type route struct {
 	// is opened.
 	sizes []fal.File
 	mask  fal.File // stands for the mask
+	ways  []*way   // to do it in two steps
 }
 
 func (r *Router) newRoute(t *Task) (*route, error) {
@@ -140,6 +149,7 @@ func (r *Router) newRoute(t *Task) (*route, error) {
 	if !t.Mask.IsZero() {
 		out.mask = unknownSize
 	}
+	out.ways = out.findWays()
 	return out, nil
 }
 
@@ -164,7 +174,7 @@ func (b blank) At(_, _ int) color.Color { return color.Gray{} }
 // try makes a candidate of a model, or says why that cannot be. Needs in ignore
 // are not looked at.
 func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
-	m := &models[i]
+	m := r.router.models[i]
 	refusal := Refusal{model: m, needs: r.unmet(m) &^ ignore}
 	if refusal.needs != 0 {
 		return Candidate{}, refusal
@@ -177,6 +187,10 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 	// The first round is with pictures that have a size alone.
 	in.pictures, in.mask = r.sizes, r.mask
 	plain, calls := m.request(&in), (r.count+perRequest-1)/perRequest
+	if m.own != nil && (plain == nil || string(plain.Endpoint()) != m.Endpoint) {
+		refusal.needs, refusal.err = needLimits.set(), fmt.Errorf("its function in the policy made no request to %s", m.Endpoint)
+		return Candidate{}, refusal
+	}
 	if err := validate(plain, m, in, calls); err != nil && !ignore.has(needLimits) {
 		refusal.needs, refusal.err = needLimits.set(), err
 		return Candidate{}, refusal
@@ -225,7 +239,7 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 	if user, ok := plain.(interface{ Usage() fal.Usage }); ok {
 		u = user.Usage()
 	}
-	q, err := r.router.table().Estimate(u)
+	q, err := r.router.Prices().Estimate(u)
 	if err != nil {
 		if errors.Is(err, pricing.ErrUnknown) && r.task.UnknownPrice {
 			c.Quote, c.Unpriced = q, true
@@ -238,7 +252,7 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 	if c.requests.rest > 0 {
 		full--
 		u.Outputs = c.requests.rest
-		if c.requests.lastQuote, err = r.router.table().Estimate(u); err != nil {
+		if c.requests.lastQuote, err = r.router.Prices().Estimate(u); err != nil {
 			return needPrice, err
 		}
 	}
@@ -249,16 +263,7 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 	if err != nil {
 		return needPrice, err
 	}
-	if r.task.MaxPrice > 0 && c.Max > r.task.MaxPrice {
-		return needMaxPrice, nil
-	}
-	if limit := r.task.MaxPricePerImage; limit > 0 {
-		// Compared by multiplying, so that nothing is rounded.
-		if all, err := limit.Mul(int64(r.count)); err == nil && c.Max > all {
-			return needMaxPricePerImage, nil
-		}
-	}
-	return needNothing, nil
+	return r.tooDear(c.Max), nil
 }
 
 // score adds up the points.
@@ -293,8 +298,12 @@ func (r *route) facts() []Fact {
 func (r *route) input(m *model) input {
 	t := r.task
 	in := input{
-		prompt: r.prompts.of(m), negative: t.NegativePrompt, size: m.sizes.fit(r.size), layers: t.Layers, seed: t.Seed,
+		prompt: r.prompts.of(m), negative: t.NegativePrompt, size: m.fit(r.size), layers: t.Layers, seed: t.Seed,
 		steps: t.Steps, guidance: t.Guidance, loras: t.LoRAs, format: t.Format, angle: t.Angle, upscale: t.Scale,
+		strength: t.Strength, task: t,
+	}
+	if m.task == "outpaint" {
+		in.wider, in.higher = r.extension()
 	}
 	if len(m.aspects) > 0 {
 		in.aspect = nearestAspect(m.aspects, t)

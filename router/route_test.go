@@ -60,7 +60,8 @@ func TestCompile(t *testing.T) {
 		{"size too large", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, qwen.Image3{Prompt: "x", ImageSize: fal.Size(2496, 1664)}},
 		{"side too long", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Dev2{Prompt: "x", ImageSize: fal.Size(2048, 1360)}},
 		{"size too small", router.Task{Prompt: "x", Size: fal.Size(400, 300)}, flux.Dev2{Prompt: "x", ImageSize: fal.Size(688, 512)}},
-		{"size that fits", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(3000, 2000)}},
+		{"size that fits", router.Task{Prompt: "x", Size: fal.Size(2400, 1600)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(2400, 1600)}},
+		{"size past what is reduced", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(2496, 1664)}},
 		{"no size", router.Task{Prompt: "x"}, qwen.Image{Prompt: "x"}},
 		{"seed, steps, guidance, format", router.Task{Prompt: "x", Seed: seed, Steps: 20, Guidance: new(3.0), Format: fal.PNG}, qwen.Image{Prompt: "x", Seed: seed, NumInferenceSteps: 20, GuidanceScale: new(3.0), OutputFormat: fal.PNG}},
 		{"negative prompt left out", router.Task{Prompt: "x", NegativePrompt: "y"}, flux.Pro2{Prompt: "x"}},
@@ -333,17 +334,19 @@ func TestConflicts(t *testing.T) {
 		want string
 	}{
 		{"layers and FLUX only", router.Task{Pictures: pictures(1), Edit: router.EditLayers, Only: []string{"flux"}},
-			`router: no model can do all of this together: editing: layers + only flux; without "editing: layers": FLUX 3 Klein (flux.Klein3Edit) for $0.009 (at most $0.036); without "only flux": Qwen Image Layered (qwen.Layered) for $0.05`},
+			`router: no model can do all of this together: editing: layers + only flux; without "editing: layers": FLUX 3 (flux.Image3Edit) for $0.048; without "only flux": Qwen Image Layered (qwen.Layered) for $0.05`},
 		{"Apache only and Kontext", router.Task{Prompt: "red car", Pictures: pictures(1), Edit: router.EditInContext, Licence: router.Apache2, Only: []string{"Kontext"}},
-			`router: no model can do all of this together: licence: Apache 2.0 + only Kontext; without "licence: Apache 2.0": FLUX.1 Kontext [dev] (flux.KontextDev) for $0.025; without "only Kontext": FLUX.2 [klein] 4B Base (flux.Klein4BBaseEdit) for $0.018`},
+			`router: no model can do all of this together: licence: Apache 2.0 + only Kontext; without "licence: Apache 2.0": FLUX.1 Kontext [pro] (flux.KontextPro) for $0.04: its weights are not published; without "only Kontext": Qwen Image Edit 2511 (qwen.Edit2511) for $0.03`},
 		{"impossible price", router.Task{Prompt: "x", MaxPricePerImage: cent / 10},
 			`router: no model can do all of this together: a price of at most $0.001 for each picture; without "a price of at most $0.001 for each picture": FLUX.1 [schnell] (flux.Schnell) for $0.003`},
 		{"impossible total", router.Task{Prompt: "x", Count: 100, MaxPrice: 20 * cent},
 			`router: no model can do all of this together: a price of at most $0.20; without "a price of at most $0.20": FLUX.1 [schnell] (flux.Schnell) for $0.30`},
 		{"two needs too many", router.Task{Prompt: "x", Only: []string{"flux.Pro2"}, VerbatimPrompt: true, Format: "webp"},
-			`router: no model can do all of this together: format: webp + no rewriting of the prompt + only flux.Pro2; without "only flux.Pro2": FLUX.2 [flash] (flux.Flash2) for $0.005; without "format: webp and no rewriting of the prompt": FLUX.2 [pro] (flux.Pro2) for $0.03`},
+			`router: no model can do all of this together: format: webp + no rewriting of the prompt + only flux.Pro2; without "only flux.Pro2": Qwen Image 3 (qwen.Image3) for $0.04; without "format: webp and no rewriting of the prompt": FLUX.2 [pro] (flux.Pro2) for $0.03: makes [jpeg png] files alone; rewrites prompts and has no switch for it`},
+		{"more pictures than a family takes", router.Task{Prompt: "x", Pictures: pictures(12), Only: []string{"FLUX.2"}, MaxPricePerImage: 500 * cent},
+			`router: no model can do all of this together: 12 input pictures; without "12 input pictures": FLUX.2 [flex] (flux.Flex2Edit) for $0.65 (at most $0.80): takes 1 to 10 pictures, you gave 12`},
 		{"price not known", router.Task{Prompt: "a hat", Only: []string{"flux.Klein9BBase"}},
-			`router: no model can do all of this together: only flux.Klein9BBase + a known price; without "only flux.Klein9BBase": FLUX.1 [schnell] (flux.Schnell) for $0.003; without "a known price": FLUX.2 [klein] 9B Base (flux.Klein9BBase) at a price that is not known`},
+			`router: no model can do all of this together: only flux.Klein9BBase + a known price; without "only flux.Klein9BBase": FLUX.2 [pro] (flux.Pro2) for $0.03; without "a known price": FLUX.2 [klein] 9B Base (flux.Klein9BBase) at a price that is not known`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

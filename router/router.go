@@ -13,7 +13,9 @@ import (
 // many goroutines at once.
 type Router struct {
 	policy  Policy
-	entries []entry // of models, by index
+	models  []*model // those of this package, and the policy's
+	entries []entry  // of models, by index
+	prices  *pricing.Table
 }
 
 // entry is what a policy says of an endpoint.
@@ -36,23 +38,31 @@ func (r *compiledRule) applies(f facts) bool {
 // that there are not, points out of their range (0 to 10 for ratings, weights
 // and prices up to 1,000, -10,000 to 10,000 for rules), rules that name no model.
 func New(p Policy) (*Router, error) {
-	r := &Router{policy: p, entries: make([]entry, len(models))}
+	r := &Router{policy: p, models: builtIn()}
 	errs := p.outOfRange()
+	if err := r.addOwn(p.Models); err != nil {
+		errs = append(errs, err)
+	}
 	for name := range p.Ratings {
-		if !slices.ContainsFunc(models, func(m model) bool { return m.Name == name }) {
-			errs = append(errs, fmt.Errorf("ratings: %w", unknownModel(name)))
+		if !slices.ContainsFunc(r.models, func(m *model) bool { return m.Name == name }) {
+			errs = append(errs, fmt.Errorf("ratings: %w", r.unknownModel(name)))
 		}
 	}
-	for i := range models {
-		rating, ok := p.Ratings[models[i].Name]
-		if !ok {
+	r.entries = make([]entry, len(r.models))
+	for i, m := range r.models {
+		rating, ok := p.Ratings[m.Name]
+		switch {
+		case ok:
+		case m.own != nil && m.own.Rating != Rating{}:
+			rating = m.own.Rating
+		default:
 			rating = Rating{Quality: 5, Speed: 5}
 		}
 		r.entries[i].rating = rating
 	}
 	for _, name := range p.Not {
-		if !slices.ContainsFunc(models, func(m model) bool { return m.is(name) }) {
-			errs = append(errs, fmt.Errorf("not: %w", unknownModel(name)))
+		if !r.knows(name) {
+			errs = append(errs, fmt.Errorf("not: %w", r.unknownModel(name)))
 		}
 	}
 	for i := range p.Rules {
@@ -77,6 +87,10 @@ func (p *Policy) outOfRange() (errs []error) {
 	for name, r := range p.Ratings {
 		within("ratings: "+name+": quality", r.Quality, 0, 10)
 		within("ratings: "+name+": speed", r.Speed, 0, 10)
+	}
+	for i := range p.Models {
+		within("models: "+p.Models[i].Name+": quality", p.Models[i].Rating.Quality, 0, 10)
+		within("models: "+p.Models[i].Name+": speed", p.Models[i].Rating.Speed, 0, 10)
 	}
 	for stage, w := range p.Stages {
 		if _, ok := stageFacts[stage]; !ok {
@@ -124,14 +138,14 @@ func (r *Router) add(rule *ScoreRule) error {
 	}
 	for _, name := range rule.Models {
 		found := false
-		for i := range models {
-			if models[i].is(name) {
+		for i, m := range r.models {
+			if m.is(name) {
 				found = true
 				r.entries[i].rules = append(r.entries[i].rules, c)
 			}
 		}
 		if !found {
-			return unknownModel(name)
+			return r.unknownModel(name)
 		}
 	}
 	return nil
@@ -154,9 +168,63 @@ func mustRouter(p Policy) *Router {
 	return r
 }
 
-// table returns the prices.
-func (r *Router) table() *pricing.Table {
-	if r.policy.Prices != nil {
+// addOwn adds the models of a policy, and their prices.
+func (r *Router) addOwn(list []OwnModel) error {
+	var errs []error
+	var prices []pricing.Price
+	for i := range list {
+		m, err := list[i].model(r.models)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("models: %q: %w", list[i].Name, err))
+		}
+		r.models = append(r.models, m)
+		if rule := list[i].Price; rule != nil {
+			prices = append(prices, pricing.Price{Endpoint: m.Endpoint, Rule: rule, Confidence: pricing.High, Rounding: pricing.High, Sources: []string{"the policy"}})
+		}
+	}
+	if err := errors.Join(errs...); err != nil || len(prices) == 0 {
+		return err
+	}
+	var err error
+	if r.prices, err = r.Prices().With(prices...); err != nil {
+		return fmt.Errorf("models: %w", err)
+	}
+	return nil
+}
+
+// builtIn returns the models of this package.
+func builtIn() []*model {
+	out := make([]*model, len(models))
+	for i := range models {
+		out[i] = &models[i]
+	}
+	return out
+}
+
+// knows reports whether a name means a model.
+func (r *Router) knows(name string) bool {
+	return slices.ContainsFunc(r.models, func(m *model) bool { return m.is(name) })
+}
+
+// Models returns every model that the router may choose: those of [Models], and
+// the policy's own.
+func (r *Router) Models() []Model {
+	var out []Model
+	for _, m := range r.models {
+		if m.routable() {
+			out = append(out, m.Model)
+		}
+	}
+	return out
+}
+
+// Prices returns the table that quotes come from, with the prices of the
+// policy's own models: budgets of the client need it to know them.
+func (r *Router) Prices() *pricing.Table {
+	switch {
+	case r.prices != nil:
+		return r.prices
+	case r.policy.Prices != nil:
 		return r.policy.Prices
 	}
 	return pricing.Default()

@@ -121,6 +121,16 @@ func (s sizes) fit(size fal.ImageSize) fal.ImageSize {
 	return fal.Size(side(w), side(h))
 }
 
+// fit returns the size that the model is asked for: where it reduces larger
+// pictures, one that ends at that bound, so that nothing is paid that is not made.
+func (m *model) fit(size fal.ImageSize) fal.ImageSize {
+	bounds := m.sizes
+	if m.reduced > 0 && bounds.maxArea == 0 {
+		bounds.maxArea = m.reduced
+	}
+	return bounds.fit(size)
+}
+
 // has reports whether a size is within the bounds.
 func (s sizes) has(width, height int) bool {
 	return min(width, height) >= s.minSide && pixels(width, height) >= int64(s.minArea) &&

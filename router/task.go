@@ -38,6 +38,13 @@ type Task struct {
 	MinPixels int `json:"min_pixels,omitzero"`
 	// Count is the number of pictures. Default: 1.
 	Count int `json:"count,omitzero"`
+	// Volume is the number of pictures of the whole job that the task is one of: it
+	// decides, like Count, whether models for many pictures are preferred, and
+	// makes none. Default: Count.
+	Volume int `json:"volume,omitzero"`
+	// Transparent says that the background must be transparent; for final pictures
+	// it is also detected, as in "sticker of a cat".
+	Transparent bool `json:"transparent,omitzero"`
 
 	// Purpose is what the pictures are for; "" is detected in the prompt.
 	Purpose Purpose `json:"purpose,omitzero"`
@@ -76,6 +83,9 @@ type Task struct {
 	// Scale is how many times as wide and high EditUpscale makes the picture,
 	// 1 to 4. Default: the model's.
 	Scale float64 `json:"scale,omitzero"`
+	// Strength is how much of the picture EditRework makes anew, 0.01 to 1.
+	// Default: the model's.
+	Strength *float64 `json:"strength,omitzero"`
 
 	// MaxPricePerImage and MaxPrice bound what each picture and all of them
 	// may cost at most; 0 is no bound.
@@ -160,6 +170,14 @@ const (
 	EditTryOn      Edit = "try-on"        // a person (first picture) wears a garment (second)
 	EditUpscale    Edit = "upscale"       // larger, see Task.Scale
 	EditCompose    Edit = "multi-picture" // one picture out of several
+	EditVariation  Edit = "variation"     // others like it; the prompt may be empty
+	EditRework     Edit = "rework"        // a new picture that starts from it, see Task.Strength
+	EditDepth      Edit = "depth"         // a new picture with its depth; of two pictures, that of the second
+	EditEdges      Edit = "edges"         // a new picture with its edges; of two pictures, those of the second
+	EditFace       Edit = "face"          // a new picture of the person
+	EditSubject    Edit = "subject"       // a new picture of the thing
+	EditExtend     Edit = "extend"        // beyond its edges, to Task.Size or Task.Aspect
+	EditRelight    Edit = "relight"       // other light
 )
 
 // Purpose is what pictures are for.
@@ -215,4 +233,7 @@ const (
 	FeatureAngle      Feature = "angle" // by degrees rather than in words
 	FeatureLoRABase   Feature = "lora base"
 	FeatureCurrent    Feature = "current model" // one that newer lists do not leave out
+	FeatureStrength   Feature = "strength"
+	FeatureAlpha      Feature = "transparency"
+	FeatureOneStep    Feature = "one step" // without a second model, see Candidate.Then
 )

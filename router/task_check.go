@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,27 +18,34 @@ import (
 const maxCount = 1_000_000
 
 // check returns what is wrong with the task whatever the model.
-func (t *Task) check() error {
-	var p problems
+func (r *Router) check(t *Task) error {
+	p := problems{router: r}
 	p.text(t)
 	p.pictures(t)
 	p.numbers(t)
 	p.names(t)
 	p.denied(t)
-	if len(p) > 0 {
-		return &TaskError{Problems: p}
+	if len(p.list) > 0 {
+		return &TaskError{Problems: p.list}
 	}
 	return nil
 }
 
-type problems []fal.Problem
+type problems struct {
+	list   []fal.Problem
+	router *Router
+}
 
 func (p *problems) add(field, value, message string) {
-	*p = append(*p, fal.Problem{Field: field, Value: value, Message: message})
+	p.list = append(p.list, fal.Problem{Field: field, Value: value, Message: message})
 }
 
 func (p *problems) text(t *Task) {
-	promptless := t.Edit == EditLayers || t.Edit == EditUpscale || t.Edit == EditAngle || t.Edit == EditRemove && !t.Mask.IsZero()
+	promptless := t.Edit == EditRemove && !t.Mask.IsZero()
+	switch t.Edit {
+	case EditLayers, EditUpscale, EditAngle, EditVariation, EditExtend, EditRelight:
+		promptless = len(t.Pictures) > 0
+	}
 	switch {
 	case t.Prompt != "" && t.Structured != nil:
 		p.add("prompt", "", "give either a prompt or a structured one")
@@ -60,7 +68,7 @@ func (p *problems) text(t *Task) {
 	}
 	var l check.List
 	refs.Check(&l, field, prompt, len(t.Pictures))
-	*p = append(*p, l.Problems()...)
+	p.list = append(p.list, l.Problems()...)
 	for i, s := range t.Text {
 		if strings.TrimSpace(s) == "" {
 			p.add("text["+strconv.Itoa(i)+"]", "", "is empty")
@@ -80,7 +88,7 @@ func (p *problems) pictures(t *Task) {
 	}
 	_, known := editFacts[t.Edit]
 	switch {
-	case known && len(t.Pictures) == 0:
+	case known && len(t.Pictures) == 0 && t.Edit != EditLayers: // of which the picture may be made first
 		p.add("edit", string(t.Edit), "needs a picture in pictures")
 	case !t.Mask.IsZero() && t.Edit != EditInpaint && t.Edit != EditRemove:
 		p.add("mask", "", "is for the edits inpaint and remove")
@@ -102,6 +110,7 @@ func (p *problems) pictures(t *Task) {
 		{t.Layers != 0, "layers", string(EditLayers), t.Edit == EditLayers},
 		{t.Scale != 0, "scale", string(EditUpscale), t.Edit == EditUpscale},
 		{t.Angle != Angle{}, "angle", string(EditAngle), t.Edit == EditAngle},
+		{t.Strength != nil, "strength", string(EditRework), t.Edit == EditRework},
 	} {
 		if field.set && !field.is {
 			p.add(field.name, "", "is for the edit "+field.edit+" alone")
@@ -122,7 +131,7 @@ func (p *problems) numbers(t *Task) {
 		field       string
 		value, most int
 	}{
-		{"count", t.Count, maxCount}, {"min_pixels", t.MinPixels, schema.MaxSide * schema.MaxSide}, {"layers", t.Layers, 10}, {"steps", t.Steps, 1000},
+		{"count", t.Count, maxCount}, {"volume", t.Volume, math.MaxInt32}, {"min_pixels", t.MinPixels, schema.MaxSide * schema.MaxSide}, {"layers", t.Layers, 10}, {"steps", t.Steps, 1000},
 		{"prefer.quality", t.Prefer.Quality, 1000}, {"prefer.speed", t.Prefer.Speed, 1000}, {"prefer.price", t.Prefer.Price, 1000},
 	} {
 		if n.value < 0 || n.value > n.most {
@@ -131,6 +140,12 @@ func (p *problems) numbers(t *Task) {
 	}
 	if t.Scale != 0 && !(t.Scale >= 1 && t.Scale <= 4) {
 		p.add("scale", strconv.FormatFloat(t.Scale, 'g', -1, 64), "must be between 1 and 4")
+	}
+	if s := t.Strength; s != nil && !(*s >= 0.01 && *s <= 1) {
+		p.add("strength", strconv.FormatFloat(*s, 'g', -1, 64), "must be between 0.01 and 1")
+	}
+	if t.Edit == EditExtend && (t.Size == "" || t.Size == fal.AutoSize) && t.Aspect == "" {
+		p.add("size", "", "or aspect is required for the edit extend: what the picture is extended to")
 	}
 	width, height, sized := t.Size.Dimensions()
 	if t.Size != "" && t.Aspect != "" {
@@ -196,11 +211,12 @@ func (p *problems) names(t *Task) {
 var features = []Feature{
 	FeatureStructured, FeatureColors, FeatureMentions, FeatureNegative, FeatureSeed, FeatureSteps, FeatureGuidance,
 	FeatureSize, FeaturePrompt, FeatureLanguage, FeatureMask, FeatureAngle, FeatureLoRABase, FeatureCurrent,
+	FeatureStrength, FeatureAlpha, FeatureOneStep,
 }
 
 func (p *problems) model(field, name string) {
-	if !slices.ContainsFunc(models, func(m model) bool { return m.is(name) }) {
-		p.add(field, name, strings.TrimPrefix(unknownModel(name).Error(), strconv.Quote(name)+": "))
+	if !p.router.knows(name) {
+		p.add(field, name, strings.TrimPrefix(p.router.unknownModel(name).Error(), strconv.Quote(name)+": "))
 	}
 }
 

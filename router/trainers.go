@@ -73,7 +73,7 @@ func (r *Router) Trainers(t TrainingTask) ([]Trainer, error) {
 		if lesson(m) != t.Lesson || len(t.Only) > 0 && !slices.ContainsFunc(t.Only, named(m)) || slices.ContainsFunc(t.Not, named(m)) {
 			continue
 		}
-		q, err := r.table().Estimate(fal.Usage{Endpoint: m.Endpoint, Outputs: 1, Steps: t.Steps, References: t.References})
+		q, err := r.Prices().Estimate(fal.Usage{Endpoint: m.Endpoint, Outputs: 1, Steps: t.Steps, References: t.References})
 		switch {
 		case errors.Is(err, pricing.ErrUnknown):
 			continue

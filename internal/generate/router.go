@@ -15,6 +15,10 @@ var fills = map[string]string{
 	"additional_prompt":   "in.prompt",
 	"negative_prompt":     "in.negative",
 	"image_url":           "in.picture(0)",
+	"reference_image_url": "in.last()",
+
+	"control_lora_image_url": "in.last()",
+
 	"human_image_url":     "in.picture(0)",
 	"garment_image_url":   "in.picture(1)",
 	"image_urls":          "in.pictures",
@@ -33,6 +37,11 @@ var fills = map[string]string{
 	"resolution":          "in.resolution",
 	"prompt_expander":     "in.expander",
 	"upscale_factor":      "in.upscale",
+	"strength":            "in.strength",
+	"expand_left":         "in.wider / 2",
+	"expand_right":        "in.wider - in.wider/2",
+	"expand_top":          "in.higher / 2",
+	"expand_bottom":       "in.higher - in.higher/2",
 	"horizontal_angle":    "in.angle.Direction",
 	"vertical_angle":      "in.angle.Height",
 	"zoom":                "in.angle.Distance",
@@ -53,6 +62,7 @@ var has = []struct{ field, flag string }{
 	{"enable_prompt_expansion", "hasExpansion"},
 	{"prompt_expander", "hasExpansion"},
 	{"resolution", "hasResolution"},
+	{"strength", "hasStrength"},
 }
 
 // routerFiles returns the models that package router chooses from, a file for
@@ -141,6 +151,9 @@ func (p *printer) routed(e *catalog.Endpoint) {
 			flags = append(flags, h.flag)
 		}
 	}
+	if e.Limits.Alpha {
+		flags = append(flags, "hasAlpha")
+	}
 	if e.Limits.Mentions {
 		flags = append(flags, "hasMentions")
 	}
@@ -193,7 +206,7 @@ func ratios(values []string) []string {
 // pictureCount is how many pictures must and may be sent; 0 as the most is
 // any number. Masks and the pictures of image prompts are not counted.
 func pictureCount(e *catalog.Endpoint) (least, most int) {
-	for _, name := range []string{"image_url", "human_image_url", "garment_image_url"} {
+	for _, name := range []string{"image_url", "human_image_url", "garment_image_url", "reference_image_url", "control_lora_image_url"} {
 		if f, ok := e.Field(name); ok && f.Required {
 			least, most = least+1, most+1
 		}
@@ -231,6 +244,8 @@ func fill(e *catalog.Endpoint) string {
 			value = "(*flux." + f.GoType + ")(" + value + ")" // the task has those of qwen
 		case f.GoType != "" && e.Package == "flux":
 			value = "flux." + f.GoType + "(" + value + ")"
+		case f.Name == "image_url" && e.Task == "control" && !f.Required:
+			continue // the only picture is the control picture
 		case !ok && f.Required:
 			return "" // such as the control picture of a ControlNet
 		case !ok:

@@ -190,6 +190,24 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	return &reservation{ledger: ledger, entry: id, quote: quote, amount: amount}, nil
 }
 
+// Allows returns a [*BudgetError] if an amount is more than what is left, for the
+// tags of the context: what a work of many requests costs can be asked for before its
+// first is sent. Nothing is set aside. Limits for tags that the context lacks are not
+// looked at.
+func (b *Budget) Allows(ctx context.Context, amount pricing.USD) error {
+	ledger := b.ledger()
+	if b.err != nil {
+		return b.err
+	}
+	tags := localTags(ctx)
+	accounts := slices.DeleteFunc(b.accountsOf(tags), func(a account) bool { return a.tag.Name != "" && a.tag.Value == "" })
+	silent := Budget{Limits: b.Limits}
+	ledger.mu.Lock()
+	defer ledger.mu.Unlock()
+	_, err := silent.allow(ledger.books, time.Now(), accounts, &pricing.Quote{Endpoint: "all of it"}, amount)
+	return err
+}
+
 // quote prices a request, with the sizes of remote pictures where it may look.
 func (b *Budget) quote(ctx context.Context, table *pricing.Table, u fal.Usage) (pricing.Quote, error) {
 	if b.Measure == nil {

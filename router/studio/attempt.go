@@ -20,6 +20,9 @@ type Attempt struct {
 	Model router.Model
 	// Request is what was sent.
 	Request fal.Request[fal.Images]
+	// First says that it is the first of two steps, see [router.Candidate]: its
+	// pictures are what the second was made of, and not what was asked for.
+	First bool
 	// Asked is how many pictures the request is for. Layers of one picture count
 	// as one.
 	Asked int
@@ -81,18 +84,19 @@ func (a *Attempt) made() int {
 // picture was made.
 func (o *Outcome) Winner() *Attempt {
 	for i := len(o.Attempts) - 1; i >= 0; i-- {
-		if o.Attempts[i].made() > 0 {
+		if o.Attempts[i].made() > 0 && !o.Attempts[i].First {
 			return &o.Attempts[i]
 		}
 	}
 	return nil
 }
 
-// Images returns the pictures that were made, flagged ones included.
+// Images returns the pictures that were made, flagged ones included, without those
+// of a first of two steps: these are in Attempts.
 func (o *Outcome) Images() []fal.Image {
 	var out []fal.Image
 	for _, a := range o.Attempts {
-		if a.Result != nil {
+		if a.Result != nil && !a.First {
 			out = append(out, a.Result.Images...)
 		}
 	}
@@ -112,7 +116,9 @@ func (o *Outcome) add(attempts []Attempt) error {
 		if a.Unpriced {
 			o.Unpriced++
 		}
-		o.Missing = max(o.Missing-a.made(), 0)
+		if !a.First {
+			o.Missing = max(o.Missing-a.made(), 0)
+		}
 	}
 	return nil
 }

@@ -80,6 +80,11 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 		wait.Go(func() {
 			m := &out.Models[i]
 			m.Candidate, m.Missing = candidates[i], max(t.Count, 1)
+			if m.Candidate.Then != nil {
+				m.Err = s.compareSteps(ctx, c, slots, t, m, opts)
+				m.Elapsed = time.Since(start)
+				return
+			}
 			err := m.add(slots.run(ctx, c, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
 			if err == nil && m.Missing > 0 && failures(m.Attempts) == nil {
 				err = m.add(slots.run(ctx, c, left.singles(s, t, m), opts, failed))
@@ -99,6 +104,14 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 	}
 	out.Billed, out.Spent = all.Billed, all.Spent
 	return out, err
+}
+
+// compareSteps has a model do its part of a task that takes two steps.
+func (s Studio) compareSteps(ctx context.Context, c *fal.Client, slots slots, t router.Task, m *Compared, opts []fal.Option) error {
+	t.Only, t.Not = []string{m.Candidate.Model.Endpoint}, nil
+	out, err := s.twoSteps(ctx, c, slots, t, &m.Candidate, m.Candidate.Max, opts)
+	m.Outcome = *out
+	return err
 }
 
 // purse is what MaxPrice leaves for the pictures that models did not make.

@@ -22,6 +22,11 @@ const mostModels = 4
 // was approved: see [Fallback]. If a model makes fewer pictures than it was asked
 // for, it is asked for the missing ones, one request each.
 //
+// Where a task takes two steps, see [router.Candidate], each is done so, within what
+// was approved for both. If the second fails, the outcome still has what the first
+// made, and is the start of another try: of the same task where there is a Journal,
+// and else of that which [router.Candidate.Steps] has for the picture.
+//
 // Do stops, and sends nothing more, when another model would not help or must
 // not be tried: if it is unknown whether fal accepted a request, or a job may
 // still be running; if a result arrived that cannot be read; if the account is
@@ -54,6 +59,23 @@ func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Tas
 			if err := s.Fallback.Before(ctx, step); err != nil {
 				return out, errors.Join(failure, err)
 			}
+		}
+		if best.Then != nil {
+			if err := allows(ctx, c, best.Max); err != nil {
+				// Another way may be cheaper.
+				if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, err) {
+					return out, errors.Join(failure, errNothingLeft)
+				}
+				continue
+			}
+			if limit > 0 {
+				limit -= out.Spent
+			}
+			next, err := s.twoSteps(ctx, c, slots, t, best, limit, opts)
+			if err = errors.Join(err, out.add(next.Attempts)); out.Missing == 0 {
+				return out, err
+			}
+			return out, errors.Join(failure, err)
 		}
 		attempts := planned(best, out.Missing, t.Seed)
 		for repeated, short := false, false; attempts != nil; {

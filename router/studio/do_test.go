@@ -231,7 +231,7 @@ func TestUpscale(t *testing.T) {
 func TestOwnPolicy(t *testing.T) {
 	t.Parallel()
 	policy := router.DefaultPolicy()
-	policy.Functions = []router.ScoreFunc{func(_ *router.Task, _ []router.Fact, m router.Model) (int, string) {
+	policy.Functions = []func(*router.Task, []router.Fact, router.Model) (int, string){func(_ *router.Task, _ []router.Fact, m router.Model) (int, string) {
 		if m.Name == "qwen.Max" {
 			return 1000, "we like it"
 		}

@@ -227,7 +227,15 @@ func (p *DraftPlan) cost() (plan.Plan, error) {
 	if err != nil {
 		return finals, err
 	}
-	return drafts.Add(finals)
+	all, err := drafts.Add(finals)
+	if then := p.Final.Then; then != nil && err == nil {
+		seconds, err := plan.New(int64(p.drafts.Finals), plan.Part{Name: "their second step by " + then.Model.Title, Quote: then.Quote})
+		if err != nil {
+			return seconds, err
+		}
+		return all.Add(seconds)
+	}
+	return all, err
 }
 
 // mostDrafts is the largest number of variants.
@@ -237,11 +245,14 @@ const mostDrafts = 1_000_000
 // takes.
 const seedRange = 1 << 31
 
-// Run makes the drafts, lets pick choose and makes the finals. A draft that
+// Run refuses what the [spend.Budget] of the client does not allow as a whole. Else it makes the drafts, lets pick choose and makes the finals. A draft that
 // fails is left out, whatever the reason; no more are made after one that tells
 // that the account or the key is at fault, or when the context ends.
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	out := &Drafted{Plan: p}
+	if err := allows(ctx, c, p.Cost.Max); err != nil {
+		return out, unsent(fmt.Errorf("studio: drafts and finals: %w", err))
+	}
 	if pick == nil {
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}

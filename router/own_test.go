@@ -1,0 +1,158 @@
+package router_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
+)
+
+// portrait is a model of one's own.
+func portrait() router.OwnModel {
+	return router.OwnModel{
+		Model: router.Model{Name: "acme.Portrait", Endpoint: "acme/portrait", Title: "Acme Portrait", Family: "Acme", What: "portraits", Licence: "Apache 2.0"},
+		Task:  "text-to-image", Can: []router.Feature{router.FeatureSeed, router.FeatureSize}, Open: true,
+		Size: fal.SquareHD, MaxArea: 4 << 20, MaxCount: 2,
+		Rating: router.Rating{Quality: 10, Speed: 10}, Price: pricing.PerMegapixel{Price: cent},
+		Request: func(t router.Task) fal.Request[fal.Images] {
+			return fal.Call[fal.Images]{ID: "acme/portrait", Input: map[string]any{"prompt": t.Prompt, "n": t.Count, "seed": t.Seed, "size": t.Size, "no": t.NegativePrompt, "steps": t.Steps}}
+		},
+	}
+}
+
+// own returns a router with a model of one's own.
+func own(t *testing.T, change func(*router.OwnModel)) *router.Router {
+	t.Helper()
+	m := portrait()
+	if change != nil {
+		change(&m)
+	}
+	p := router.DefaultPolicy()
+	p.Models = []router.OwnModel{m}
+	return mustRouter(t, p)
+}
+
+// A model of one's own gets the task in the form that it takes, and is priced,
+// refused, ruled and listed like the others.
+func TestOwnModel(t *testing.T) {
+	t.Parallel()
+	chooser := own(t, nil)
+	r, err := chooser.Route(router.Task{Prompt: "a queen", Count: 3, Seed: fal.Seed(7), Steps: 9, NegativePrompt: "hats", Size: fal.Size(3000, 2000), Colors: []flux.Color{"#2ECC71"}, Only: []string{"acme"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := r.Best()
+	if best.Model.Name != "acme.Portrait" || best.Calls != 2 || best.Max != 12*cent || len(best.Losses) != 4 {
+		t.Errorf("%v, %d calls for %v, losses %v", best.Model, best.Calls, best.Amounts, best.Losses)
+	}
+	var bodies []string
+	for request, quote := range best.Requests() {
+		b, err := json.Marshal(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies = append(bodies, string(b)+" "+quote.Max.String())
+	}
+	want := `{"n":2,"no":"","prompt":"a queen. Color palette: #2ECC71.","seed":7,"size":{"width":2496,"height":1664},"steps":0} $0.08`
+	if len(bodies) != 2 || strings.ReplaceAll(bodies[0], "color #2ECC71", "#2ECC71") != want || !strings.Contains(bodies[1], `"n":1`) || !strings.Contains(bodies[1], `"seed":8`) {
+		t.Errorf("got %q, want %q", bodies, want)
+	}
+	for name, tt := range map[string]struct {
+		change func(*router.OwnModel)
+		task   router.Task
+		best   bool
+		why    string
+	}{
+		"chosen":           {task: router.Task{Prompt: "a queen"}, best: true},
+		"not for editing":  {task: router.Task{Prompt: "a queen", Pictures: pictures(1)}, why: "is for other work"},
+		"too dear":         {task: router.Task{Prompt: "a queen", MaxPricePerImage: cent / 2}, why: "costs up to $0.01"},
+		"licence":          {task: router.Task{Prompt: "a queen", Licence: router.Apache2}, best: true},
+		"not open":         {change: func(m *router.OwnModel) { m.Licence, m.Open = "", false }, task: router.Task{Prompt: "a queen", Licence: router.OpenWeights}, why: "its weights are not published"},
+		"format":           {task: router.Task{Prompt: "a queen", Format: "webp"}, why: "makes [jpeg png] files alone"},
+		"no price":         {change: func(m *router.OwnModel) { m.Price = nil }, task: router.Task{Prompt: "a queen"}, why: "its price is not known"},
+		"price allowed":    {change: func(m *router.OwnModel) { m.Price = nil }, task: router.Task{Prompt: "a queen", UnknownPrice: true}, best: true},
+		"needs a seed":     {change: func(m *router.OwnModel) { m.Can = nil }, task: router.Task{Prompt: "a queen", Seed: fal.Seed(1), Require: []router.Feature{router.FeatureSeed}}, why: "lacks a feature"},
+		"transparent":      {change: func(m *router.OwnModel) { m.Transparent = true }, task: router.Task{Prompt: "a queen", Transparent: true}, best: true},
+		"no request":       {change: func(m *router.OwnModel) { m.Request = func(router.Task) fal.Request[fal.Images] { return nil } }, task: router.Task{Prompt: "a queen"}, why: "made no request to acme/portrait"},
+		"another endpoint": {change: func(m *router.OwnModel) { m.Request = func(router.Task) fal.Request[fal.Images] { return flux.Pro2{} } }, task: router.Task{Prompt: "a queen"}, why: "made no request to acme/portrait"},
+		"edits":            {change: func(m *router.OwnModel) { m.Task, m.MaxPictures = "edit", 2 }, task: router.Task{Prompt: "a queen", Pictures: pictures(3)}, why: "takes 1 to 2 pictures"},
+		"edits two":        {change: func(m *router.OwnModel) { m.Task, m.MaxPictures = "edit", 2 }, task: router.Task{Prompt: "a queen", Pictures: pictures(2)}, best: true},
+		"its LoRA":         {change: func(m *router.OwnModel) { m.MaxLoRAs = 1 }, task: router.Task{Prompt: "a queen", LoRAs: []router.LoRA{{Path: "a/b", Base: "acme.Portrait"}}}, best: true},
+		"refuses itself": {change: func(m *router.OwnModel) {
+			m.Request = func(router.Task) fal.Request[fal.Images] { return picky{} }
+		}, task: router.Task{Prompt: "a queen"}, why: "too plain"},
+	} {
+		r, err := own(t, tt.change).Route(tt.task)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := r.Best().Model.Name == "acme.Portrait"; got != tt.best {
+			t.Errorf("%s: the best is %v", name, r.Best().Model)
+		}
+		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == "acme.Portrait" })
+		if (i >= 0) != (tt.why != "") || i >= 0 && !strings.Contains(r.Refused[i].String(), tt.why) {
+			t.Errorf("%s: refused %d: %v", name, i, r.Refused[max(i, 0)].String())
+		}
+	}
+	if !slices.ContainsFunc(chooser.Models(), func(m router.Model) bool { return m.Name == "acme.Portrait" }) || len(router.Models()) >= len(chooser.Models()) {
+		t.Error("it is not listed")
+	}
+	if _, ok := chooser.Prices().Price("acme/portrait"); !ok {
+		t.Error("its price is not in the table")
+	}
+	article, why := r.Article()
+	if why == "" {
+		t.Errorf("the article knows %v", article)
+	}
+}
+
+// picky is a request that refuses itself.
+type picky struct{ Prompt string }
+
+func (picky) Endpoint() fal.Endpoint[fal.Images] { return "acme/portrait" }
+func (picky) Validate() error {
+	return &fal.ValidationError{Problems: []fal.Problem{{Field: "prompt", Message: "too plain"}}}
+}
+
+// What a model of one's own lacks, or says wrong, is an error of the policy.
+func TestWrongOwnModels(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*router.OwnModel){
+		"name, endpoint and title are required": func(m *router.OwnModel) { m.Title = "" },
+		"another model has the name":            func(m *router.OwnModel) { m.Endpoint = "fal-ai/flux-2-pro" },
+		`task: "paint": must be one of`:         func(m *router.OwnModel) { m.Task = "paint" },
+		"request: is required":                  func(m *router.OwnModel) { m.Request = nil },
+		"no bound may be negative":              func(m *router.OwnModel) { m.MaxCount = -1 },
+		"an upper bound is less":                func(m *router.OwnModel) { m.MinSide, m.MaxSide = 9, 8 },
+		`size: "huge"`:                          func(m *router.OwnModel) { m.Size = "huge" },
+		`can: "taste"`:                          func(m *router.OwnModel) { m.Can = []router.Feature{"taste"} },
+		"quality: 11: must be between":          func(m *router.OwnModel) { m.Rating.Quality = 11 },
+		"the price must be more than zero":      func(m *router.OwnModel) { m.Price = pricing.PerMegapixel{} },
+	} {
+		m := portrait()
+		change(&m)
+		p := router.DefaultPolicy()
+		p.Models = []router.OwnModel{m}
+		if _, err := router.New(p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	p := router.DefaultPolicy()
+	p.Models = []router.OwnModel{portrait(), portrait()}
+	if _, err := router.New(p); err == nil {
+		t.Error("one model is there twice")
+	}
+	p = router.DefaultPolicy()
+	p.Models = []router.OwnModel{portrait()}
+	p.Rules = append(p.Rules, router.ScoreRule{Name: "portraits", When: []string{"people"}, Models: []string{"acme.Portrait"}, Points: 50, Because: "ours", Source: "us"})
+	r, err := mustRouter(t, p).Route(router.Task{Prompt: "a woman"})
+	if err != nil || r.Best().Reasons()[0].Rule != "portraits" {
+		t.Errorf("a rule: %v", err)
+	}
+}

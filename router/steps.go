@@ -1,0 +1,273 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// way is how a task is done in two steps: a first model makes a picture, and a
+// second one what the task wants of it.
+type way struct {
+	lacks  needs // what the first model may lack
+	name   string
+	first  Task                            // what the first model does
+	second func(made Picture) (Task, bool) // what is done with its picture; false if that does not reach
+	points int                             // for doing it this way
+	why    string                          // of the points
+
+	route *route                // of first
+	after map[[2]int]*following // by the size of what was made
+}
+
+// following is the best second step for pictures of a size.
+type following struct {
+	best *Candidate
+	err  error
+}
+
+// Steps returns the two tasks of a candidate that takes two steps, which
+// [Candidate.Then] tells: what its model does, and what is done with each
+// picture of that. Where the model does all of it, then is nil.
+func (c *Candidate) Steps() (first Task, then func(made Picture) Task) {
+	if c.way == nil {
+		return *c.requests.input.task, nil
+	}
+	w := c.way
+	return w.first, func(made Picture) Task {
+		t, _ := w.second(made)
+		return t
+	}
+}
+
+// ways returns the two-step ways to do the task. They are for finals alone.
+func (r *route) findWays() (out []*way) {
+	t := r.task
+	layered := t.Edit == EditLayers && len(t.Pictures) == 0
+	larger := t.MinPixels > 0 && t.Edit != EditUpscale && t.Edit != EditLayers
+	if !layered && !larger && !r.known.facts.has(transparent) && !r.letteredPhoto() ||
+		!r.known.facts.has(final) || slices.Contains(t.Require, FeatureOneStep) {
+		return nil
+	}
+	then := func(prompt string, edit Edit) Task {
+		s := Task{Prompt: prompt, Edit: edit, Licence: t.Licence, UnknownPrice: t.UnknownPrice, Prefer: t.Prefer, VerbatimPrompt: t.VerbatimPrompt, Count: 1, Require: []Feature{FeatureOneStep}, Not: t.Not}
+		if edit == EditText {
+			s.Format = t.Format
+		}
+		return s
+	}
+	first := *t
+	first.Require = append(slices.Clone(t.Require), FeatureOneStep)
+	switch {
+	case layered:
+		first.Edit, first.Layers, first.Format = "", 0, ""
+		second := then("", EditLayers)
+		second.Layers = t.Layers
+		out = append(out, &way{lacks: needTask.set(), name: "layers", first: first, second: withPicture(second)})
+	case r.known.facts.has(transparent):
+		first.Transparent, first.Format = false, ""
+		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
+		first.Prompt, first.Structured = sentence(r.task.Prose(), "It stands alone before a plain background of one colour, which is removed afterwards"), nil
+		first.Text = t.Text
+		second := then("", EditLayers)
+		second.Layers = 2 // the background and what stands before it
+		out = append(out, &way{lacks: needAlpha.set() | needFormat.set(), name: "transparency", first: first, second: withPicture(second)})
+	case larger:
+		first.MinPixels = 0
+		if first.Aspect == "" && first.Size == "" {
+			first.Size = r.size
+		}
+		second := then("", EditUpscale)
+		out = append(out, &way{lacks: needPixels.set(), name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
+			s := second
+			s.Pictures = []Picture{made}
+			have := pixels(made.Width, made.Height)
+			if have == 0 {
+				return s, false
+			}
+			s.Scale = math.Ceil(math.Sqrt(float64(t.MinPixels)/float64(have))*100) / 100
+			return s, s.Scale <= 4
+		}})
+	default:
+		first.Text, first.Purpose, first.Languages = []string{}, Photo, nil
+		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Colors: t.Colors}).Prose(), "Leave room for lettering, but write none: it is added afterwards"), nil
+		second := then(lettering(t), EditText)
+		second.Text, second.Languages = t.Text, t.Languages
+		out = append(out, &way{name: "lettering", first: first, second: withPicture(second),
+			points: letteringPoints, why: "lettering that must be exact goes onto a photo in a step of its own: each by the models that are best at it"})
+	}
+	for _, w := range out {
+		w.after = make(map[[2]int]*following)
+	}
+	return out
+}
+
+// letteringPoints are what makes the two steps of a lettered photo come first.
+const letteringPoints = 60
+
+// letteredPhoto reports whether the task is a poster or the like with stated
+// lettering over a photo.
+func (r *route) letteredPhoto() bool {
+	f := r.known.facts
+	return len(r.task.Text) > 0 && r.known.overPhoto && f.has(generate) && len(r.task.LoRAs) == 0
+}
+
+// lettering is the prompt of the second step.
+func lettering(t *Task) string {
+	var b strings.Builder
+	b.WriteString("Add lettering to this picture, and change nothing else. It reads ")
+	for i, s := range t.Text {
+		if i > 0 {
+			b.WriteString(", and ")
+		}
+		fmt.Fprintf(&b, "%q", s)
+	}
+	b.WriteString(", as the headline of a design that was asked for in these words: " + (&Task{Prompt: t.Prompt, Structured: t.Structured}).Prose())
+	return b.String()
+}
+
+// withPicture returns a task of the picture that was made.
+func withPicture(t Task) func(Picture) (Task, bool) {
+	return func(made Picture) (Task, bool) {
+		s := t
+		s.Pictures = []Picture{made}
+		return s, true
+	}
+}
+
+// tryTwo makes a candidate of a model that does the task with a second one.
+// What it returns is what the model lacks alone, unless a second step helps.
+func (r *route) tryTwo(i int, alone Refusal) (Candidate, Refusal) {
+	for _, w := range r.ways {
+		if alone.needs&^w.lacks != 0 || w.lacks == 0 && alone.needs != 0 {
+			continue
+		}
+		if w.route == nil {
+			var err error
+			if w.route, err = r.router.newRoute(&w.first); err != nil {
+				return Candidate{}, alone
+			}
+			w.route.ways = nil
+		}
+		c, refused := w.route.try(i, needMaxPrice.set()|needMaxPricePerImage.set())
+		if refused.needs != 0 {
+			if w.lacks == 0 {
+				return Candidate{}, alone
+			}
+			return Candidate{}, refused
+		}
+		if refused = r.follow(&c, w, alone); refused.needs != 0 {
+			return Candidate{}, refused
+		}
+		return c, Refusal{}
+	}
+	return Candidate{}, alone
+}
+
+// follow adds the second step to a candidate for the first.
+func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
+	size := c.madeSize()
+	next, ok := w.after[size]
+	if !ok {
+		next = new(following)
+		w.after[size] = next
+		made := Picture{File: unknownSize, Width: size[0], Height: size[1]}
+		task, reaches := w.second(made)
+		if !reaches {
+			next.err = fmt.Errorf("its pictures are too small to be made %d pixels large, 4 times as wide and high at most", r.task.MinPixels)
+			if size[0] == 0 {
+				next.err = errors.New("the size of its pictures is not known, so that they may not be made large enough")
+			}
+		} else if routing, err := r.router.Route(task); err != nil {
+			next.err = fmt.Errorf("the second step, %s: %w", w.name, err)
+		} else {
+			next.best = routing.Best()
+		}
+	}
+	refusal := Refusal{model: alone.model, needs: needSecond.set(), err: next.err}
+	if next.err != nil {
+		return refusal
+	}
+	c.Then, c.way = next.best, w
+	each, err := next.best.Quote.Mul(int64(r.count))
+	if err == nil {
+		c.Amounts, err = c.Add(each)
+	}
+	if err != nil {
+		refusal.err = err
+		return refusal
+	}
+	c.Unpriced = c.Unpriced || next.best.Unpriced
+	if n := r.tooDear(c.Max); n != needNothing {
+		return Refusal{model: alone.model, needs: n.set(), price: c.Max}
+	}
+	c.Losses = append(c.Losses, Loss{FeatureOneStep, r.router.policy.Losses[FeatureOneStep], fmt.Sprintf("does not do it alone: %s follows, by %v for %v each", w.name, next.best.Model, next.best.Expected)})
+	c.points.functions = nil
+	if w.points > 0 {
+		c.points.functions = append(c.points.functions, Reason{"second step", w.points, w.why, "a judgement of this package"})
+	}
+	w.route.score(c)
+	c.Score += w.points
+	return Refusal{}
+}
+
+// tooDear returns the bound of the task that a price is over.
+func (r *route) tooDear(price pricing.USD) need {
+	if r.task.MaxPrice > 0 && price > r.task.MaxPrice {
+		return needMaxPrice
+	}
+	if limit := r.task.MaxPricePerImage; limit > 0 {
+		// Compared by multiplying, so that nothing is rounded.
+		if all, err := limit.Mul(int64(r.count)); err == nil && price > all {
+			return needMaxPricePerImage
+		}
+	}
+	return needNothing
+}
+
+// madeSize is the size of the pictures that the first step makes, or zero where
+// nothing tells it.
+func (c *Candidate) madeSize() (size [2]int) {
+	m, in := c.requests.model, &c.requests.input
+	if m.has&hasSize == 0 && len(m.aspects) > 0 {
+		w, h, err := parseAspect(in.aspect)
+		if err != nil {
+			w, h = 1, 1
+		}
+		// About a tenth is kept back, since such models round.
+		if width, height, ok := areaSize(w, h, m.classArea(in)*9/10, false).Dimensions(); ok {
+			return [2]int{width, height}
+		}
+	}
+	user, ok := c.Request.(interface{ Usage() fal.Usage })
+	if !ok {
+		return size
+	}
+	u := user.Usage()
+	if width, height, ok := u.Size.Dimensions(); ok {
+		return [2]int{width, height}
+	}
+	if n := u.MatchInput; n > 0 && n <= len(in.task.Pictures) {
+		p := in.task.Pictures[n-1]
+		return [2]int{p.Width, p.Height}
+	}
+	return size
+}
+
+// classArea is about the area of what a model makes that takes aspect ratios.
+func (m *model) classArea(in *input) int {
+	if m.has&hasResolution == 0 {
+		return m.ownArea()
+	}
+	for _, c := range resolutions {
+		if c.class == in.resolution {
+			return int(c.area)
+		}
+	}
+	return int(resolutions[0].area)
+}

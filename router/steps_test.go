@@ -1,0 +1,127 @@
+package router_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/router"
+)
+
+// What no model does alone is done in two steps, priced as a whole.
+func TestTwoSteps(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		task             router.Task
+		first, then      string
+		expected, max    pricing.USD
+		firstHas, edited string
+	}{
+		"transparent without Qwen Image 2.1": {router.Task{Prompt: "a mug", Transparent: true, Not: []string{"Qwen Image 2.1"}}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, "before a plain background", `"num_layers":2`},
+		"transparent":                        {router.Task{Prompt: "a mug", Transparent: true}, "qwen.Image21", "", 2097152, 2097152, "a mug", ""},
+		"sticker":                            {router.Task{Prompt: "sticker of a cat", Only: []string{"flux.Pro2"}}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, "before a plain background", `"num_layers":2`},
+		"a sticker that is none":             {router.Task{Prompt: "sticker of a cat", Deny: []string{"transparent"}}, "flux.Pro2", "", 3 * cent, 3 * cent, "sticker", ""},
+		"three stickers":                     {router.Task{Prompt: "sticker of a cat", Count: 3, Only: []string{"flux.Pro2"}}, "flux.Pro2", "qwen.Layered", 24 * cent, 24 * cent, "", ""},
+		"draft of a sticker":                 {router.Task{Prompt: "sticker of a cat", Stage: router.StageDraft}, "flux.Schnell", "", 3 * cent / 10, 3 * cent / 10, "", ""},
+		"transparent edit":                   {router.Task{Prompt: "cut it out, transparent background", Pictures: pictures(1), Only: []string{"flux.KontextPro"}}, "flux.KontextPro", "qwen.Layered", 9 * cent, 9 * cent, "cut it out", ""},
+		"layers of a prompt":                 {router.Task{Prompt: "a barn", Edit: router.EditLayers, Layers: 6}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, "a barn", `"num_layers":6`},
+		"layers of a picture":                {router.Task{Pictures: pictures(1), Edit: router.EditLayers}, "qwen.Layered", "", 5 * cent, 5 * cent, "", ""},
+		"4K by a model of 4 megapixels":      {router.Task{Prompt: "a barn", MinPixels: 3840 * 2160, Aspect: "16:9", Only: []string{"flux.Pro2"}}, "flux.Pro2", "flux.VisionUpscaler", 83 * cent, 83 * cent, `"landscape_16_9"`, `"upscale_factor":3.75`},
+		"4K by a model of ratios":            {router.Task{Prompt: "a barn", MinPixels: 3840 * 2160, Aspect: "16:9", Only: []string{"flux.KontextProTextToImage"}}, "flux.KontextProTextToImage", "flux.VisionUpscaler", 84 * cent, 84 * cent, `"16:9"`, `"upscale_factor":3`},
+		"4K of an edit":                      {router.Task{Prompt: "red", Pictures: pictures(1), MinPixels: 3840 * 2160, Only: []string{"qwen.Edit2511"}}, "qwen.Edit2511", "flux.VisionUpscaler", 0, 0, "", `"upscale_factor":`},
+		"4K alone":                           {router.Task{Prompt: "a barn", MinPixels: 3840 * 2160}, "flux.Image3", "", 0, 0, "", ""},
+		"lettered photo":                     {router.Task{Prompt: "a photo of a bar", Purpose: router.Poster, Text: []string{"BLUE"}}, "flux.Pro2", "qwen.Image3Edit", 73 * cent / 10, 108 * cent / 10, "write none", `It reads \"BLUE\"`},
+		"poster over a photo":                {router.Task{Prompt: "poster over a photo of a bar", Text: []string{"BLUE", "HOUR"}}, "flux.Pro2", "qwen.Image3Edit", 0, 0, "write none", `It reads \"BLUE\", and \"HOUR\"`},
+		"photo of a menu":                    {router.Task{Prompt: "photo of a menu", Text: []string{"FISH"}}, "qwen.Image", "", 0, 0, "FISH", ""},
+		"lettered photo in one step":         {router.Task{Prompt: "a photo of a bar", Purpose: router.Poster, Text: []string{"BLUE"}, Require: []router.Feature{router.FeatureOneStep}}, "qwen.Image3", "", 4 * cent, 4 * cent, "BLUE", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := router.Route(tt.task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			best, then := r.Best(), ""
+			if best.Then != nil {
+				then = best.Then.Model.Name
+				if !slices.ContainsFunc(best.Losses, func(l router.Loss) bool { return l.Feature == router.FeatureOneStep && strings.Contains(l.Text, then) }) {
+					t.Errorf("losses %v", best.Losses)
+				}
+				if got := body(t, best.Then.Request); !strings.Contains(got, tt.edited) {
+					t.Errorf("the second is %s, without %s", got, tt.edited)
+				}
+			}
+			if best.Model.Name != tt.first || then != tt.then {
+				t.Errorf("%v, then %q", best.Model, then)
+			}
+			if tt.max > 0 && (best.Expected != tt.expected && tt.first != "qwen.Image21" || best.Max != tt.max && tt.first != "qwen.Image21") {
+				t.Errorf("costs %v, at most %v", best.Expected, best.Max)
+			}
+			if got := body(t, best.Request); !strings.Contains(got, tt.firstHas) {
+				t.Errorf("the first is %s, without %s", got, tt.firstHas)
+			}
+			sum := 0
+			for _, reason := range best.Reasons() {
+				sum += reason.Points
+			}
+			for _, l := range best.Losses {
+				sum -= l.Points
+			}
+			if sum != best.Score {
+				t.Errorf("the reasons have %d points, the score is %d", sum, best.Score)
+			}
+		})
+	}
+}
+
+// What two steps do not reach is refused with the reason, and bounds hold for the
+// whole.
+func TestTwoStepsRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		task router.Task
+		want string
+	}{
+		"too large":      {router.Task{Prompt: "x", MinPixels: 12000 * 12000, Only: []string{"flux.Pro2"}}, "are too small to be made 144000000 pixels large, 4 times as wide and high at most"},
+		"of no size":     {router.Task{Prompt: "x", MinPixels: 8 << 20, Pictures: []router.Picture{{File: mask}}, Edit: router.EditRework, Only: []string{"flux.DevImageToImage"}}, "the size of its pictures is not known"},
+		"too dear":       {router.Task{Prompt: "x", Transparent: true, MaxPrice: 7 * cent, Only: []string{"flux.Pro2"}}, "a price of at most $0.07"},
+		"each too dear":  {router.Task{Prompt: "x", Transparent: true, Count: 2, MaxPricePerImage: 7 * cent, Only: []string{"flux.Pro2"}}, "a price of at most $0.07 for each"},
+		"open weights":   {router.Task{Prompt: "x", MinPixels: 12 << 20, Licence: router.OpenWeights, Only: []string{"FLUX.1"}}, "its weights are not published"},
+		"second banned":  {router.Task{Prompt: "x", Edit: router.EditLayers, Not: []string{"Qwen Image Layered"}}, "is banned"},
+		"one step alone": {router.Task{Prompt: "x", Edit: router.EditLayers, Require: []router.Feature{router.FeatureOneStep}}, "layers from a prompt alone"},
+	} {
+		_, err := router.Route(tt.task)
+		var text strings.Builder
+		if err != nil {
+			text.WriteString(err.Error())
+		}
+		if e, ok := errors.AsType[*router.NoModelError](err); ok {
+			for _, f := range e.Refused {
+				text.WriteString("\n" + f.String())
+			}
+		}
+		if err == nil || !strings.Contains(text.String(), tt.want) {
+			t.Errorf("%s: %.600s", name, text.String())
+		}
+	}
+}
+
+// The steps of a candidate are tasks: one where its model does all.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	task := router.Task{Prompt: "a barn", Only: []string{"flux.Pro2"}}
+	one := candidate(t, task, "flux.Pro2")
+	if first, then := one.Steps(); then != nil || first.Prompt != task.Prompt {
+		t.Errorf("%v", first)
+	}
+	task.MinPixels = 4096 * 4096
+	two := candidate(t, task, "flux.Pro2")
+	first, then := two.Steps()
+	made := then(router.Picture{File: fal.URL("https://pictures.example/a.png"), Width: 2048, Height: 1024})
+	if first.MinPixels != 0 || made.Scale != 2.83 || made.Edit != router.EditUpscale || made.Pictures[0].Width != 2048 {
+		t.Errorf("%v, %v", first, made)
+	}
+}
