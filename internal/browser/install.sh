@@ -1,6 +1,8 @@
 #!/bin/sh
-# Installs Chromium from the distribution, where it is missing.
+# Installs what the tests in a browser need: Chromium from the distribution,
+# where it is missing, and the rules of axe-core.
 set -eu
+(cd "$(dirname "$0")" && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --silent)
 if [ -x /usr/bin/chromium ]; then
 	exit 0
 fi

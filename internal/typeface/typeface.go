@@ -20,7 +20,6 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
-	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 )
 
@@ -39,42 +38,34 @@ var fonts = sync.OnceValue(func() (out [2]*opentype.Font) {
 type Face struct {
 	Ascent int // from the top of a line to its baseline, in pixels
 	Line   int // from one line to the next, in pixels
-	font   *opentype.Font
-	face   font.Face
-	buf    sfnt.Buffer
-	known  map[rune]bool
+	face   *chain
 }
 
-// New returns the regular or bold font at a size in pixels.
-func New(bold bool, size float64) *Face {
+// New returns the regular or bold font at a size in pixels, and others for
+// letters that it lacks.
+func New(bold bool, size float64, others ...*opentype.Font) *Face {
 	f := fonts()[0]
 	if bold {
 		f = fonts()[1]
 	}
-	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
-	if err != nil {
-		panic("typeface: " + err.Error()) // the options are valid
+	c := &chain{known: make(map[rune]font.Face)}
+	for _, f := range append([]*opentype.Font{f}, others...) {
+		face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
+		if err != nil {
+			panic("typeface: " + err.Error()) // the options are valid
+		}
+		c.fonts, c.faces = append(c.fonts, f), append(c.faces, face)
 	}
-	m := face.Metrics()
+	m := c.Metrics()
 	return &Face{
 		Ascent: m.Ascent.Ceil(),
 		Line:   m.Ascent.Ceil() + m.Descent.Ceil() + int(size*0.2),
-		font:   f,
-		face:   face,
-		known:  make(map[rune]bool),
+		face:   c,
 	}
 }
 
-// has tells whether the font has a glyph for r.
-func (f *Face) has(r rune) bool {
-	known, ok := f.known[r]
-	if !ok {
-		i, err := f.font.GlyphIndex(&f.buf, r)
-		known = err == nil && i != 0
-		f.known[r] = known
-	}
-	return known
-}
+// has tells whether some font has a glyph for r.
+func (f *Face) has(r rune) bool { return f.face.of(r) != nil }
 
 // readable returns s with what the font lacks put in a form that it has: a box
 // for each of one or two characters in a row, and a note for more.

@@ -34,7 +34,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	for line := range strings.Lines(page.String()) {
-		if strings.HasPrefix(line, "<h2") || strings.HasPrefix(line, `<p class="prompt"`) || strings.HasPrefix(line, `<p class="gone`) {
+		if strings.HasPrefix(line, `<h2 id="s`) || strings.HasPrefix(line, `<p class="prompt"`) || strings.HasPrefix(line, `<p class="gone`) {
 			fmt.Print(line)
 		}
 	}

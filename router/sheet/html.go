@@ -4,35 +4,65 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // for the style and the template
+	_ "embed" // for the style, the scripts and the template
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 )
 
-//go:embed style.css
+//go:embed page/style.css
 var style string
 
-//go:embed page.html
+//go:embed page/page.html
 var pageHTML string
+
+// The scripts, which make one in this order.
+var (
+	//go:embed page/marks.js
+	marksJS string
+	//go:embed page/desk.js
+	deskJS string
+	//go:embed page/blind.js
+	blindJS string
+	//go:embed page/viewer.js
+	viewerJS string
+	//go:embed page/keys.js
+	keysJS string
+	//go:embed page/live.js
+	liveJS string
+
+	script = strings.TrimSpace(marksJS + deskJS + blindJS + viewerJS + keysJS + liveJS)
+)
 
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// policy returns the Content-Security-Policy of a page: no scripts, no frames,
-// no forms, this style alone, and pictures from elsewhere only where an entry
-// asks for it.
-func policy(linked bool) string {
-	sum := sha256.Sum256([]byte(style))
-	pictures := "data:"
-	if linked {
-		pictures = "data: https: http:"
+// policy returns the Content-Security-Policy of a page: this style and script
+// alone, no frames, pictures from elsewhere only where an entry asks for it, and
+// no word to anybody but the program that serves it, if one does.
+func policy(p *page) string {
+	hash := func(s string) string {
+		sum := sha256.Sum256([]byte(s))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return fmt.Sprintf("default-src 'none'; img-src %s; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'",
-		pictures, base64.StdEncoding.EncodeToString(sum[:]))
+	pictures, forms := "data:", "'none'"
+	if p.Beside {
+		pictures += " 'self'"
+	}
+	if p.Remote {
+		pictures += " https: http:"
+	}
+	if p.Live != nil {
+		forms = "'self'; connect-src 'self'"
+	}
+	return fmt.Sprintf("default-src 'none'; img-src %s; style-src %s; script-src %s; base-uri 'none'; form-action %s; require-trusted-types-for 'script'",
+		pictures, hash(style), hash(script), forms)
 }
 
-// WriteHTML writes the sheet as a web page, one file with the pictures in it.
+// WriteHTML writes the sheet as a web page, one file with the pictures in it
+// that have their bytes in Picture; others are shown from where they are, and
+// only once they are looked at. The page reads without script, too.
 // It streams: it never holds more than a small part of the page in memory,
 // however many pictures there are.
 //
@@ -50,7 +80,7 @@ func (s *Sheet) WriteHTML(w io.Writer) error {
 	out.run("head", struct {
 		*page
 		Policy string
-	}{p, policy(p.Linked)})
+	}{p, policy(p)})
 	out.text("<style>" + style + "</style>")
 	out.run("top", p)
 	for _, sec := range p.Sections {
@@ -61,6 +91,10 @@ func (s *Sheet) WriteHTML(w io.Writer) error {
 		out.run("section-end", sec)
 	}
 	out.run("end", p)
+	if p.Entries() {
+		out.text("<script>" + script + "</script>\n")
+	}
+	out.text("</body>\n</html>\n")
 	if out.err == nil {
 		out.err = out.w.Flush()
 	}

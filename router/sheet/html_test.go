@@ -43,9 +43,11 @@ func all(s, pattern string) []string {
 // outline returns the headings, pictures and facts of a page in their order.
 func outline(s string) []string {
 	_, s, _ = strings.Cut(s, "<body>")
+	s, _, _ = strings.Cut(s, "</main>")
+	s = regexp.MustCompile(`(?s)<form.*?</form>`).ReplaceAllString(s, "")
 	var out []string
-	for _, m := range regexp.MustCompile(`(?s)<(h[1-6]|p|dt|dd|li|img)\b([^>]*)>(.*?)(?:</|<a|<figure|$)`).FindAllStringSubmatch(s, -1) {
-		if m[1] == "li" && strings.Contains(m[2], "entry") {
+	for _, m := range regexp.MustCompile(`(?s)<(h[1-6]|p|dt|dd|li|img|summary)\b([^>]*)>(.*?)(?:</|<a|<figure|$)`).FindAllStringSubmatch(s, -1) {
+		if m[1] == "li" && strings.Contains(m[2], "entry") || strings.Contains(m[2], "original") {
 			continue
 		}
 		text := m[3]
@@ -65,8 +67,10 @@ func TestOutline(t *testing.T) {
 		"p 3 models, $0.09",
 		"h2 Models",
 		"p a red fox in the snow",
+		"p 2 pictures, 1 picked, 1 failed",
 		"img Picture by FLUX.2 [pro]: a red fox in the snow",
 		"p FLUX.2 [pro] $0.045",
+		"p Picture",
 		"h3 FLUX.2 [pro]",
 		"p fal-ai/flux-2-pro",
 		"dt Price", "dd $0.045",
@@ -74,23 +78,28 @@ func TestOutline(t *testing.T) {
 		"dt Size", "dd 64 × 48",
 		"dt Seed", "dd 18446744073709551615",
 		"dt Request", "dd 764cabcf",
-		"dt Original", "dd ",
 		"li the cheapest", "li obeys hex colours",
+		"summary Original",
 		"img A fox sits.",
 		"p Qwen Image",
+		"p Picture",
 		"h3 Qwen Image",
 		"p 雪中的红狐",
 		"dt Size", "dd 64 × 48",
 		"p No picture.",
+		"p Picture",
 		"h3 FLUX.1 [dev]",
 		"h2 Pictures 2",
 		"p the same from afar",
+		"p 2 pictures",
 		"img Picture by fal-ai/flux/dev: the same from afar",
 		"p fal-ai/flux/dev",
+		"p Picture",
 		"h3 fal-ai/flux/dev",
-		"dt Original", "dd ",
+		"summary Original",
 		"img Picture 2: the same from afar",
 		"p Picture 2",
+		"p Picture",
 		"h3 Picture 2",
 		"dt Size", "dd 1 × 1",
 		"h2 Nothing",
@@ -129,7 +138,7 @@ func TestOnePage(t *testing.T) {
 	if diff := cmp.Diff(want[1:], all(got, `<img [^>]*src="(http[^"]*)">`)); diff != "" {
 		t.Errorf("linked pictures (-want +got):\n%s", diff)
 	}
-	for _, must := range []string{`<html lang="en">`, `<meta charset="utf-8">`, `name="viewport"`, "<title>A red fox</title>", "<main>", "</html>\n", `dir="auto" lang=""`} {
+	for _, must := range []string{`<html lang="en" data-sheet="`, `<meta charset="utf-8">`, `name="viewport"`, "<title>A red fox</title>", "<main>", "</html>\n", `dir="auto" lang=""`} {
 		if !strings.Contains(got, must) {
 			t.Errorf("the page lacks %s", must)
 		}
@@ -167,14 +176,14 @@ func TestEmbedding(t *testing.T) {
 		attrs string
 		data  []byte
 	}{
-		{"png", `<img width="300" height="10" alt=""`, pngOf(t, flat(red, 300, 10))},
-		{"png", `<img class="clear" width="1" height="1" alt=""`, pngOf(t, flat(transparentRed, 1, 1))},
-		{"jpeg", `<img width="20" height="70" alt=""`, jpegOf(t, flat(blue, 20, 70))},
-		{"png", `<img class="clear" width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, color.Transparent}))},
-		{"png", `<img width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, blue}))},
-		{"gif", `<img class="clear" width="30" height="10" alt=""`, gifOf(t, flat(red, 30, 10))},
-		{"gif", `<img class="clear" width="2" height="2" alt=""`, gifOf(t, image.NewPaletted(image.Rect(0, 0, 2, 2), color.Palette{red, color.Transparent}))},
-		{"webp", `<img class="clear" width="1" height="1" alt=""`, webpDot(t)},
+		{"png", `<img loading="lazy" decoding="async" width="300" height="10" alt=""`, pngOf(t, flat(red, 300, 10))},
+		{"png", `<img class="clear" loading="lazy" decoding="async" width="1" height="1" alt=""`, pngOf(t, flat(transparentRed, 1, 1))},
+		{"jpeg", `<img loading="lazy" decoding="async" width="20" height="70" alt=""`, jpegOf(t, flat(blue, 20, 70))},
+		{"png", `<img class="clear" loading="lazy" decoding="async" width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, color.Transparent}))},
+		{"png", `<img loading="lazy" decoding="async" width="3" height="3" alt=""`, pngOf(t, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{red, blue}))},
+		{"gif", `<img class="clear" loading="lazy" decoding="async" width="30" height="10" alt=""`, gifOf(t, flat(red, 30, 10))},
+		{"gif", `<img class="clear" loading="lazy" decoding="async" width="2" height="2" alt=""`, gifOf(t, image.NewPaletted(image.Rect(0, 0, 2, 2), color.Palette{red, color.Transparent}))},
+		{"webp", `<img class="clear" loading="lazy" decoding="async" width="1" height="1" alt=""`, webpDot(t)},
 	}
 	s := &sheet.Sheet{Sections: []sheet.Section{{}}}
 	for _, p := range pictures {
@@ -197,6 +206,12 @@ func TestEmbedding(t *testing.T) {
 	}
 }
 
+// hashOf is how a policy calls a text.
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -214,13 +229,16 @@ func TestPolicy(t *testing.T) {
 			if len(styles) != 1 {
 				t.Fatalf("%d styles, want 1", len(styles))
 			}
-			sum := sha256.Sum256([]byte(styles[0][1]))
+			scripts := regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllStringSubmatch(got, -1)
+			if len(scripts) != 1 {
+				t.Fatalf("%d scripts, want 1", len(scripts))
+			}
 			want := []string{"default-src 'none'; img-src " + tt.images + "; style-src 'sha256-" +
-				base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"}
+				hashOf(styles[0][1]) + "'; script-src 'sha256-" + hashOf(scripts[0][1]) + "'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"}
 			if diff := cmp.Diff(want, all(got, `<meta http-equiv="Content-Security-Policy" content="([^"]*)">`)); diff != "" {
 				t.Errorf("policy (-want +got):\n%s", diff)
 			}
-			if regexp.MustCompile(`<script| style="| on[a-z]+="|url\(`).MatchString(got) {
+			if regexp.MustCompile(`<script[^>]| style="| on[a-z]+="|url\(|innerHTML`).MatchString(got) {
 				t.Error("the page has something the policy forbids")
 			}
 		})
@@ -237,13 +255,13 @@ func TestHostile(t *testing.T) {
 		`<!--`, `]]>`, `{{.}}`, `&lt;script&gt;`, `;base64,">`,
 		"\xff\xfe<b>\x00\x1b[31m", "\u202Egnp.exe", strings.Repeat("\xf0\x9f", 100),
 	} {
-		s := &sheet.Sheet{Title: text, Note: text, Sections: []sheet.Section{{Title: text, Prompt: text, Entries: []sheet.Entry{
-			{Title: text, Endpoint: text + "e", Prompt: text + "p", Alt: text, Picture: webpDot(t), Price: text, RequestID: text, Reasons: []string{text}, Error: text},
-			{Title: text, Error: text},
+		s := &sheet.Sheet{Title: text, Note: text, ID: text, Command: text, Sections: []sheet.Section{{Title: text, Prompt: text, Entries: []sheet.Entry{
+			{Title: text, Endpoint: text + "e", Prompt: text + "p", Alt: text, Picture: webpDot(t), Price: text, RequestID: text, Request: text, Reasons: []string{text}, Error: text},
+			{Title: text, Error: text}, {Waiting: text},
 		}}}}
-		plain := &sheet.Sheet{Title: "a", Note: "a", Sections: []sheet.Section{{Title: "a", Prompt: "a", Entries: []sheet.Entry{
-			{Title: "a", Endpoint: "ae", Prompt: "ap", Alt: "a", Picture: webpDot(t), Price: "a", RequestID: "a", Reasons: []string{"a"}, Error: "a"},
-			{Title: "a", Error: "a"},
+		plain := &sheet.Sheet{Title: "a", Note: "a", ID: "a", Command: "a", Sections: []sheet.Section{{Title: "a", Prompt: "a", Entries: []sheet.Entry{
+			{Title: "a", Endpoint: "ae", Prompt: "ap", Alt: "a", Picture: webpDot(t), Price: "a", RequestID: "a", Request: "a", Reasons: []string{"a"}, Error: "a"},
+			{Title: "a", Error: "a"}, {Waiting: "a"},
 		}}}}
 		got := page(t, s)
 		if !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\x1b") {

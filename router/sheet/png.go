@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"golang.org/x/image/draw"
+	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/vector"
 
 	"github.com/falimage/falimage-go/internal/typeface"
@@ -69,7 +70,15 @@ func (s *Sheet) WritePNG(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := layOut(p, newFaces())
+	var fonts []*opentype.Font
+	for i, data := range s.Fonts {
+		f, err := typeface.Parse(data)
+		if err != nil {
+			return fmt.Errorf("sheet: font %d cannot be read: it must be TrueType, OpenType or a collection of them: %w", i+1, err)
+		}
+		fonts = append(fonts, f...)
+	}
+	b := layOut(p, newFaces(fonts))
 	if b.y > MaxPNGHeight {
 		return fmt.Errorf("sheet: %w (it has %d pixels, and %d are allowed)", ErrTooTall, b.y, MaxPNGHeight)
 	}
@@ -93,14 +102,14 @@ type faces struct {
 	title, heading, bold, body, small, badge *typeface.Face
 }
 
-func newFaces() *faces {
+func newFaces(fonts []*opentype.Font) *faces {
 	return &faces{
-		title:   typeface.New(true, 44),
-		heading: typeface.New(true, 30),
-		bold:    typeface.New(true, 23),
-		body:    typeface.New(false, 21),
-		small:   typeface.New(false, 18),
-		badge:   typeface.New(true, 17),
+		title:   typeface.New(true, 44, fonts...),
+		heading: typeface.New(true, 30, fonts...),
+		bold:    typeface.New(true, 23, fonts...),
+		body:    typeface.New(false, 21, fonts...),
+		small:   typeface.New(false, 18, fonts...),
+		badge:   typeface.New(true, 17, fonts...),
 	}
 }
 
@@ -163,6 +172,7 @@ func (b *board) section(s *section) {
 // picture places the picture of an entry, or what is there in its stead.
 func (b *board) picture(r image.Rectangle, s *section, number int, e *entry) {
 	b.box(r, matColor)
+	y := r.Min.Y + pad + 28 // below the number
 	switch {
 	case e.Embedded():
 		b.ops = append(b.ops, func(dst *image.RGBA) error {
@@ -171,20 +181,38 @@ func (b *board) picture(r image.Rectangle, s *section, number int, e *entry) {
 			}
 			return nil
 		})
-	case e.Linked:
-		y := b.write(r.Min.X+pad, r.Min.Y+pad, r.Dx()-2*pad, b.f.bold, softColor, 1, "The picture is at")
-		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, max((r.Max.Y-pad-y-4)/b.f.small.Line, 1), e.URL)
+	case e.Linked():
+		y = b.write(r.Min.X+pad, y, r.Dx()-2*pad, b.f.bold, softColor, 1, "The picture is at")
+		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, max((r.Max.Y-pad-y-4)/b.f.small.Line, 1), strings.TrimPrefix(e.Source, "./"))
+	case e.Waiting != "":
+		y = b.write(r.Min.X+pad, y, r.Dx()-2*pad, b.f.bold, softColor, 1, "Not there yet")
+		b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, 6, e.Waiting)
 	default:
-		y := b.write(r.Min.X+pad, r.Min.Y+pad, r.Dx()-2*pad, b.f.bold, softColor, 1, "No picture")
+		y = b.write(r.Min.X+pad, y, r.Dx()-2*pad, b.f.bold, softColor, 1, "No picture")
 		y = b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, errorColor, min(max((r.Max.Y-pad-y-4)/b.f.small.Line, 1), 6), e.Error)
 		if left := (r.Max.Y - pad - y - 4) / b.f.small.Line; left > 0 {
 			b.write(r.Min.X+pad, y+4, r.Dx()-2*pad, b.f.small, softColor, left, e.URL)
 		}
 	}
+	b.number(r, e.Key)
 	if e.Flagged {
 		b.frame(r, errorColor)
 	} else if e.Picked {
 		b.frame(r, accentColor)
+	}
+}
+
+// number places what a picture is called into its corner.
+func (b *board) number(r image.Rectangle, key string) {
+	const gap, height, ends = 12, 28, 11
+	for _, line := range b.f.badge.Wrap(key, r.Dx()-2*gap-2*ends, 1) {
+		width := max(b.f.badge.Width(line)+2*ends, height)
+		at := image.Rect(r.Min.X+gap, r.Min.Y+gap, r.Min.X+gap+width, r.Min.Y+gap+height)
+		b.ops = append(b.ops, func(dst *image.RGBA) error {
+			pill(dst, at, inkColor)
+			return nil
+		})
+		b.write(at.Min.X+(width-b.f.badge.Width(line))/2, at.Min.Y+(height-b.f.badge.Line)/2+1, width, b.f.badge, whiteColor, 1, line)
 	}
 }
 
@@ -236,7 +264,7 @@ func (b *board) caption(x, y int, e *entry) int {
 }
 
 func size(e *entry) string {
-	if !e.Embedded() {
+	if e.Width == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%d × %d", e.Width, e.Height)

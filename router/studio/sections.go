@@ -2,9 +2,11 @@ package studio
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/router"
@@ -13,6 +15,9 @@ import (
 
 // maxEmbedded is the largest picture that a contact sheet embeds, in bytes.
 const maxEmbedded = 64 << 20
+
+// mostRequest is the largest request that a contact sheet shows, in bytes.
+const mostRequest = 16 << 10
 
 // Section returns the comparison as a section of a contact sheet. It downloads
 // the pictures through the client and embeds them, so that the sheet lasts
@@ -39,16 +44,30 @@ func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Sect
 	drafts := sheet.Section{Title: "Drafts", Prompt: prompt}
 	for _, v := range d.Variants {
 		entries := v.entries(ctx, client)
+		entries[0].Key = strconv.Itoa(v.Index)
 		entries[0].Picked = slices.ContainsFunc(d.Picked, func(p Variant) bool { return p.Index == v.Index })
 		drafts.Entries = append(drafts.Entries, entries...)
 	}
 	finals := sheet.Section{Title: "Finals", Prompt: prompt}
-	for _, o := range d.Finals {
+	for i, o := range d.Finals {
+		from := len(finals.Entries)
 		for _, a := range o.Attempts {
 			finals.Entries = append(finals.Entries, a.entries(ctx, client)...)
 		}
+		for j := range finals.Entries[from:] {
+			finals.Entries[from+j].Key = finalKey(d.Picked[i].Index, j)
+		}
 	}
 	return []sheet.Section{drafts, finals}
+}
+
+// finalKey is what the final of a draft is called on a sheet, or what else was
+// made while it was tried.
+func finalKey(draft, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("final %d", draft)
+	}
+	return fmt.Sprintf("final %d-%d", draft, n+1)
 }
 
 // because returns the reasons that come from rules, and the losses.
@@ -71,6 +90,9 @@ func because(reasons []router.Reason, losses []router.Loss) []string {
 func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry {
 	e := sheet.Entry{
 		Title: a.Model.Title, Endpoint: a.Model.Endpoint, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: a.because,
+	}
+	if body, err := json.MarshalIndent(a.Request, "", "  "); err == nil && len(body) <= mostRequest {
+		e.Request = string(body)
 	}
 	switch {
 	case a.Billed > 0:

@@ -242,8 +242,9 @@ func look(tab context.Context, address string, v View, shot string) ([]string, e
 	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
 		return nil, err
 	}
-	// A broken picture is complete too.
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool](`[...document.images].every((i) => i.complete)`, chromedp.WithPollingTimeout(20*time.Second)))
+	// What is far from the window is loaded only when it comes near, which is not
+	// waited for here. A broken picture is complete too.
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](`[...document.images].every((i) => { i.loading = "eager"; return i.complete; })`, chromedp.WithPollingTimeout(20*time.Second)))
 	if err != nil && !errors.Is(err, chromedp.ErrPollingTimeout) {
 		return nil, err
 	}
@@ -359,14 +360,17 @@ func tabs(ctx context.Context) (missed, wrong []string, err error) {
 const enlargeJS = `async () => {
 	const link = [...document.querySelectorAll("a[href^='#']")].find((a) => a.querySelector("img"));
 	if (!link) return null;
-	const img = link.querySelector("img"), wrong = [];
-	const before = img.getBoundingClientRect();
+	const wrong = [], frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	const before = link.querySelector("img").getBoundingClientRect();
 	link.click();
-	await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	await frame();
+	const img = document.querySelector("dialog[open] img") ?? link.querySelector("img");
+	await img.decode().catch(() => {});
+	await frame();
 	const r = img.getBoundingClientRect();
 	if (r.left < -1 || r.top < -1 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1) wrong.push("the enlarged picture reaches out of the window");
 	if (r.width < before.width - 1) wrong.push("the enlarged picture is smaller than before");
-	for (const a of document.querySelectorAll(":target a[href]")) {
+	for (const a of document.querySelectorAll(":target a[href], dialog[open] button")) {
 		if (!a.checkVisibility() || a.contains(img)) continue;
 		const b = a.getBoundingClientRect();
 		if (!a.contains(document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2))) {
@@ -380,6 +384,7 @@ const enlargeJS = `async () => {
 func shoot(ctx context.Context, file string, whole bool) error {
 	const ready = `async () => {
 		document.activeElement?.blur();
+		if (!document.querySelector("dialog[open]")) scrollTo(0, 0);
 		await Promise.allSettled([...document.images].map((i) => i.decode()));
 		return true;
 	}`

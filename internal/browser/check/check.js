@@ -19,6 +19,9 @@
   };
   const root = document.documentElement;
 
+  // What the browser leaves out as long as nobody looks is looked at, too.
+  for (const e of all("body *")) if (getComputedStyle(e).contentVisibility === "auto") e.style.contentVisibility = "visible";
+
   // Where a telephone zooms out to show a page that is too wide, the window
   // grows with the page.
   const edge = Math.min(innerWidth, width);

@@ -1,0 +1,28 @@
+// What a program that serves the page has to say, and the first look of all.
+
+root.classList.add("works");
+for (const entry of entries) near.observe(entry);
+for (const key of kept.marks.keys()) show(byKey.get(key));
+for (const prompt of document.querySelectorAll("section > .prompt")) addCopy(prompt, "prompt");
+for (const entry of entries) {
+  // The browser may have kept what was ticked, which is of another sheet then.
+  const box = entry.querySelector(".pick input");
+  if (box) box.checked = markOf(entry).star;
+}
+counted();
+blinded();
+say("");
+if (/^#p\d+-\d+$/.test(location.hash)) look([byID(location.hash.slice(1)).closest(".entry")]);
+
+if (byID("desk").dataset.events) {
+  const events = new EventSource(byID("desk").dataset.events);
+  events.addEventListener("progress", (event) => {
+    const { key, text } = JSON.parse(event.data), place = byKey.get(key)?.querySelector(".waiting span");
+    if (place) place.textContent = text;
+  });
+  events.addEventListener("reload", () => {
+    events.close();
+    location.reload();
+  });
+  events.addEventListener("error", () => say("The program that made this page has ended, or cannot be reached."));
+}
