@@ -16,8 +16,8 @@ type Meta struct {
 	// it into money.
 	BillableUnits string `json:"billable_units,omitzero"`
 	// Elapsed is the time from the start of the call to its decoded result.
-	// For a job taken up by [Resume] it starts there. In JSON it is in
-	// nanoseconds.
+	// For a job taken up by [Resume] it starts there; of a realtime session it
+	// is how long it was connected. In JSON it is in nanoseconds.
 	Elapsed time.Duration `json:"elapsed,omitzero"`
 	// InferenceTime is the time that the model itself took, as reported with
 	// the status of a queued job; 0 if it was not.

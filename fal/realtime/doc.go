@@ -14,7 +14,10 @@
 //		...
 //	}
 //
-// A session is paid by the time that the model works, and no units are told. What
+// A session is paid by the time that the model works, and no units are told. A
+// budget books the time that the session was connected, the most that it can be,
+// when it is closed; whether fal bills more, such as for the start of a machine, no
+// source tells. What
 // was sent when a connection is lost is not sent again: the next frame opens a
 // new one. Only frames that cross with fal's word that the session was idle, and
 // which it has not read, are.

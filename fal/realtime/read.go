@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -121,6 +122,7 @@ func (s *session) next(ctx context.Context, keep func([]byte) []byte) ([]byte, e
 		m := messageOf(body)
 		switch {
 		case m.Type == "x-fal-message":
+			s.work(m.Timing)
 		case m.Type == "x-fal-error" && m.Error == "TIMEOUT":
 			idle = true // the connection is closed next
 		case m.Status == "error" && m.Error == "Unauthorized":
@@ -140,10 +142,21 @@ func (s *session) next(ctx context.Context, keep func([]byte) []byte) ([]byte, e
 
 // message is what fal says beside results, and in place of them.
 type message struct {
-	Type   string `json:"type"`
-	Status string `json:"status"`
-	Error  string `json:"error"`
-	Reason string `json:"reason"`
+	Type   string  `json:"type"`
+	Status string  `json:"status"`
+	Error  string  `json:"error"`
+	Reason string  `json:"reason"`
+	Timing float64 `json:"timing"` // in seconds
+}
+
+// work notes how long the model says that it worked on a frame.
+func (s *session) work(seconds float64) {
+	const longest = 3600 // a frame takes no such time
+	if seconds > 0 && seconds < longest {
+		s.mu.Lock()
+		s.worked += time.Duration(seconds * float64(time.Second))
+		s.mu.Unlock()
+	}
 }
 
 // messageOf returns what fal says, if that is no result.

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -60,11 +61,20 @@ type session struct {
 	waiting    []byte   // the newest frame that could not be sent, with DropOldest
 	dropped    int
 	token      Token
+
+	reserved fal.Reservation // nil if there is none, or it is settled
+	since    time.Time       // when the connection was opened
+	held     time.Duration   // how long those before it were open
+	worked   time.Duration   // how long the model worked, as far as it told
 }
 
-// Open opens a session with a model. What the session costs is not known
-// beforehand, nor told afterwards; a guard of the client is asked once, with the
-// endpoint alone, and what it sets aside stays set aside.
+// Open opens a session with a model. What it costs is not known beforehand, and
+// no units are told afterwards. So a guard of the client is asked once, with the
+// endpoint alone; [Session.Close] has it book the time, of which the model can
+// have worked no more. What is set aside for a session that is not closed stays
+// set aside. A budget of package spend needs an amount in its field Unpriced for
+// sessions, and refuses none that goes on for longer than that pays for: the
+// time is yours to bound.
 func Open[Out any](ctx context.Context, c *fal.Client, e fal.Endpoint[Out], o Options) (*Session[Out], error) {
 	s, err := open(ctx, c, string(e), o)
 	if err != nil {
@@ -87,20 +97,15 @@ func open(ctx context.Context, c *fal.Client, endpoint string, o Options) (*sess
 	o.MaxBuffering = cmp.Or(o.MaxBuffering, 2)
 	o.Unanswered = cmp.Or(o.Unanswered, o.MaxBuffering)
 	s := &session{client: c, endpoint: endpoint, path: path, opts: o, dialing: make(chan struct{}, 1), changed: make(chan struct{})}
-	var reserved fal.Reservation
 	if c.Guard != nil {
-		if reserved, err = c.Guard.Reserve(ctx, fal.Usage{Endpoint: endpoint}, nil); err != nil {
+		if s.reserved, err = c.Guard.Reserve(ctx, fal.Usage{Endpoint: endpoint}, nil); err != nil {
 			return nil, notSentError{err}
 		}
 	}
-	_, err = s.connect(ctx)
-	switch {
-	case err != nil && reserved != nil:
-		reserved.Released(err)
-	case reserved != nil:
-		reserved.Accepted("") // nothing will tell what it has cost
-	}
-	if err != nil {
+	if _, err = s.connect(ctx); err != nil {
+		if s.reserved != nil {
+			s.reserved.Released(err)
+		}
 		return nil, notSentError{err}
 	}
 	return s, nil
@@ -175,17 +180,32 @@ func (s *Session[Out]) Dropped() int {
 	return s.s.dropped
 }
 
-// Close ends the session and its connection. What is under way is lost.
+// Close ends the session and its connection. What is under way is lost. The
+// guard is told how long connections were open, and how long the model says that
+// it worked, as Elapsed and InferenceTime of a [fal.Meta] without units.
 func (s *Session[Out]) Close() error {
 	s.s.mu.Lock()
-	conn := s.s.conn
-	s.s.conn, s.s.closed = nil, true
-	s.s.tell()
+	conn, reserved := s.s.conn, s.s.reserved
+	s.s.disconnect()
+	s.s.closed, s.s.reserved = true, nil
+	meta := fal.Meta{Endpoint: s.s.endpoint, Elapsed: s.s.held, InferenceTime: s.s.worked}
 	s.s.mu.Unlock()
 	if conn != nil {
 		_ = conn.Close(websocket.StatusNormalClosure, "") // the other side may be gone
 	}
+	if reserved != nil {
+		reserved.Settled(meta)
+	}
 	return nil
+}
+
+// disconnect notes that there is no connection any more. The lock is held.
+func (s *session) disconnect() {
+	if s.conn != nil {
+		s.held += time.Since(s.since)
+	}
+	s.conn = nil
+	s.tell()
 }
 
 // tell wakes whoever waits for a change. The lock is held.
@@ -300,7 +320,7 @@ func (s *session) connect(ctx context.Context) (*websocket.Conn, error) {
 		_ = conn.CloseNow()
 		return nil, ErrClosed
 	}
-	s.conn = conn
+	s.conn, s.since = conn, time.Now()
 	s.tell()
 	return conn, nil
 }
@@ -318,8 +338,8 @@ func (s *session) lost(conn *websocket.Conn) (flight [][]byte) {
 	}
 	flight = s.flight
 	s.missing += s.unanswered
-	s.unanswered, s.flight, s.conn = 0, nil, nil
-	s.tell()
+	s.unanswered, s.flight = 0, nil
+	s.disconnect()
 	return flight
 }
 
