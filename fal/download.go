@@ -105,8 +105,8 @@ var headRange = http.Header{"Range": {"bytes=0-65535"}}
 
 // Dimensions returns the width and height in pixels of a picture, wherever it
 // is. For one behind an http or https URL it asks the server for the first 64
-// KiB, and reads on, up to 16 MiB, only if the size is not among them. It takes the same care
-// as [Client.Download]: no key is sent along, and private addresses are
+// KiB, and reads on, up to 16 MiB, only if the size is not among them or the server
+// refuses to send a part. It takes the same care as [Client.Download]: no key is sent along, and private addresses are
 // refused. [File.Dimensions] does it for local files alone.
 func (c *Client) Dimensions(ctx context.Context, f File) (width, height int, err error) {
 	width, height, err = f.Dimensions()
@@ -117,14 +117,16 @@ func (c *Client) Dimensions(ctx context.Context, f File) (width, height int, err
 		return 0, 0, err
 	}
 	resp, err := c.download(ctx, f.url, headRange)
-	if err != nil {
+	if err == nil {
+		width, height, err = dimensions(io.LimitReader(resp.Body, firstHead))
+		_ = resp.Body.Close()
+		if err == nil {
+			return width, height, nil
+		}
+	} else if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusRequestedRangeNotSatisfiable && e.Status != http.StatusBadRequest {
 		return 0, 0, err
 	}
-	width, height, err = dimensions(io.LimitReader(resp.Body, firstHead))
-	_ = resp.Body.Close()
-	if err == nil {
-		return width, height, nil
-	}
+	// The size is not among them, or the server takes no ranges.
 	body, err := c.fetchFile(ctx, f.url, false)
 	if err != nil {
 		return 0, 0, err

@@ -80,6 +80,20 @@ func TestClientDimensions(t *testing.T) {
 			}
 		})
 	}
+	for status, want := range map[int]int{http.StatusRequestedRangeNotSatisfiable: 2, http.StatusBadRequest: 2, http.StatusNotFound: 1} {
+		asked := 0
+		client, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked++; r.Header.Get("Range") != "" || status == http.StatusNotFound {
+				w.WriteHeader(status)
+				return
+			}
+			_ = png.Encode(w, image.NewGray(image.Rect(0, 0, 3, 2)))
+		})
+		width, height, err := client.Dimensions(t.Context(), fal.URL(client.Hosts.Run+"/a.png"))
+		if asked != want || (err == nil) != (want == 2) || err == nil && (width != 3 || height != 2) {
+			t.Errorf("a server that answers %d to a range: %dx%d, %v after %d requests, want %d", status, width, height, err, asked, want)
+		}
+	}
 	client := new(fal.Client)
 	if _, _, err := client.Dimensions(t.Context(), fal.URL("http://127.0.0.1:1/a.png")); err == nil {
 		t.Error("a private address was asked")

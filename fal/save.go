@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Save downloads a file in a result to a path, replacing what is there. The
@@ -15,7 +16,8 @@ import (
 // of the result, whatever the path ends in; see [Image.Extension].
 //
 // A file that is there keeps its mode; a new one gets what the umask leaves of
-// 0666. A symbolic link is followed. A pipe or a device is written to as it is.
+// 0666. A symbolic link is followed. A pipe or a device is written to as it is,
+// and not waited for when the context ends.
 func (c *Client) Save(ctx context.Context, m Media, path string) error {
 	err := c.save(ctx, m, path)
 	if err != nil {
@@ -25,16 +27,24 @@ func (c *Client) Save(ctx context.Context, m Media, path string) error {
 }
 
 func (c *Client) save(ctx context.Context, m Media, path string) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
 	target, old, err := saveTarget(path)
 	if err != nil {
 		return err
 	}
 	if old != nil && !old.Mode().IsRegular() {
-		f, err := os.OpenFile(target, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(c.copyTo(ctx, m, f), f.Close())
+		_, err := leaving(ctx, func() (_ struct{}, err error) {
+			f, err := os.OpenFile(target, os.O_WRONLY, 0) // waits for a reader
+			if err == nil {
+				stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Now()) }) // nobody may be reading
+				err = errors.Join(c.copyTo(ctx, m, f), f.Close())
+				stop()
+			}
+			return struct{}{}, err
+		})
+		return err
 	}
 	// What can go wrong on this side goes wrong before anything is fetched.
 	f, err := createBeside(target)
