@@ -52,6 +52,9 @@ func (f File) summarize(ctx context.Context) (summary, error) {
 			s.size = int64(len(head))
 		}
 		s.contentType = contentType(s.name, head[:min(len(head), sniffed)])
+		if f.local.upright {
+			s.name = renamed(s.name, s.contentType)
+		}
 		if s.name == "" {
 			s.name = hex.EncodeToString(s.head[:8]) + extension(s.contentType)
 		}

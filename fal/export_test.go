@@ -41,3 +41,9 @@ func ReadEvents(ctx context.Context, r io.Reader, most, total int64, yield func(
 
 // MaxWhole is how much of a file goes in one piece.
 var MaxWhole = &maxWhole
+
+// UploadedAs tells under which name and type a file would be uploaded.
+func UploadedAs(ctx context.Context, f File) (name, contentType string, err error) {
+	s, err := f.summarize(ctx)
+	return s.name, s.contentType, err
+}

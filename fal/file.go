@@ -33,6 +33,7 @@ type File struct {
 
 	width, height int   // as Sized told
 	bytes         int64 // as a result or an upload told; 0 if none did
+	unturned      bool  // Upright was asked for, of a URL
 }
 
 // local is a file on this side of the wire.
@@ -42,6 +43,7 @@ type local struct {
 	dims func() (width, height int, err error) // nil: read them from the content
 	// progress is told how far an upload has come; nil for nobody.
 	progress func(sent, total int64)
+	upright  bool // as Upright made it
 }
 
 // maxReader is how much Reader is ready to hold in memory.
@@ -384,6 +386,9 @@ func (f File) Check() error {
 			return errors.New("a data URL needs a comma before its content")
 		}
 		return nil
+	}
+	if f.unturned {
+		return errNotTurned
 	}
 	u, err := url.Parse(f.url)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/falimage/falimage-go/fal/internal/exif"
 	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
@@ -117,7 +116,7 @@ func (in *inspection) lookAtMasks() {
 			note(&in.doubts, fmt.Sprintf("the mask should have the size of the picture, %dx%d", w, h))
 		}
 		if ok && turn(picture) != turn(mask) {
-			note(&in.doubts, "the mask and the picture are turned in different ways by their metadata: they may not lie over one another; store both upright")
+			note(&in.doubts, "the mask and the picture are turned in different ways by their metadata: they may not lie over one another; give both with File.Upright")
 		}
 		if width > maxMask/max(height, 1) {
 			continue
@@ -129,16 +128,6 @@ func (in *inspection) lookAtMasks() {
 			note(&in.problems, "the mask is black all over: nothing would be changed; paint it in white on black")
 		}
 	}
-}
-
-// turn is how a picture is to be turned when it is shown; 1 is not at all.
-func turn(f File) int {
-	r, err := f.Open()
-	if err != nil {
-		return 1
-	}
-	defer r.Close()
-	return exif.Orientation(r)
 }
 
 // Where a mask is painted.

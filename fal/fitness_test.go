@@ -175,7 +175,7 @@ func TestMasks(t *testing.T) {
 		if !turned {
 			req.ImageURL = picture
 		}
-		if log, err := sendDoubting[fal.Images](t, req); err != nil || strings.Contains(log, "store both upright") != turned {
+		if log, err := sendDoubting[fal.Images](t, req); err != nil || strings.Contains(log, "give both with File.Upright") != turned {
 			t.Errorf("turned %t: %v, doubts %q", turned, err, log)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/internal/exif"
 )
 
 // maxName is the longest name of a file that every system can unpack, in bytes,
@@ -192,7 +193,7 @@ func (c *checker) picture(name string, file fal.File) head {
 		c.problems = append(c.problems, unreadable(name, file.String(), err))
 	case c.form == layers && h.ext == ".jpg":
 		c.add(name, file.String(), "is a JPEG picture; the layered trainer takes PNG and WebP, which can be transparent")
-	case c.options.Upright && h.turn != 1 && h.pixels() > maxTurned:
+	case c.options.Upright && h.turn != 1 && h.pixels() > exif.MaxPixels:
 		c.add(name, file.String(), fmt.Sprintf("has %d megapixels, which is too many to be turned upright here", h.pixels()>>20))
 	default:
 		e := entry{name: name + h.ext, file: file, turn: 1}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/internal/exif"
 )
 
 // entry is one file of an archive: a picture or a text.
@@ -67,7 +68,7 @@ func (e entry) copyTo(dst io.Writer) (err error) {
 	}
 	defer src.Close()
 	if e.turn != 1 {
-		return writeTurned(dst, src, e.turn)
+		return exif.Upright(dst, src, e.turn)
 	}
 	_, err = io.Copy(dst, src)
 	return err

@@ -1,4 +1,4 @@
-// Package exif reads from a picture's metadata how it is to be turned.
+// Package exif reads from a picture's metadata how it is to be turned, and turns it.
 package exif
 
 import (
