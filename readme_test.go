@@ -209,6 +209,16 @@ func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
 	return nil
 }
 
+func _(ctx context.Context, client *fal.Client, out *fal.Images) error {
+	files, err := client.SaveAll(ctx, out, "out/{id}{-n}{ext}")
+	if err != nil {
+		return err
+	}
+	digest, err := files[0].SHA256() // of out/019a3c5e.jpg, files[0].Path()
+	_ = digest
+	return err
+}
+
 func _(ctx context.Context, client *fal.Client, camera chan []byte, show func([]byte)) error {
 	session, err := realtime.Open(ctx, client, flux.KleinRealtime{}.Endpoint(), realtime.Options{})
 	if err != nil {

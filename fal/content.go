@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 const (
@@ -51,12 +53,12 @@ func (f File) summarize(ctx context.Context) (summary, error) {
 		if s.whole {
 			s.size = int64(len(head))
 		}
-		s.contentType = contentType(s.name, head[:min(len(head), sniffed)])
+		s.contentType = naming.Type(s.name, head[:min(len(head), naming.Head)])
 		if f.local.upright {
 			s.name = renamed(s.name, s.contentType)
 		}
 		if s.name == "" {
-			s.name = hex.EncodeToString(s.head[:8]) + extension(s.contentType)
+			s.name = hex.EncodeToString(s.head[:8]) + naming.Extension(s.contentType)
 		}
 		return s, nil
 	})

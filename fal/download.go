@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	_ "golang.org/x/image/webp" // likewise
+
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 const (
@@ -146,7 +148,7 @@ func (i Image) Extension() string {
 	if data, ok := strings.CutPrefix(i.URL, "data:"); ok {
 		contentType, _, _ = strings.Cut(data, ",")
 	}
-	if ext := extension(contentType); ext != ".bin" {
+	if ext := naming.Extension(contentType); ext != ".bin" {
 		return ext
 	}
 	address, _, _ := strings.Cut(i.URL, "?")
@@ -157,4 +159,12 @@ func (i Image) Extension() string {
 		return ".jpg"
 	}
 	return ".bin"
+}
+
+// Extension returns the file name extension, with its dot, of the name that the
+// file has in the result, such as ".safetensors", or of its URL; ".bin" without
+// one.
+func (f OutputFile) Extension() string {
+	address, _, _ := strings.Cut(f.URL, "?")
+	return naming.ExtensionIn(f.FileName, address)
 }

@@ -4,13 +4,15 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // What tests of this package need to see of its inside.
 var (
 	ParseEndpoint = parseEndpoint
 	DecodeDataURL = decodeDataURL
-	ContentType   = contentType
+	ContentType   = naming.Type
 	ResolveHosts  = Hosts.resolve
 	KeyOf         = (*Client).key
 	EachFile      = eachFile

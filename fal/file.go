@@ -2,7 +2,9 @@ package fal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +41,8 @@ type File struct {
 // local is a file on this side of the wire.
 type local struct {
 	name string
+	path string // where it is on this computer; "" if it is nowhere
+	sum  string // its SHA-256, if that is known
 	open func() (io.ReadCloser, error)
 	dims func() (width, height int, err error) // nil: read them from the content
 	// progress is told how far an upload has come; nil for nobody.
@@ -66,7 +70,9 @@ func (f File) Sized(width, height int) File {
 // Path returns the file at a path of this computer. It is opened when it is
 // needed, and not held open.
 func Path(name string) File {
-	return Open(filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) })
+	f := Open(filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) })
+	f.local.path = name
+	return f
 }
 
 // FS returns the named file of a file system, such as an embed.FS.
@@ -335,6 +341,35 @@ func (f File) Size() (int64, error) {
 		return g.size(), nil
 	}
 	return io.Copy(io.Discard, r)
+}
+
+// Path returns where the file is on this computer: the path that [Path] was given,
+// or that [Client.SaveAll] has saved it to; "" for other files.
+func (f File) Path() string {
+	if f.local == nil {
+		return ""
+	}
+	return f.local.path
+}
+
+// SHA256 returns the digest of the content, in hexadecimal. Of a file that
+// [Client.SaveAll] has saved it is that of what was saved; others on this side of
+// the wire, and data URLs, are read to find it. For other URLs the error is
+// [ErrRemote].
+func (f File) SHA256() (string, error) {
+	if f.local != nil && f.local.sum != "" {
+		return f.local.sum, nil
+	}
+	r, err := f.Open()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // dimensions reads the size of a picture, as it is shown.

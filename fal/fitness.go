@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/falimage/falimage-go/fal/internal/naming"
 	"github.com/falimage/falimage-go/fal/internal/transport"
 )
 
@@ -70,7 +71,7 @@ func (in *inspection) look(ctx context.Context, path string, f File) error {
 		if len(content) == 0 {
 			return errEmpty
 		}
-		kind = contentType("", content[:min(len(content), sniffed)])
+		kind = naming.Type("", content[:min(len(content), naming.Head)])
 	default:
 		return nil
 	}

@@ -29,6 +29,9 @@ func (m *Meta) setMeta(v Meta) { *m = v }
 
 type metaSetter interface{ setMeta(Meta) }
 
+// getMeta is promoted likewise.
+func (m Meta) getMeta() Meta { return m }
+
 // Image is a picture in a result. Only URL is always there.
 type Image struct {
 	// URL is where the picture is: an https URL that anybody who knows it can
@@ -90,6 +93,10 @@ func (f OutputFile) File() File {
 
 // Media is a file in a result: an [Image] or an [OutputFile].
 type Media interface {
+	// Extension is the file name extension, with its dot, as far as the result
+	// tells.
+	Extension() string
+
 	media() (url, contentType string)
 }
 

@@ -104,11 +104,23 @@ type fileReader struct {
 	progress time.Time // when something came
 	looks    int       // since then
 	resumes  int
+	err      error // at last; readers that look ahead ask again
 }
 
 func (r *fileReader) Close() error { return r.body.Close() }
 
 func (r *fileReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.read(p)
+	if err != nil && n == 0 {
+		r.err = err
+	}
+	return n, err
+}
+
+func (r *fileReader) read(p []byte) (int, error) {
 	for {
 		n, err := r.body.Read(p)
 		if n > 0 {

@@ -49,6 +49,7 @@ func (s *cutting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	if n <= s.cuts {
 		_, _ = w.Write(content[:max(len(content)/2, 1)])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(content)
@@ -94,6 +95,27 @@ func TestCutDownloads(t *testing.T) {
 				t.Errorf("%d bytes in %d answers, %d of them parts: %v", len(got), server.asked.Load(), server.partial.Load(), err)
 			}
 		})
+	}
+}
+
+// A beginning of which the rest is gone is no file, however short.
+func TestCutAndGone(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 1 {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "the beginning")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	path := filepath.Join(t.TempDir(), "a.png")
+	err := c.Save(t.Context(), fal.Image{URL: c.Hosts.Run + "/a.png"}, path)
+	if _, missing := os.Stat(path); err == nil || missing == nil {
+		t.Errorf("what was cut off is saved as whole: %v", err)
 	}
 }
 

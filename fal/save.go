@@ -2,6 +2,8 @@ package fal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,39 +21,51 @@ import (
 // 0666. A symbolic link is followed. A pipe or a device is written to as it is,
 // and not waited for when the context ends.
 func (c *Client) Save(ctx context.Context, m Media, path string) error {
-	err := c.save(ctx, m, path)
-	if err != nil {
-		return fmt.Errorf("fal: save %s: %w", path, within("", err))
-	}
-	return nil
+	_, err := c.save(ctx, path, func() (io.ReadCloser, error) { return c.Download(ctx, m) })
+	return err
 }
 
-func (c *Client) save(ctx context.Context, m Media, path string) error {
-	if err := c.ready(ctx); err != nil {
-		return err
+// saved is what was written to a file.
+type saved struct {
+	size int64
+	sum  string // SHA-256, in hexadecimal
+}
+
+// save writes what open opens to a path. It opens nothing before it is known that
+// it can be written.
+func (c *Client) save(ctx context.Context, path string, open func() (io.ReadCloser, error)) (s saved, err error) {
+	if err = c.ready(ctx); err == nil {
+		s, err = writeFile(ctx, path, open)
 	}
+	if err != nil {
+		return s, fmt.Errorf("fal: save %s: %w", path, within("", err))
+	}
+	return s, nil
+}
+
+func writeFile(ctx context.Context, path string, open func() (io.ReadCloser, error)) (s saved, err error) {
 	target, old, err := saveTarget(path)
 	if err != nil {
-		return err
+		return s, err
 	}
 	if old != nil && !old.Mode().IsRegular() {
-		_, err := leaving(ctx, func() (_ struct{}, err error) {
+		return leaving(ctx, func() (saved, error) {
 			f, err := os.OpenFile(target, os.O_WRONLY, 0) // waits for a reader
-			if err == nil {
-				stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Now()) }) // nobody may be reading
-				err = errors.Join(c.copyTo(ctx, m, f), f.Close())
-				stop()
+			if err != nil {
+				return saved{}, err
 			}
-			return struct{}{}, err
+			stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Now()) }) // nobody may be reading
+			defer stop()
+			s, err := copyTo(f, open)
+			return s, errors.Join(err, f.Close())
 		})
-		return err
 	}
 	// What can go wrong on this side goes wrong before anything is fetched.
 	f, err := createBeside(target)
 	if err != nil {
-		return err
+		return s, err
 	}
-	err = c.copyTo(ctx, m, f)
+	s, err = copyTo(f, open)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -65,7 +79,7 @@ func (c *Client) save(ctx context.Context, m Media, path string) error {
 	if err != nil {
 		_ = os.Remove(f.Name())
 	}
-	return err
+	return s, err
 }
 
 // saveTarget returns where a path leads, and what is there, if anything.
@@ -104,13 +118,17 @@ func createBeside(target string) (*os.File, error) {
 	return nil, errors.New("the directory is full of unfinished files")
 }
 
-// copyTo writes the content of a file in a result.
-func (c *Client) copyTo(ctx context.Context, m Media, w io.Writer) error {
-	r, err := c.Download(ctx, m)
+// copyTo writes what open opens.
+func copyTo(w io.Writer, open func() (io.ReadCloser, error)) (s saved, err error) {
+	r, err := open()
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer r.Close()
-	_, err = io.Copy(w, r)
-	return err
+	h := sha256.New()
+	if s.size, err = io.Copy(io.MultiWriter(w, h), r); err != nil {
+		return s, err
+	}
+	s.sum = hex.EncodeToString(h.Sum(nil))
+	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/falimage/falimage-go/fal/internal/exif"
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // errNotTurned says that a picture cannot be turned since it is elsewhere.
@@ -35,7 +36,7 @@ func (f File) Upright() File {
 	}
 	stored := File{local: f.local}
 	l := *f.local
-	l.upright = true
+	l.upright, l.path, l.sum = true, "", ""
 	l.dims = stored.Dimensions // which are those that are shown
 	l.open = func() (io.ReadCloser, error) {
 		how := turn(stored)
@@ -69,7 +70,7 @@ func (f File) turned(how int) ([]byte, error) {
 // renamed returns the name of a file with the extension that belongs to its
 // type, which turning may have changed.
 func renamed(name, contentType string) string {
-	if e := extension(contentType); e != ".bin" && name != "" {
+	if e := naming.Extension(contentType); e != ".bin" && name != "" {
 		return strings.TrimSuffix(name, filepath.Ext(name)) + e
 	}
 	return name

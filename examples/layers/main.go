@@ -80,13 +80,19 @@ func takeApart(ctx context.Context, s *demo.Session, path string, n int, out str
 	}
 	ctx, stop := demo.Unstopped(ctx) // from here on everything is paid
 	defer stop()
+	// All layers at once, by names of which their bytes tell the extension.
+	saved, err := s.Client.SaveAll(ctx, layers, filepath.Join(out, "layer-{n}{ext}"))
+	if err != nil {
+		return err
+	}
 	var preview *image.NRGBA
-	for i, layer := range layers {
-		path := filepath.Join(out, fmt.Sprintf("layer-%02d%s", i+1, layer.Extension()))
-		if err := s.Save(ctx, layer, path); err != nil {
+	for _, layer := range saved {
+		digest, err := layer.SHA256()
+		if err != nil {
 			return err
 		}
-		m, err := s.Client.Decode(ctx, layer)
+		fmt.Printf("saved %s, SHA-256 %.12s\n", layer.Path(), digest)
+		m, err := decode(layer)
 		if err != nil {
 			return err
 		}
@@ -104,4 +110,15 @@ func takeApart(ctx context.Context, s *demo.Session, path string, n int, out str
 		return err
 	}
 	return s.End()
+}
+
+// decode reads a picture that was saved.
+func decode(f fal.File) (image.Image, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	m, _, err := image.Decode(r)
+	return m, err
 }

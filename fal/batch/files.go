@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,10 +13,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"reflect"
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // save saves the files of a result that are not there yet, and keeps in the
@@ -23,7 +25,7 @@ func save[Out any](ctx context.Context, e *entry, out *Out) error {
 	old := e.row.Files
 	files := make([]File, 0, len(old))
 	var errs []error
-	for i, m := range mediaOf(reflect.ValueOf(out), nil, 0) {
+	for i, m := range mediaOf(out) {
 		if i < len(old) && e.run.intact(old[i]) {
 			files = append(files, old[i])
 			continue
@@ -58,43 +60,18 @@ func local(err error) bool {
 }
 
 // mediaOf returns the files in a result, in the order of its fields.
-func mediaOf(v reflect.Value, found []fal.Media, depth int) []fal.Media {
-	const deepest = 20
-	if depth > deepest {
-		return found
+func mediaOf(out any) []fal.Media {
+	return naming.Find(out, func(m fal.Media) bool { return urlOf(m) != "" })
+}
+
+func urlOf(m fal.Media) string {
+	switch m := m.(type) {
+	case fal.Image:
+		return m.URL
+	case fal.OutputFile:
+		return m.URL
 	}
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if !v.IsNil() {
-			found = mediaOf(v.Elem(), found, depth+1)
-		}
-	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return found
-		}
-		for i := range v.Len() {
-			found = mediaOf(v.Index(i), found, depth+1)
-		}
-	case reflect.Struct:
-		switch m := v.Interface().(type) {
-		case fal.Image:
-			if m.URL != "" {
-				found = append(found, m)
-			}
-			return found
-		case fal.OutputFile:
-			if m.URL != "" {
-				found = append(found, m)
-			}
-			return found
-		}
-		for f, field := range v.Fields() {
-			if f.IsExported() {
-				found = mediaOf(field, found, depth+1)
-			}
-		}
-	}
-	return found
+	return ""
 }
 
 // intact reports whether a file that was saved is there, in its size.
@@ -108,13 +85,13 @@ func (r *Runner) intact(f File) bool {
 // key too. Had is the name that it had before, if it was saved.
 func (e *entry) save(ctx context.Context, m fal.Media, i int, had string) (f File, err error) {
 	r, row := e.run, &e.row
-	name := r.name(row, m, i)
-	target := filepath.Join(r.Dir, filepath.FromSlash(name))
+	target := filepath.Join(r.Dir, filepath.FromSlash(r.name(row, m, i, nil)))
 	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
 		return f, err
 	}
-	part := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%s-%d.part", shortSum(row.Key), i))
-	f.Bytes, f.SHA256, err = r.fetch(ctx, m, part)
+	part := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%s-%d.part", naming.Sum(row.Key), i))
+	var head []byte
+	f.Bytes, f.SHA256, head, err = r.fetch(ctx, m, part)
 	defer func() {
 		if err != nil {
 			_ = os.Remove(part)
@@ -138,12 +115,14 @@ func (e *entry) save(ctx context.Context, m fal.Media, i int, had string) (f Fil
 			f.Bytes, f.SHA256 = size, sum
 		}
 	}
+	name := r.name(row, m, i, head)
+	target = filepath.Join(r.Dir, filepath.FromSlash(name))
 	r.naming.Lock()
 	defer r.naming.Unlock()
-	switch sum, err := sumOf(target); {
+	switch sum, err := fal.Path(target).SHA256(); {
 	case err == nil && sum != f.SHA256 && name != had: // another item's
 		extension := path.Ext(name)
-		name = name[:len(name)-len(extension)] + "-" + shortSum(row.Key) + extension
+		name = name[:len(name)-len(extension)] + "-" + naming.Sum(row.Key) + extension
 		target = filepath.Join(r.Dir, filepath.FromSlash(name))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return f, err
@@ -155,37 +134,26 @@ func (e *entry) save(ctx context.Context, m fal.Media, i int, had string) (f Fil
 	return f, syncFolder(filepath.Dir(target))
 }
 
-// fetch downloads a file to a path, and forces it to the disk.
-func (r *Runner) fetch(ctx context.Context, m fal.Media, to string) (size int64, sum string, err error) {
+// fetch downloads a file to a path, and forces it to the disk. Head is its beginning.
+func (r *Runner) fetch(ctx context.Context, m fal.Media, to string) (size int64, sum string, head []byte, err error) {
 	f, err := os.Create(to)
 	if err != nil {
-		return 0, "", err
+		return 0, "", nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	body, err := r.Client.Download(ctx, m)
 	if err != nil {
-		return 0, "", err
+		return 0, "", nil, err
 	}
 	defer body.Close()
+	in := bufio.NewReaderSize(body, 32<<10)
+	start, _ := in.Peek(naming.Head) // what is wrong is told when it is read
+	head = bytes.Clone(start)
 	h := sha256.New()
-	if size, err = io.Copy(io.MultiWriter(f, h), body); err != nil {
-		return 0, "", err
+	if size, err = io.Copy(io.MultiWriter(f, h), in); err != nil {
+		return 0, "", nil, err
 	}
-	return size, hex.EncodeToString(h.Sum(nil)), f.Sync()
-}
-
-// sumOf returns the sum of a file.
-func sumOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return size, hex.EncodeToString(h.Sum(nil)), head, f.Sync()
 }
 
 // syncFolder forces to the disk which files are in a folder, where the system can.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // keeper is a guard whose reservations outlive the process, such as a budget with a
@@ -21,7 +22,7 @@ type keeper interface {
 
 // reservationID is the id that an item's reservation has.
 func (e *entry) reservationID() string {
-	return "batch-" + shortSum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:12]
+	return "batch-" + naming.Sum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:12]
 }
 
 // resumed returns the reservation of a job that is taken up.

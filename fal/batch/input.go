@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // maxLine is how long a line of JSON may be.
@@ -29,7 +31,7 @@ type Record struct {
 // Fill returns a template with its fields, such as "{name}", replaced by those of
 // the record; "{{" is a brace. A field that the record does not have is an error.
 func (r Record) Fill(template string) (string, error) {
-	text, err := fill(template, func(field string) (string, bool) {
+	text, err := naming.Fill(template, func(field string) (string, bool) {
 		value, ok := r.Fields[field]
 		return value, ok
 	})

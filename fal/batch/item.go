@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/falimage/falimage-go/fal"
 )
@@ -108,14 +107,9 @@ func byContent(field string, f fal.File) (fal.File, error) {
 	if _, remote := f.URL(); remote {
 		return f, nil
 	}
-	r, err := f.Open()
+	sum, err := f.SHA256()
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", field, err)
 	}
-	defer r.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
-		return f, fmt.Errorf("%s: %w", field, err)
-	}
-	return fal.URL("sha256:" + hex.EncodeToString(h.Sum(nil))), nil
+	return fal.URL("sha256:" + sum), nil
 }

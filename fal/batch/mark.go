@@ -31,7 +31,7 @@ func (e *entry) mark(path string) (size int64, sum string, ok bool, err error) {
 	if err := overwrite(path, marked); err != nil {
 		return 0, "", false, err
 	}
-	sum, err = sumOf(path)
+	sum, err = fal.Path(path).SHA256()
 	return int64(len(marked)), sum, err == nil, err
 }
 

@@ -2,9 +2,11 @@ package batch_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -443,5 +445,20 @@ func TestRaw(t *testing.T) {
 	second, again := batch.Step(t.Context(), run, it)
 	if err != nil || again != nil || string(*first.Out) != string(*second.Out) || first.Units == "" {
 		t.Errorf("%v, %v", err, again)
+	}
+}
+
+// A file is named by what it is, whatever the result says of it.
+func TestNamedByBytes(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	picture := base64.StdEncoding.EncodeToString(pngOf(t, 8))
+	srv.Handle("x/y", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"images":[{"url":"data:image/webp;base64,%s","content_type":"image/webp"}]}`, picture)
+	})
+	run := &batch.Runner{Client: quick(srv), Dir: t.TempDir()}
+	r, err := batch.Step(t.Context(), run, item{Key: "a", Request: fal.Call[fal.Images]{ID: "x/y", Input: map[string]any{}}})
+	if err != nil || len(r.Files) != 1 || r.Files[0].Name != "a.png" {
+		t.Errorf("%+v, %v", r.Files, err)
 	}
 }
