@@ -176,13 +176,16 @@ func TestDeliverAtOnce(t *testing.T) {
 // A job that failed is kept with its error, and fal need not call again.
 func TestDeliverFailed(t *testing.T) {
 	t.Parallel()
-	srv := faltest.NewServer(t, faltest.QueueTime(50*time.Millisecond))
+	srv := faltest.NewServer(t, faltest.QueueTime(300*time.Millisecond))
 	srv.Inject(faltest.OpSubmit, faltest.LateFailure(422, "content_policy_violation", "no"), 1)
 	j := batch.Memory()
 	run := &batch.Runner{Client: quick(srv), Journal: j}
-	ctx, leave := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer leave()
-	_, _ = batch.Step(ctx, run, mug("a"))
+	ctx, leave := context.WithCancel(t.Context())
+	var step sync.WaitGroup
+	step.Go(func() { _, _ = batch.Step(ctx, run, mug("a")) })
+	until(t, func() bool { return states(t, j)["a"] == batch.Submitted })
+	leave()
+	step.Wait()
 	row, _, _ := j.Get(t.Context(), "a")
 	for range 2 {
 		res, err := batch.Deliver[fal.Images](t.Context(), run, "a", &webhook.Event{RequestID: row.RequestID})

@@ -81,7 +81,10 @@ func TestSettled(t *testing.T) {
 	turn()
 	ctx, cancel := context.WithTimeout(t.Context(), open1+pause)
 	defer cancel()
-	for range s.Results(ctx) { // fal closes the connection meanwhile
+	for out, err := range s.Results(ctx) { // fal closes the connection meanwhile
+		if out != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, %v", out, err)
+		}
 	}
 	guard.told(t, "reserved")
 	turn()

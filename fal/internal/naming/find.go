@@ -27,7 +27,7 @@ func Find[T any](out any, want func(T) bool) (found []T) {
 				walk(v.Index(i), depth+1)
 			}
 		case reflect.Struct:
-			if m, ok := v.Interface().(T); ok {
+			if m, ok := reflect.TypeAssert[T](v); ok {
 				if want(m) {
 					found = append(found, m)
 				}
