@@ -119,11 +119,11 @@ type Loss struct {
 // Reasons returns why the model has its score, the weightiest first. Their
 // points less those of the losses are the score.
 func (c *Candidate) Reasons() []Reason {
-	const source = "policy: ratings and weights"
+	const source, judged = "policy: ratings and weights", "policy: ratings and weights; the rating is a judgement"
 	rating, weights := c.points.entry.rating, c.points.weights
 	out := []Reason{
-		{"quality", rating.Quality * weights.Quality, fmt.Sprintf("quality %d of 10, weight %d", rating.Quality, weights.Quality), source},
-		{"speed", rating.Speed * weights.Speed, fmt.Sprintf("speed %d of 10, weight %d", rating.Speed, weights.Speed), source},
+		{"quality", rating.Quality * weights.Quality, fmt.Sprintf("quality %d of 10, weight %d", rating.Quality, weights.Quality), cmp.Or(rating.QualityFrom, judged)},
+		{"speed", rating.Speed * weights.Speed, fmt.Sprintf("speed %d of 10, weight %d", rating.Speed, weights.Speed), cmp.Or(rating.SpeedFrom, judged)},
 		{"price", c.points.price * weights.Price, fmt.Sprintf("price %v, %d of 10, weight %d", c.Expected, c.points.price, weights.Price), source},
 	}
 	if c.Unpriced {

@@ -60,6 +60,10 @@ type Policy struct {
 type Rating struct {
 	Quality int `json:"quality"`
 	Speed   int `json:"speed"`
+	// QualityFrom and SpeedFrom are the evidence, each with its date; "" is a
+	// judgement.
+	QualityFrom string `json:"quality_from,omitzero"`
+	SpeedFrom   string `json:"speed_from,omitzero"`
 }
 
 // PricePoints are the points of a picture that costs UpTo at most.

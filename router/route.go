@@ -23,6 +23,8 @@ type Routing struct {
 	Candidates []Candidate
 	// Refused are the others.
 	Refused []Refusal
+
+	router *Router
 }
 
 // Article returns the model that the article "FLUX vs. Qwen Image" of 2026-03-17
@@ -67,7 +69,7 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if err != nil {
 		return nil, err
 	}
-	routing := &Routing{Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.models))}
+	routing := &Routing{router: r, Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.models))}
 	for i := range r.models {
 		c, refused := route.try(i, 0)
 		alone := refused.needs == 0

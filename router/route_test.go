@@ -342,7 +342,7 @@ func TestConflicts(t *testing.T) {
 		{"impossible total", router.Task{Prompt: "x", Count: 100, MaxPrice: 20 * cent},
 			`router: no model can do all of this together: a price of at most $0.20; without "a price of at most $0.20": FLUX.1 [schnell] (flux.Schnell) for $0.30`},
 		{"two needs too many", router.Task{Prompt: "x", Only: []string{"flux.Pro2"}, VerbatimPrompt: true, Format: "webp"},
-			`router: no model can do all of this together: format: webp + no rewriting of the prompt + only flux.Pro2; without "only flux.Pro2": Qwen Image 3 (qwen.Image3) for $0.04; without "format: webp and no rewriting of the prompt": FLUX.2 [pro] (flux.Pro2) for $0.03: makes [jpeg png] files alone; rewrites prompts and has no switch for it`},
+			`router: no model can do all of this together: format: webp + no rewriting of the prompt + only flux.Pro2; without "only flux.Pro2": FLUX.2 [dev] Turbo (flux.Turbo2) for $0.008; without "format: webp and no rewriting of the prompt": FLUX.2 [pro] (flux.Pro2) for $0.03: makes [jpeg png] files alone; rewrites prompts and has no switch for it`},
 		{"more pictures than a family takes", router.Task{Prompt: "x", Pictures: pictures(12), Only: []string{"FLUX.2"}, MaxPricePerImage: 500 * cent},
 			`router: no model can do all of this together: 12 input pictures; without "12 input pictures": FLUX.2 [flex] (flux.Flex2Edit) for $0.65 (at most $0.80): takes 1 to 10 pictures, you gave 12`},
 		{"price not known", router.Task{Prompt: "a hat", Only: []string{"flux.Klein9BBase"}},

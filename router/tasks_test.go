@@ -147,7 +147,6 @@ var newer = map[string]struct{ model, rule, why string }{
 	"WebP":                                 {"qwen.Image3", "qwen-text", "not in fal's list of models any more"},
 	"negative prompt required":             {"qwen.Image3", "quality", "came after the article: quality 9 of 10"},
 	"negative prompt wished":               {"qwen.Image3", "quality", "came after the article: quality 9 of 10"},
-	"prompt as it stands":                  {"flux.Image3", "flux-photorealism", "came after the article"},
 	"banned family":                        {"flux.Image3", "flux-photorealism", "came after the article"},
 }
 

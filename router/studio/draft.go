@@ -26,7 +26,8 @@ import (
 // model than that of the draft is another picture of the same prompt. It is the
 // same picture, better, only if one model makes both (let Models and Only of the
 // task name it: it then has the same seed and steps), and it follows the draft if
-// FromDraft is set.
+// FromDraft or Strength is set: the first has models edit the draft in words, such as
+// Kontext, the second has it reworked. What either costs is in the plan.
 type Drafts struct {
 	// Count is the number of variants. Default: that of Prompts, or else 4.
 	Count int
@@ -47,6 +48,10 @@ type Drafts struct {
 	// that edits pictures: it is its first picture, before those of the task. The
 	// models of the finals need no seed then.
 	FromDraft bool
+	// Strength has each final made from its draft by a model that goes from picture
+	// to picture: 0.01 keeps nearly all of the draft, 1 nearly nothing. It stands for
+	// FromDraft, and such models need no other words than those of the prompt.
+	Strength *float64
 	// Approve, if not nil, is shown what all of it costs before anything is
 	// sent. Its error refuses the work and is returned.
 	Approve func(*DraftPlan) error
@@ -98,6 +103,7 @@ func (s Studio) Draft(ctx context.Context, c *fal.Client, t router.Task, d Draft
 // PlanDrafts chooses the models for drafts and finals and prices the whole. It
 // sends nothing.
 func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
+	d.FromDraft = d.FromDraft || d.Strength != nil
 	d.Count = cmp.Or(d.Count, len(d.Prompts), 4)
 	d.Finals = cmp.Or(d.Finals, 1)
 	if d.Count < 1 || d.Finals < 1 || d.Finals > d.Count || d.Count > mostDrafts {
@@ -193,6 +199,10 @@ func (p *DraftPlan) finalTask(prompt string, seed uint64, draft router.Picture) 
 		return t
 	}
 	t.Pictures = append([]router.Picture{draft}, t.Pictures...)
+	if p.drafts.Strength != nil {
+		t.Edit, t.Strength, t.Require = router.EditRework, p.drafts.Strength, append(slices.Clone(t.Require), router.FeatureStrength)
+		return t
+	}
 	t.Edit = cmp.Or(t.Edit, router.EditInContext)
 	t.Prompt, t.Structured = "Make a finished picture of this draft, with the same composition: "+t.Prose(), nil
 	return t

@@ -34,13 +34,13 @@ func TestFallback(t *testing.T) {
 		models   []string
 		spent    pricing.USD
 	}{
-		"unbilled, nothing more":    {gone, studio.Fallback{}, 0, []string{"flux.Pro2!", "flux.Turbo2"}, 8 * cent / 10},
+		"unbilled, nothing more":    {gone, studio.Fallback{}, 0, []string{"flux.Pro2!", "qwen.Image2512"}, 2 * cent},
 		"unbilled, as much more":    {gone, studio.Fallback{Percent: 100}, 0, []string{"flux.Pro2!", "flux.Image3"}, 48 * cent / 10},
 		"unbilled, an amount more":  {gone, studio.Fallback{Amount: 2 * cent}, 0, []string{"flux.Pro2!", "flux.Image3"}, 48 * cent / 10},
-		"unbilled, too little more": {gone, studio.Fallback{Amount: cent, Percent: 10}, 0, []string{"flux.Pro2!", "flux.Turbo2"}, 8 * cent / 10},
+		"unbilled, too little more": {gone, studio.Fallback{Amount: cent, Percent: 10}, 0, []string{"flux.Pro2!", "flux.Klein3"}, 9 * cent / 10},
 		"unbilled, approved more":   {gone, studio.Fallback{}, 5 * cent, []string{"flux.Pro2!", "flux.Image3"}, 48 * cent / 10},
 		"billed, nothing more":      {charged, studio.Fallback{}, 0, []string{"flux.Pro2!"}, 3 * cent},
-		"billed, a little more":     {charged, studio.Fallback{Amount: cent}, 0, []string{"flux.Pro2!", "flux.Turbo2"}, 38 * cent / 10},
+		"billed, a little more":     {charged, studio.Fallback{Amount: cent}, 0, []string{"flux.Pro2!", "flux.Flash2"}, 35 * cent / 10},
 		"billed, approved as much":  {charged, studio.Fallback{Amount: pricing.Dollar}, 3 * cent, []string{"flux.Pro2!"}, 3 * cent},
 		"refused":                   {gone, studio.Fallback{Before: func(context.Context, studio.Step) error { return no }}, 0, []string{"flux.Pro2!"}, 0},
 	} {
@@ -48,7 +48,7 @@ func TestFallback(t *testing.T) {
 			t.Parallel()
 			srv, client := local(t)
 			srv.InjectFor(pro2, faltest.OpSubmit, tt.fault, 1)
-			out, err := studio.Studio{Fallback: tt.fallback}.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: tt.max})
+			out, err := studio.Studio{Fallback: tt.fallback}.Do(t.Context(), client, router.Task{Prompt: journalPrompt, MaxPrice: tt.max, Not: []string{"flux.Turbo2"}})
 			if diff := cmp.Diff(tt.models, models(out.Attempts)); diff != "" || out.Spent != tt.spent {
 				t.Errorf("spent %v, want %v; attempts (-want +got)\n%s%v", out.Spent, tt.spent, diff, err)
 			}

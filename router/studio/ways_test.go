@@ -1,0 +1,112 @@
+package studio_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/flux"
+	"github.com/falimage/falimage-go/pricing"
+	"github.com/falimage/falimage-go/pricing/spend"
+	"github.com/falimage/falimage-go/router"
+	"github.com/falimage/falimage-go/router/studio"
+)
+
+// theFirst picks the first draft.
+func theFirst(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil }
+
+// A final may go from the picture of its draft, with a strength that the plan has
+// a price for.
+func TestFinalsWithStrength(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	task := router.Task{Prompt: journalPrompt, Only: []string{"flux.DevImageToImage"}}
+	drafts := studio.Drafts{Count: 2, Strength: new(0.6)}
+	out, err := studio.Draft(t.Context(), client, task, drafts, theFirst)
+	if err != nil || len(out.Finals) != 1 {
+		t.Fatal(err)
+	}
+	request, ok := out.Finals[0].Attempts[0].Request.(flux.DevImageToImage)
+	if url, _ := request.ImageURL.URL(); !ok || *request.Strength != 0.6 || request.Prompt != journalPrompt || url != out.Variants[0].Image.URL {
+		t.Errorf("the final is %+v", out.Finals[0].Attempts[0].Request)
+	}
+	if want := 2*out.Plan.Draft.Max + out.Plan.Final.Max; out.Plan.Cost.Max != want || out.Plan.Final.Max != 3*cent || out.Spent > want {
+		t.Errorf("planned %v, want %v; spent %v", out.Plan.Cost.Max, want, out.Spent)
+	}
+	// A model without a strength makes none of them.
+	task.Only = []string{"flux.KontextPro"}
+	if _, err := studio.PlanDrafts(task, drafts); err == nil {
+		t.Error("Kontext was planned with a strength")
+	}
+	drafts.Strength, task.Only = new(2.0), nil
+	if _, err := studio.PlanDrafts(task, drafts); err == nil || !strings.Contains(err.Error(), "strength") {
+		t.Errorf("a strength of 2: %v", err)
+	}
+}
+
+// The same model keeps the seed and the steps of its draft.
+func TestSameModelKeepsSeedAndSteps(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	task := router.Task{Prompt: "a mug", Steps: 20, Only: []string{"flux.Dev2"}}
+	out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Models: []string{"flux.Dev2"}}, theFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft, ok := out.Picked[0].Request.(flux.Dev2)
+	final, also := out.Finals[0].Attempts[0].Request.(flux.Dev2)
+	if !ok || !also || *draft.Seed != *final.Seed || draft.NumInferenceSteps != 20 || final.NumInferenceSteps != 20 {
+		t.Errorf("the draft is %+v, the final %+v", draft, final)
+	}
+}
+
+// What the budget of the client does not allow as a whole is refused before the
+// first draft.
+func TestFinalsBeyondTheBudget(t *testing.T) {
+	t.Parallel()
+	task := router.Task{Prompt: journalPrompt} // 4 drafts of 0.3 cents, a final of 3
+	for limit, fits := range map[pricing.USD]bool{42 * cent / 10: true, 41 * cent / 10: false} {
+		srv, client := local(t)
+		client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: limit}, {Amount: pricing.Dollar, Tag: spend.Tag{Name: "tenant"}}}}
+		_, err := studio.Draft(t.Context(), client, task, studio.Drafts{}, theFirst)
+		_, budget := errors.AsType[*spend.BudgetError](err)
+		if budget == fits || !fits && srv.Ledger().Posts != 0 {
+			t.Errorf("limit %v: %v, %d posts", limit, err, srv.Ledger().Posts)
+		}
+	}
+	srv, client := local(t)
+	client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: cent, Tag: spend.Tag{Name: "tenant"}}}}
+	ctx := spend.WithTags(t.Context(), map[string]string{"tenant": "acme"})
+	if _, err := studio.Draft(ctx, client, task, studio.Drafts{}, theFirst); err == nil || srv.Ledger().Posts != 0 {
+		t.Errorf("the tenant's budget: %v", err)
+	}
+}
+
+// A million pictures are not in memory before the first is made.
+func TestMillionPictures(t *testing.T) {
+	srv, client := local(t)
+	no := errors.New("no")
+	client.Guard = refusing{no}
+	task := router.Task{Prompt: "a mug", Count: 1_000_000, Only: []string{"flux.Pro2"}}
+	bytes := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if _, err := studio.Do(t.Context(), client, task); !errors.Is(err, no) {
+				b.Fatal(err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	if bytes > 4*schema.Megapixel || srv.Ledger().Posts != 0 {
+		t.Errorf("%d bytes for a million pictures of which none is made", bytes)
+	}
+}
+
+// refusing is a guard that lets nothing pass.
+type refusing struct{ err error }
+
+func (r refusing) Reserve(context.Context, fal.Usage, map[string]string) (fal.Reservation, error) {
+	return nil, r.err
+}
