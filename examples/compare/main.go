@@ -122,6 +122,9 @@ func quote(tasks []router.Task, models []string) (plan.Plan, error) {
 		}
 		for i := range candidates {
 			quotes = append(quotes, candidates[i].Quote)
+			if then := candidates[i].Then; then != nil {
+				quotes = append(quotes, then.Quote)
+			}
 		}
 	}
 	return plan.Sum(quotes...)

@@ -4,6 +4,7 @@
 //	go run ./examples/draftfinal
 //	go run ./examples/draftfinal -drafts 4 -finals 1 -prompt "a red fox in the snow" -pick contrast
 //	go run ./examples/draftfinal -seed 42 -pick 0,3,5
+//	go run ./examples/draftfinal -strength 0.5 -final-models flux.DevImageToImage
 //	go run ./examples/draftfinal -plan -drafts 7000 -finals 3000
 package main
 
@@ -34,6 +35,8 @@ func main() {
 	flag.IntVar(&drafts.Finals, "finals", 3, "number of finals")
 	draftModels := flag.String("draft-models", "", "models that may make the drafts, such as flux.Schnell; default: what is best for drafts")
 	finalModels := flag.String("final-models", "", "models that may make the finals; default: what is best for the prompt")
+	flag.BoolVar(&drafts.FromDraft, "from-draft", false, "have each final made from its draft, by a model that edits pictures; else a final of another model is another picture")
+	strength := flag.Float64("strength", 0, "have each final made from its draft, by a model that reworks pictures: 0.01 keeps nearly all of it, 1 nearly nothing")
 	seed := flag.Uint64("seed", 0, "seed of the first draft, so that another run makes the same drafts; default: a random one")
 	flag.TextVar(&task.MaxPrice, "max", pricing.USD(0), "most that all of it may cost, such as $0.50")
 	by := flag.String("pick", "sharpness", "which drafts are made again: sharpness, contrast, first, random, or their numbers such as 0,3,5")
@@ -45,8 +48,11 @@ func main() {
 			task.Size = fal.ImageSize(*size)
 			task.Only, drafts.Models = demo.List(*finalModels), demo.List(*draftModels)
 			flag.Visit(func(f *flag.Flag) {
-				if f.Name == "seed" {
+				switch f.Name {
+				case "seed":
 					task.Seed = seed
+				case "strength":
+					drafts.Strength = strength
 				}
 			})
 			return check(os.Stdout, task, drafts, *by, *planOnly)

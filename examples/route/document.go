@@ -15,6 +15,7 @@ type document struct {
 	Error      *failure      `json:"error,omitzero"`
 	Understood []router.Fact `json:"understood,omitzero"`
 	Candidates []candidate   `json:"candidates,omitzero"`
+	Firmness   *firmness     `json:"firmness,omitzero"`
 	Article    *article      `json:"article,omitzero"`
 	Refused    []refusal     `json:"refused,omitzero"`
 }
@@ -32,6 +33,21 @@ type candidate struct {
 	Score    int             `json:"score"`
 	Reasons  []router.Reason `json:"reasons"`
 	Losses   []router.Loss   `json:"losses"`
+	Then     *step           `json:"then,omitzero"`
+}
+
+// step is the second of two; its picture is not there yet.
+type step struct {
+	Model    string          `json:"model"`
+	Endpoint string          `json:"endpoint"`
+	Body     json.RawMessage `json:"body"`
+}
+
+// firmness is by how many points the first model is the best, and what would
+// make another so.
+type firmness struct {
+	Points  int      `json:"points"`
+	Changes []string `json:"changes"`
 }
 
 // article is the model that the article of 2026-03-17 advises, where it is
@@ -86,6 +102,9 @@ func writeJSON(w io.Writer, r *router.Routing, failed error) error {
 		if advice, why := r.Article(); why != "" {
 			d.Article = &article{advice.Name, why}
 		}
+		if points, changes := r.Firmness(); changes != nil {
+			d.Firmness = &firmness{points, changes}
+		}
 		for i := range r.Candidates {
 			c := &r.Candidates[i]
 			body, err := body(c.Request)
@@ -98,6 +117,12 @@ func writeJSON(w io.Writer, r *router.Routing, failed error) error {
 			}
 			if known(c) {
 				one.Price = &prices{c.Expected, c.Min, c.Max}
+			}
+			if c.Then != nil {
+				one.Then = &step{Model: c.Then.Model.Name, Endpoint: c.Then.Model.Endpoint}
+				if one.Then.Body, err = json.Marshal(c.Then.Request); err != nil {
+					return err
+				}
 			}
 			d.Candidates = append(d.Candidates, one)
 		}

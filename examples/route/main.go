@@ -5,6 +5,7 @@
 //	go run ./examples/route -prompt "a sign reading 'OPEN'" -size 1920x1080 -n 4 -max '$0.50'
 //	go run ./examples/route -prompt "put the mug of @image1 on the desk of @image2" -pictures mug.png,https://example.com/desk.jpg
 //	go run ./examples/route -edit background -prompt "a beach" -pictures mug.png -licence apache -refused
+//	go run ./examples/route -prompt "a red mug" -transparent -only flux
 //	go run ./examples/route -f task.json -stage draft -json
 //
 // A task in a file is a router.Task as JSON, such as

@@ -70,6 +70,31 @@ func TestText(t *testing.T) {
 	}
 }
 
+// A need that takes two steps is shown with both, as text and as a document.
+func TestTwoSteps(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := run([]string{"-prompt", "a red mug", "-transparent", "-only", "flux.Pro2,flux.Max2", "-top", "1"}, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FLUX.2 [pro], then Qwen Image Layered", "$0.08", "transparency follows, by Qwen Image Layered", "before the second. It would be"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &out)
+		}
+	}
+	out.Reset()
+	if err := run([]string{"-json", "-prompt", "a red mug", "-transparent", "-only", "flux.Pro2,flux.Max2"}, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if err := json.Unmarshal([]byte(out.String()), &d); err != nil {
+		t.Fatal(err)
+	}
+	if then := d.Candidates[0].Then; then == nil || then.Endpoint != "fal-ai/qwen-image-layered" || !strings.Contains(string(then.Body), "num_layers") || d.Firmness == nil || len(d.Firmness.Changes) == 0 {
+		t.Error(out.String())
+	}
+}
+
 // The document has the body of each request, also where a picture has no URL
 // yet.
 func TestJSON(t *testing.T) {

@@ -27,7 +27,7 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 	fmt.Fprintf(t, "  #\tmodel\tGo type\tprice\tscore\tcalls\n")
 	for i := range r.Candidates {
 		c := &r.Candidates[i]
-		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%d\t%d\n", i+1, c.Model.Title, c.Model.Name, price(c), c.Score, c.Calls)
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%d\t%d\n", i+1, title(c), c.Model.Name, price(c), c.Score, c.Calls)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -44,6 +44,13 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 		}
 		for _, loss := range c.Losses {
 			fmt.Fprintf(&text, "  %+4d  lost: %s: %s\n", -loss.Points, loss.Feature, loss.Text)
+		}
+	}
+
+	if points, changes := r.Firmness(); changes != nil {
+		fmt.Fprintf(&text, "\nThe first is %d points before the second. It would be\n", points)
+		for _, c := range changes[:min(3, len(changes))] {
+			fmt.Fprintf(&text, "  %s\n", c)
 		}
 	}
 
@@ -64,6 +71,14 @@ func explain(out io.Writer, r *router.Routing, top int, refused bool) error {
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// title is what a candidate is called: both models, if it takes two steps.
+func title(c *router.Candidate) string {
+	if c.Then == nil {
+		return c.Model.Title
+	}
+	return c.Model.Title + ", then " + c.Then.Model.Title
 }
 
 // price returns what all requests of a candidate cost.

@@ -51,6 +51,11 @@ func parse(args []string, in io.Reader, usage io.Writer) (o options, err error) 
 		changes = append(changes, func(t *router.Task) error { t.VerbatimPrompt = on; return nil })
 		return err
 	})
+	f.BoolFunc("transparent", "the background must be transparent", func(value string) error {
+		on, err := strconv.ParseBool(value)
+		changes = append(changes, func(t *router.Task) error { t.Transparent = on; return nil })
+		return err
+	})
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			f.SetOutput(usage)
@@ -113,6 +118,12 @@ var controls = []control{
 	}},
 	{"mask", "picture, path or URL, that is white where to change", func(t *router.Task, s string) error { t.Mask = file(s); return nil }},
 	{"edit", "what is done with the pictures, such as background or in-context", func(t *router.Task, s string) error { t.Edit = router.Edit(s); return nil }},
+	{"strength", "how much of the picture the edit rework makes anew, 0.01 to 1", func(t *router.Task, s string) error {
+		strength, err := strconv.ParseFloat(s, 64)
+		t.Strength = &strength
+		return err
+	}},
+	{"min-pixels", "least area of each picture", func(t *router.Task, s string) (err error) { t.MinPixels, err = strconv.Atoi(s); return err }},
 	{"size", "size such as 1920x1080 or square_hd", func(t *router.Task, s string) error { t.Size = fal.ImageSize(s); return nil }},
 	{"aspect", "aspect ratio such as 16:9", func(t *router.Task, s string) error { t.Aspect = s; return nil }},
 	{"n", "number of pictures", func(t *router.Task, s string) (err error) { t.Count, err = strconv.Atoi(s); return err }},

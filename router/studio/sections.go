@@ -100,6 +100,9 @@ func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry
 	case a.Spent > 0:
 		e.Price = "at most " + a.Spent.String()
 	}
+	if a.First {
+		e.Reasons = append([]string{"the first of two steps"}, e.Reasons...)
+	}
 	for _, w := range a.warnings() {
 		e.Reasons = append([]string{w.Message}, e.Reasons...)
 	}
