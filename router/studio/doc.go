@@ -4,7 +4,8 @@
 //
 // [Do] does a task and falls back on other models, [Draft] makes cheap variants
 // and then better ones of those you pick, [Compare] does a task with several
-// models at once. What they cost is known before ([PlanDrafts],
+// models at once. A task that takes two steps, such as a transparent picture by a
+// model that makes none, is done in both. What they cost is known before ([PlanDrafts],
 // [PlanComparison]), bounded by the task, and told after. What was made can be
 // shown on a contact sheet of package sheet.
 //
