@@ -27,7 +27,7 @@ func TestLabelledPrompts(t *testing.T) {
 	t.Parallel()
 	judged := []string{
 		"photo", "product", "illustration", "poster", "infographic", "comic", "ui", "texture", "text", "multilingual", "many-elements", "people",
-		"in-context", "style", "remove", "background", "text-edit", "angle", "extend", "cut-out",
+		"in-context", "style", "remove", "background", "text-edit", "angle", "extend", "cut-out", "transparent",
 	}
 	type count struct{ right, missed, wrong int }
 	counts := make(map[string]*count)

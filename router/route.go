@@ -136,11 +136,19 @@ type route struct {
 }
 
 func (r *Router) newRoute(t *Task) (*route, error) {
-	out := &route{router: r, task: t, prompts: newPrompts(t), size: sizeFor(t), count: max(t.Count, 1), weights: t.Prefer}
-	out.known = understand(t, out.prompts.prose)
-	if err := out.known.replace(t, r.policy.Detect); err != nil {
+	p := newPrompts(t)
+	known := understand(t, p.prose)
+	if err := known.replace(t, r.policy.Detect); err != nil {
 		return nil, err
 	}
+	out := r.routeKnowing(t, p, known)
+	out.ways = out.findWays()
+	return out, nil
+}
+
+// routeKnowing returns the route of a task of which it is known what it says.
+func (r *Router) routeKnowing(t *Task, p prompts, known understanding) *route {
+	out := &route{router: r, task: t, prompts: p, known: known, size: sizeFor(t), count: max(t.Count, 1), weights: t.Prefer}
 	if out.weights == (Preference{}) {
 		out.weights = r.policy.Stages[cmp.Or(t.Stage, StageFinal)]
 	}
@@ -151,8 +159,7 @@ func (r *Router) newRoute(t *Task) (*route, error) {
 	if !t.Mask.IsZero() {
 		out.mask = unknownSize
 	}
-	out.ways = out.findWays()
-	return out, nil
+	return out
 }
 
 // unknownSize stands for a picture of which nothing is known.

@@ -15,6 +15,8 @@ import (
 // second one what the task wants of it.
 type way struct {
 	lacks  needs // what the first model may lack
+	drops  facts // what is not so of the first step, and adds is
+	adds   facts
 	name   string
 	first  Task                            // what the first model does
 	second func(made Picture) (Task, bool) // what is done with its picture; false if that does not reach
@@ -68,7 +70,7 @@ func (r *route) findWays() (out []*way) {
 		first.Edit, first.Layers, first.Format = "", 0, ""
 		second := then("", EditLayers)
 		second.Layers = t.Layers
-		out = append(out, &way{lacks: needTask.set(), name: "layers", first: first, second: withPicture(second)})
+		out = append(out, &way{lacks: needTask.set(), drops: 1 << layersEdit, name: "layers", first: first, second: withPicture(second)})
 	case r.known.facts.has(transparent):
 		first.Transparent, first.Format = false, ""
 		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
@@ -76,14 +78,14 @@ func (r *route) findWays() (out []*way) {
 		first.Text = t.Text
 		second := then("", EditLayers)
 		second.Layers = 2 // the background and what stands before it
-		out = append(out, &way{lacks: needAlpha.set() | needFormat.set(), name: "transparency", first: first, second: withPicture(second)})
+		out = append(out, &way{lacks: needAlpha.set() | needFormat.set(), drops: 1 << transparent, name: "transparency", first: first, second: withPicture(second)})
 	case larger:
 		first.MinPixels = 0
 		if first.Aspect == "" && first.Size == "" {
 			first.Size = r.size
 		}
 		second := then("", EditUpscale)
-		out = append(out, &way{lacks: needPixels.set(), name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
+		out = append(out, &way{lacks: needPixels.set(), drops: 1 << large, name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
 			s := second
 			s.Pictures = []Picture{made}
 			have := pixels(made.Width, made.Height)
@@ -98,7 +100,7 @@ func (r *route) findWays() (out []*way) {
 		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Colors: t.Colors}).Prose(), "Leave room for lettering, but write none: it is added afterwards"), nil
 		second := then(lettering(t), EditText)
 		second.Text, second.Languages = t.Text, t.Languages
-		out = append(out, &way{name: "lettering", first: first, second: withPicture(second),
+		out = append(out, &way{drops: 1<<poster | 1<<text | 1<<multilingual, adds: 1 << photo, name: "lettering", first: first, second: withPicture(second),
 			points: letteringPoints, why: "lettering that must be exact goes onto a photo in a step of its own: each by the models that are best at it"})
 	}
 	for _, w := range out {
@@ -148,11 +150,9 @@ func (r *route) tryTwo(i int, alone Refusal) (Candidate, Refusal) {
 			continue
 		}
 		if w.route == nil {
-			var err error
-			if w.route, err = r.router.newRoute(&w.first); err != nil {
-				return Candidate{}, alone
-			}
-			w.route.ways = nil
+			known := r.known
+			known.facts = known.facts&^w.drops | w.adds
+			w.route = r.router.routeKnowing(&w.first, newPrompts(&w.first), known)
 		}
 		c, refused := w.route.try(i, needMaxPrice.set()|needMaxPricePerImage.set())
 		if refused.needs != 0 {
