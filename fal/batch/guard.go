@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -61,6 +62,9 @@ func (n noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string
 		r.inner, err = n.inner.Reserve(ctx, u, tags)
 	}
 	if err != nil {
+		if local(err) { // it cannot keep its books, and so will not for others
+			n.entry.ill = errors.Join(n.entry.ill, err)
+		}
 		return nil, err
 	}
 	return r, nil

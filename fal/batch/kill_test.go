@@ -2,14 +2,18 @@ package batch_test
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +35,10 @@ const (
 	roleEnv  = "FALIMAGE_BATCH_ROLE"
 	killsEnv = "FALIMAGE_BATCH_KILLS"
 	baseEnv  = "FALIMAGE_BATCH_SERVER"
+	// diskEnv is how large files may become before the program's disk is full, and
+	// clockEnv how wrong its clock is.
+	diskEnv  = "FALIMAGE_BATCH_DISK"
+	clockEnv = "FALIMAGE_BATCH_CLOCK"
 )
 
 // killItems is how many items a batch has: 300, or fewer where it is killed a few
@@ -42,10 +50,11 @@ func killItems() int {
 	return 300
 }
 
-// A batch is killed at random points and started again until it is done,
-// against a local fal in a process of its own that loses answers, fails and refuses:
-// for each item one job is accepted and one file saved, and what was spent is what fal
-// billed.
+// A batch is killed at random points and started again until it is done, against a
+// local fal in a process of its own that loses answers, fails, refuses, falls silent
+// and forgets results; its disk is full at times, its clock wrong, and the ends of its
+// files torn. For each item one job is accepted and one file saved, but for the results
+// that are gone, and what was spent is what fal billed.
 func TestKilled(t *testing.T) {
 	switch os.Getenv(roleEnv) {
 	case "server":
@@ -115,7 +124,14 @@ func killBatch(t *testing.T, most int) (kills int) {
 		base, _ = strings.CutPrefix(said.Text(), "at ")
 	}
 	for ended := false; !ended; {
-		cmd, lines := again(t, dir, "program", baseEnv+"="+base)
+		if kills > 0 && rand.IntN(4) == 0 {
+			tear(t, dir)
+		}
+		env := []string{baseEnv + "=" + base, clockEnv + "=" + wrong[rand.IntN(len(wrong))]}
+		if kills < most && rand.IntN(6) == 0 {
+			env = append(env, diskEnv+"="+strconv.Itoa(rand.IntN(200<<10)))
+		}
+		cmd, lines := again(t, dir, "program", env...)
 		for lines.Scan() && lines.Text() != "begun" {
 		}
 		if kills < most {
@@ -131,11 +147,15 @@ func killBatch(t *testing.T, most int) (kills int) {
 		for lines.Scan() {
 			ended = ended || lines.Text() == "ended"
 		}
-		if err := cmd.Wait(); err != nil && !ended {
+		err := cmd.Wait()
+		switch exit := new(exec.ExitError); {
+		case ended || err == nil || errors.As(err, &exit) && exit.ExitCode() == diskFull:
+		default:
 			kills++
 		}
 		if kills > most {
-			t.Fatal("the program ended by itself")
+			t.Errorf("the program ended by itself: %v", err)
+			break
 		}
 	}
 	if checkBatch(t, dir, base); t.Failed() {
@@ -143,6 +163,79 @@ func killBatch(t *testing.T, most int) (kills int) {
 		t.Logf("%.2000s", said)
 	}
 	return kills
+}
+
+// When the disk is full, nothing more is submitted, and what was is saved all the same;
+// when there is room again, the rest is made and nothing twice.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	if !limitsFiles {
+		return
+	}
+	srv := faltest.NewServer(t, faltest.RunTime(30*time.Millisecond))
+	dir := t.TempDir()
+	work := func(env ...string) (exit int) {
+		cmd, lines := again(t, dir, "program", append(env, baseEnv+"="+srv.URL(), clockEnv+"=0s")...)
+		for lines.Scan() {
+			continue
+		}
+		_ = cmd.Wait()
+		return cmd.ProcessState.ExitCode()
+	}
+	pictures := func() int {
+		files, _ := filepath.Glob(filepath.Join(dir, "out", "m*"))
+		return len(files)
+	}
+	exit := work(diskEnv + "=" + strconv.Itoa(40<<10)) // the journal needs more, no picture does
+	if jobs := srv.Ledger().Submissions; exit != diskFull || jobs == 0 || jobs == killItems() || pictures() != jobs {
+		said, _ := os.ReadFile(filepath.Join(dir, "program.log"))
+		t.Errorf("exit %d, %d jobs, %d pictures\n%.3000s", exit, jobs, pictures(), said)
+	}
+	if exit := work(); exit != 0 || srv.Ledger().Submissions != killItems() || pictures() != killItems() {
+		t.Errorf("exit %d, %d jobs, %d pictures", exit, srv.Ledger().Submissions, pictures())
+	}
+}
+
+// wrong is by how much the clock is wrong while the program runs.
+var wrong = []string{"0s", "0s", "-1s", "-13m", "300ms"}
+
+// diskFull is what the program exits with when its disk is full.
+const diskFull = 3
+
+// tear adds what a crash leaves of a write that was never finished.
+func tear(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"ledger", "journal"} {
+		whole, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) || len(whole) == 0 {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tail := bytes.Repeat([]byte{0xA5}, rand.IntN(9000)) // pages that nothing leads to
+		if name == "ledger" {
+			last := whole[bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1:]
+			tail = last[:rand.IntN(len(last))] // a line without its end
+			if !bytes.HasSuffix(whole, []byte{'\n'}) {
+				continue // it is torn already
+			}
+		}
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			_, err = f.Write(tail)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// dead reports whether the result of a job is gone as soon as it is done.
+func dead(requestID string) bool {
+	n, err := strconv.Atoi(requestID[max(0, len(requestID)-6):])
+	return err == nil && n%25 == 7
 }
 
 // checkBatch holds journal, files and ledger against the server's books.
@@ -169,7 +262,9 @@ func checkBatch(t *testing.T, dir, base string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		billed += bill.Billed
+		if !dead(b.RequestID) { // what is set aside for these stays so
+			billed += bill.Billed
+		}
 		accepted[b.RequestID] = true
 	}
 	if books.Submissions != killItems() || len(accepted) != killItems() {
@@ -179,10 +274,15 @@ func checkBatch(t *testing.T, dir, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 0
+	rows, gone := 0, 0
 	for row, err := range j.All(t.Context()) {
-		if err != nil || row.State != batch.Done || !accepted[row.RequestID] || len(row.Files) != 1 {
-			t.Errorf("%s: %s, request %s, %d files, %v", row.Key, row.State, row.RequestID, len(row.Files), err)
+		state, files := batch.Done, 1
+		if dead(row.RequestID) {
+			state, files = batch.Submitted, 0 // its result may yet be had, but not be made again
+			gone++
+		}
+		if err != nil || row.State != state || !accepted[row.RequestID] || len(row.Files) != files {
+			t.Errorf("%s: %s, request %s, %d files, %v, %+v", row.Key, row.State, row.RequestID, len(row.Files), err, row.Failure)
 		}
 		delete(accepted, row.RequestID)
 		rows++
@@ -191,15 +291,15 @@ func checkBatch(t *testing.T, dir, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := ledger.Totals().All; rows != killItems() || all.Billed != billed || all.Open != 0 || all.Requests != int64(killItems()) {
+	if all := ledger.Totals().All; rows != killItems() || all.Billed != billed || all.Open != int64(gone) || all.Requests != int64(killItems()) {
 		t.Errorf("%d rows; the ledger has %v of %d requests, %d of them open; fal billed %v", rows, all.Billed, all.Requests, all.Open, billed)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "out", "*.*"))
-	if len(files) != killItems() {
-		t.Errorf("%d files", len(files))
+	if len(files) != killItems()-gone || gone != killItems()/25 && gone != killItems()/25+1 {
+		t.Errorf("%d files, the results of %d jobs are gone", len(files), gone)
 	}
-	for _, path := range files {
-		if _, _, err := fal.Path(path).Dimensions(); err != nil {
+	for _, name := range files {
+		if _, _, err := fal.Path(name).Dimensions(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -214,7 +314,15 @@ func serve(t *testing.T) {
 	defer fake.Close()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/books", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(fake.Ledger()) })
-	mux.Handle("/", fake)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if id := path.Base(r.URL.Path); r.Method == http.MethodGet && strings.HasSuffix(path.Dir(r.URL.Path), "/requests") && dead(id) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"detail":"Request not found"}`))
+			return
+		}
+		fake.ServeHTTP(w, r)
+	})
 	front := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -247,13 +355,25 @@ func serve(t *testing.T) {
 // program does the batch, again and again until it is done.
 func program(t *testing.T) {
 	ctx := t.Context()
-	j, err := journal.Open("journal")
+	off, err := time.ParseDuration(os.Getenv(clockEnv))
 	if err != nil {
 		t.Fatal(err)
 	}
+	fatal := func(err error) { t.Fatal(err) }
+	if disk := os.Getenv(diskEnv); disk != "" {
+		limitFiles(t, disk)
+		fatal = func(err error) {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(diskFull)
+		}
+	}
+	j, err := journal.Open("journal")
+	if err != nil {
+		fatal(err)
+	}
 	ledger, err := spend.OpenLedger("ledger")
 	if err != nil {
-		t.Fatal(err)
+		fatal(err)
 	}
 	client := &fal.Client{
 		Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(os.Getenv(baseEnv)),
@@ -264,16 +384,32 @@ func program(t *testing.T) {
 	fmt.Print("\nbegun\n")
 	for left := true; left; {
 		left = false
-		run := &batch.Runner{Client: client, Journal: j, Dir: "out", Concurrency: 8, Reconcile: look.Find}
+		run := &batch.Runner{Client: client, Journal: misdating{j, off}, Dir: "out", Concurrency: 8, Reconcile: look.Find}
 		for _, err := range batch.Run(ctx, run, mugs(killItems())) {
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
-				left = true
+				left = left || !dead(fal.RequestID(err))
 			}
+		}
+		if left && os.Getenv(diskEnv) != "" {
+			os.Exit(diskFull) // until somebody makes room
 		}
 	}
 	if err := errors.Join(j.Close(), ledger.Close()); err != nil {
-		t.Fatal(err)
+		fatal(err)
 	}
 	fmt.Print("\nended\n")
+}
+
+// misdating is the journal of a program whose clock is wrong.
+type misdating struct {
+	batch.Journal
+	off time.Duration
+}
+
+func (m misdating) Put(ctx context.Context, row batch.Row) error {
+	if row.State == batch.Intent {
+		row.Sent = row.Sent.Add(m.off)
+	}
+	return m.Journal.Put(ctx, row)
 }

@@ -262,6 +262,9 @@ func TestStops(t *testing.T) {
 			run.Journal = &mortal{Journal: batch.Memory(), left: 7}
 		},
 			want: func(err error) bool { return strings.Contains(err.Error(), "the program has ended") }, most: 4},
+		{name: "books", set: func(_ *testing.T, _ *faltest.Server, run *batch.Runner) {
+			run.Client.Guard = unwritable{}
+		}, want: func(err error) bool { return errors.Is(err, os.ErrPermission) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -287,6 +290,13 @@ func TestStops(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unwritable is a budget whose ledger cannot be written any more.
+type unwritable struct{}
+
+func (unwritable) Reserve(context.Context, fal.Usage, map[string]string) (fal.Reservation, error) {
+	return nil, fmt.Errorf("spend: ledger: %w", &os.PathError{Op: "write", Path: "ledger", Err: os.ErrPermission})
 }
 
 // A folder that is full stops what is not begun, and what is paid is on record; the
