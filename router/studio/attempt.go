@@ -163,7 +163,7 @@ func lacks(c *router.Candidate, f router.Feature) bool {
 // fal's queue are among them.
 type slots struct {
 	free chan struct{}
-	book *book // nil if nothing is on record
+	book *book
 }
 
 func (s Studio) newSlots(c *fal.Client) slots {
@@ -172,7 +172,7 @@ func (s Studio) newSlots(c *fal.Client) slots {
 
 // run makes attempts, some at a time, and returns those it made. It makes no
 // more once one has failed with an error that stops it.
-func (s slots) run(ctx context.Context, c *fal.Client, attempts iter.Seq[Attempt], opts []fal.Option, stops func(error) bool) []Attempt {
+func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.Option, stops func(error) bool) []Attempt {
 	var made []*Attempt
 	var wait sync.WaitGroup
 	var stopped atomic.Bool
@@ -187,13 +187,8 @@ func (s slots) run(ctx context.Context, c *fal.Client, attempts iter.Seq[Attempt
 		wait.Go(func() {
 			defer func() { <-s.free }()
 			start := time.Now()
-			switch {
-			case err != nil:
-				a.Err = err
-			case s.book != nil:
+			if a.Err = err; err == nil {
 				a.Result, a.Err = s.book.make(ctx, key, a.Request, opts)
-			default:
-				a.Result, a.Err = fal.Subscribe(ctx, c, a.Request, opts...)
 			}
 			a.Elapsed = time.Since(start)
 			a.settle()

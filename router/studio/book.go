@@ -20,11 +20,9 @@ type book struct {
 	times map[string]int // how often a request was made
 }
 
-// newBook returns nil if there is no journal.
+// newBook returns the book of one task. Without a journal it is kept in memory, and
+// ends with the task.
 func newBook(c *fal.Client, j batch.Journal) *book {
-	if j == nil {
-		return nil
-	}
 	return &book{times: make(map[string]int), runner: &batch.Runner{
 		Client: c, Journal: j, CancelJobs: true, Reconcile: platform.Reconciler{Client: c}.Find,
 	}}
@@ -33,9 +31,6 @@ func newBook(c *fal.Client, j batch.Journal) *book {
 // key returns what a request is called in the journal. One that is made several
 // times has a key for each, in the order in which they are made.
 func (b *book) key(r fal.Request[fal.Images]) (string, error) {
-	if b == nil {
-		return "", nil
-	}
 	key, err := batch.Key(r)
 	if err != nil {
 		return "", err

@@ -81,13 +81,13 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 			m := &out.Models[i]
 			m.Candidate, m.Missing = candidates[i], max(t.Count, 1)
 			if m.Candidate.Then != nil {
-				m.Err = s.compareSteps(ctx, c, slots, t, m, opts)
+				m.Err = s.compareSteps(ctx, slots, t, m, opts)
 				m.Elapsed = time.Since(start)
 				return
 			}
-			err := m.add(slots.run(ctx, c, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
+			err := m.add(slots.run(ctx, planned(&m.Candidate, m.Missing, t.Seed), opts, failed))
 			if err == nil && m.Missing > 0 && failures(m.Attempts) == nil {
-				err = m.add(slots.run(ctx, c, left.singles(s, t, m), opts, failed))
+				err = m.add(slots.run(ctx, left.singles(s, t, m), opts, failed))
 			}
 			m.Elapsed = time.Since(start)
 			m.Err = errors.Join(failures(m.Attempts), err)
@@ -107,9 +107,9 @@ func (s Studio) Compare(ctx context.Context, c *fal.Client, t router.Task, model
 }
 
 // compareSteps has a model do its part of a task that takes two steps.
-func (s Studio) compareSteps(ctx context.Context, c *fal.Client, slots slots, t router.Task, m *Compared, opts []fal.Option) error {
+func (s Studio) compareSteps(ctx context.Context, slots slots, t router.Task, m *Compared, opts []fal.Option) error {
 	t.Only, t.Not = []string{m.Candidate.Model.Endpoint}, nil
-	out, err := s.twoSteps(ctx, c, slots, t, &m.Candidate, m.Candidate.Max, opts)
+	out, err := s.twoSteps(ctx, slots, t, &m.Candidate, m.Candidate.Max, opts)
 	m.Outcome = *out
 	return err
 }

@@ -36,11 +36,11 @@ const mostModels = 4
 // The error comes with an outcome that has what was made and spent until then,
 // and how many pictures are missing.
 func (s Studio) Do(ctx context.Context, c *fal.Client, t router.Task, opts ...fal.Option) (*Outcome, error) {
-	return s.do(ctx, c, s.newSlots(c), t, "", opts)
+	return s.do(ctx, s.newSlots(c), t, "", opts)
 }
 
 // do is Do that tries a certain model first, if one is given.
-func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Task, first string, opts []fal.Option) (*Outcome, error) {
+func (s Studio) do(ctx context.Context, slots slots, t router.Task, first string, opts []fal.Option) (*Outcome, error) {
 	out := &Outcome{Missing: max(t.Count, 1)}
 	approved, limit := t.MaxPrice, pricing.USD(0) // of the first model, and of others
 	var failure error
@@ -61,7 +61,7 @@ func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Tas
 			}
 		}
 		if best.Then != nil {
-			if err := allows(ctx, c, best.Max); err != nil {
+			if err := allows(ctx, slots.book.runner.Client, best.Max); err != nil {
 				// Another way may be cheaper.
 				if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, err) {
 					return out, errors.Join(failure, errNothingLeft)
@@ -71,7 +71,7 @@ func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Tas
 			if limit > 0 {
 				limit -= out.Spent
 			}
-			next, err := s.twoSteps(ctx, c, slots, t, best, limit, opts)
+			next, err := s.twoSteps(ctx, slots, t, best, limit, opts)
 			if err = errors.Join(err, out.add(next.Attempts)); out.Missing == 0 {
 				return out, err
 			}
@@ -79,7 +79,7 @@ func (s Studio) do(ctx context.Context, c *fal.Client, slots slots, t router.Tas
 		}
 		attempts := planned(best, out.Missing, t.Seed)
 		for repeated, short := false, false; attempts != nil; {
-			made := slots.run(ctx, c, attempts, opts, failed)
+			made := slots.run(ctx, attempts, opts, failed)
 			if err := out.add(made); err != nil {
 				return out, errors.Join(failure, err)
 			}

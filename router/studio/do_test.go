@@ -68,6 +68,7 @@ func TestDo(t *testing.T) {
 		billed  pricing.USD
 		spent   pricing.USD
 		unknown bool // it is unknown whether the request was accepted
+		blind   bool // the history cannot be read
 	}{
 		"well":            {models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
 		"model fails":     {op: faltest.OpSubmit, fault: down, models: []string{"flux.Pro2!", "flux.Pro2"}, posts: 2, billed: 3 * cent, spent: 3 * cent},
@@ -80,7 +81,8 @@ func TestDo(t *testing.T) {
 		// It was charged, and nothing is left of what was approved.
 		"input refused":  {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "image_too_small", "Too small"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
 		"refused":        {op: faltest.OpSubmit, fault: faltest.ServerError(http.StatusInternalServerError), models: []string{"flux.Pro2!", "flux.Pro2"}, posts: 2, billed: 3 * cent, spent: 3 * cent},
-		"lost answer":    {op: faltest.OpSubmit, fault: faltest.LostAnswer(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
+		"lost answer":    {op: faltest.OpSubmit, fault: faltest.LostAnswer(), models: []string{"flux.Pro2"}, posts: 1, billed: 3 * cent, spent: 3 * cent}, // the history has it
+		"lost for good":  {op: faltest.OpSubmit, fault: faltest.LostAnswer(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true, blind: true},
 		"reset":          {op: faltest.OpSubmit, fault: faltest.Reset(), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"error page":     {op: faltest.OpSubmit, fault: faltest.ErrorPage(http.StatusBadGateway), models: []string{"flux.Pro2!"}, posts: 1, spent: 3 * cent, unknown: true},
 		"content policy": {op: faltest.OpSubmit, fault: faltest.LateFailure(422, "content_policy_violation", "Flagged"), models: []string{"flux.Pro2!"}, posts: 1, billed: 3 * cent, spent: 3 * cent},
@@ -101,6 +103,9 @@ func TestDo(t *testing.T) {
 			srv, client := local(t)
 			if tt.op != "" {
 				srv.Inject(tt.op, tt.fault, max(tt.times, 1))
+			}
+			if tt.blind {
+				srv.Inject(faltest.OpPlatform, faltest.Answer(http.StatusInternalServerError, "down"), 100)
 			}
 			out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt})
 			if diff := cmp.Diff(tt.models, models(out.Attempts)); diff != "" {

@@ -267,7 +267,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
 	slots := p.studio.newSlots(c)
-	attempts := slots.run(ctx, c, p.attempts(), opts, endsAll)
+	attempts := slots.run(ctx, p.attempts(), opts, endsAll)
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
@@ -300,7 +300,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, err
 	}
 	out.Picked = picked
-	return out, p.makeFinals(ctx, c, slots, out, opts)
+	return out, p.makeFinals(ctx, slots, out, opts)
 }
 
 // endsAll reports whether no other request may be sent after an error, whatever
@@ -329,7 +329,7 @@ func (p *DraftPlan) attempts() iter.Seq[Attempt] {
 }
 
 // makeFinals makes the picked variants again, some at a time.
-func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, slots slots, out *Drafted, opts []fal.Option) error {
+func (p *DraftPlan) makeFinals(ctx context.Context, slots slots, out *Drafted, opts []fal.Option) error {
 	var share pricing.USD
 	if limit := p.task.MaxPrice; limit > 0 {
 		// What is left is shared. The planned model fits into each share, unless
@@ -356,7 +356,7 @@ func (p *DraftPlan) makeFinals(ctx context.Context, c *fal.Client, slots slots, 
 			defer func() { <-under }()
 			final := p.finalTask(prompts[v.Index%len(prompts)], *v.Seed, router.Picture{File: v.Image.File(), Width: v.Image.Width, Height: v.Image.Height})
 			final.MaxPrice = share
-			out.Finals[i], errs[i] = p.studio.do(ctx, c, slots, final, p.Final.Model.Endpoint, opts)
+			out.Finals[i], errs[i] = p.studio.do(ctx, slots, final, p.Final.Model.Endpoint, opts)
 			if slices.ContainsFunc(out.Finals[i].Attempts, func(a Attempt) bool { return endsAll(a.Err) }) {
 				stopped.Store(true)
 			}

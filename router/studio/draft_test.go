@@ -188,7 +188,8 @@ func TestDraftFails(t *testing.T) {
 	}{
 		"down":   {faltest.LateFailure(500, "internal_server_error", "failed"), 2, 1, 4},
 		"policy": {faltest.LateFailure(422, "content_policy_violation", "no"), 2, 1, 4},
-		"lost":   {faltest.LostAnswer(), 2, 1, 4},
+		"lost":   {faltest.LostAnswer(), 3, 1, 4}, // the history has it
+		"reset":  {faltest.Reset(), 2, 1, 4},
 		"locked": {faltest.LockedAccount(), 2, 0, 3},
 		"money":  {faltest.Answer(402, `{"detail":"Payment required"}`), 2, 0, 3},
 	} {

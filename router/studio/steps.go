@@ -13,7 +13,7 @@ import (
 // twoSteps does a task in the two steps of a candidate. Each may fall back on
 // other models as far as what was approved for both goes. What the first made is
 // in the outcome whatever becomes of the second.
-func (s Studio) twoSteps(ctx context.Context, c *fal.Client, slots slots, t router.Task, best *router.Candidate, limit pricing.USD, opts []fal.Option) (*Outcome, error) {
+func (s Studio) twoSteps(ctx context.Context, slots slots, t router.Task, best *router.Candidate, limit pricing.USD, opts []fal.Option) (*Outcome, error) {
 	out := &Outcome{Missing: max(t.Count, 1)}
 	first, then := best.Steps()
 	after, err := best.Then.Max.Mul(int64(out.Missing))
@@ -24,7 +24,7 @@ func (s Studio) twoSteps(ctx context.Context, c *fal.Client, slots slots, t rout
 	if limit > 0 {
 		first.MaxPrice = limit - after
 	}
-	made, failure := s.do(ctx, c, slots, first, best.Model.Endpoint, opts)
+	made, failure := s.do(ctx, slots, first, best.Model.Endpoint, opts)
 	for i := range made.Attempts {
 		made.Attempts[i].First = true
 	}
@@ -46,7 +46,7 @@ func (s Studio) twoSteps(ctx context.Context, c *fal.Client, slots slots, t rout
 			}
 			second.UnknownPrice = false
 		}
-		next, err := s.do(ctx, c, slots, second, best.Then.Model.Endpoint, opts)
+		next, err := s.do(ctx, slots, second, best.Then.Model.Endpoint, opts)
 		if err != nil {
 			err = fmt.Errorf("studio: the second step, of picture %d of the first: %w", i+1, err)
 		}

@@ -22,7 +22,8 @@ type Studio struct {
 	// stood, and what a request came to is on record before the next step. It holds
 	// each task once: to make another picture of the same task, give it another seed
 	// or journal. Variants without a seed have one that their prompt tells. Default:
-	// none, for tasks that end with the program.
+	// one in memory for each task, which ends with it. With any of them an answer that
+	// is lost is looked for in fal's history.
 	Journal batch.Journal
 }
 
