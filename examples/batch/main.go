@@ -6,10 +6,13 @@
 //	go run ./examples/batch -budget '$0.50' -concurrency 8
 //	go run ./examples/batch -in products.csv -prompt 'a {color} {name}, studio light'
 //	go run ./examples/batch -in products.jsonl -resume
+//	go run ./examples/batch -watch
 //
 // Without -in it makes a table of 24 rows first, which shows the format. Ctrl-C begins
 // no more pictures and waits for those under way; a second one leaves these to fal,
-// where -resume finds them.
+// where -resume finds them. -watch shows in a second terminal how far the first is.
+// Beside the pictures is manifest.jsonl, written anew every ten seconds, with a line for
+// each picture, and pictures tell how they were made.
 //
 // Without a key it is simulated. The simulation ends with the program, and so does
 // what is under way in it; to resume one, let it run by itself:
@@ -26,7 +29,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -36,6 +38,7 @@ import (
 	"github.com/falimage/falimage-go/fal/batch/journal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/platform"
+	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
 )
@@ -46,7 +49,9 @@ type options struct {
 	out, server string
 	budget      pricing.USD
 	concurrency int
+	terminal    bool
 	resume, dry bool
+	watch       bool
 }
 
 func main() {
@@ -59,7 +64,14 @@ func main() {
 	flag.IntVar(&o.concurrency, "concurrency", 8, "number of pictures under way at a time")
 	flag.BoolVar(&o.resume, "resume", false, "go on with what an earlier run left")
 	flag.BoolVar(&o.dry, "dry-run", false, "check every row, say what all of it costs, and send nothing")
-	demo.Program{Name: "batch", Plan: o.plan, Run: func(ctx context.Context) error { return o.run(ctx, os.Stdout) }}.Main()
+	flag.BoolVar(&o.watch, "watch", false, "show how far the batch is that another terminal runs in the same folder")
+	o.terminal = demo.Terminal()
+	demo.Program{Name: "batch", Plan: o.plan, Run: func(ctx context.Context) error {
+		if o.watch {
+			return demo.Watch(ctx, os.Stdout, o.terminal, o.status())
+		}
+		return o.run(ctx, os.Stdout)
+	}}.Main()
 }
 
 // folder returns where pictures and journal go. Simulated pictures must not pass for
@@ -75,6 +87,9 @@ func (o *options) simulated() bool { return o.server != "" || !demo.HasKey() }
 
 // plan checks the flags and the table, and says what is left to be paid at most.
 func (o *options) plan() (string, error) {
+	if o.watch {
+		return "", nil
+	}
 	if o.concurrency < 1 || o.concurrency > 1000 {
 		return "", fmt.Errorf("-concurrency %d: must be 1 to 1000", o.concurrency)
 	}
@@ -105,13 +120,20 @@ func (o *options) plan() (string, error) {
 
 func (o *options) journal() string { return filepath.Join(o.folder(), "journal") }
 
+// status is the file that tells how far it is.
+func (o *options) status() string { return filepath.Join(o.folder(), "status.json") }
+
 // run does the batch, or says what it costs.
 func (o *options) run(ctx context.Context, w io.Writer) error {
 	cost, _, err := o.table.cost()
 	if err != nil {
 		return err
 	}
-	if fmt.Fprintf(w, "%v", cost); o.dry {
+	fmt.Fprintf(w, "%v", cost)
+	if cost.Max > o.budget {
+		fmt.Fprintf(w, "The budget of %v may end before that: then it stops, says what is left, and a higher -budget with -resume goes on.\n", o.budget)
+	}
+	if o.dry {
 		fmt.Fprintln(w, "nothing was sent (-dry-run)")
 		return nil
 	}
@@ -133,6 +155,7 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	runner := &batch.Runner{
 		Client: client, Journal: j, Concurrency: o.concurrency, Dir: filepath.Join(o.folder(), "pictures"),
 		Reconcile: platform.Reconciler{Client: client}.Find, // for answers that are lost
+		Mark:      func(r provenance.Record) provenance.Record { return r },
 	}
 	err = o.work(ctx, w, runner, budget)
 	return errors.Join(err, o.manifest(j), j.Close(), ledger.Close())
@@ -150,66 +173,47 @@ func (o *options) client(w io.Writer) (client *fal.Client, stop func()) {
 	return client, stop
 }
 
-// work does the items and says how far it is. The context ends with the first Ctrl-C.
+// work does the items and shows how far it is. The context ends with the first Ctrl-C.
 func (o *options) work(first context.Context, w io.Writer, runner *batch.Runner, budget *spend.Budget) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(first))
 	defer cancel()
-	defer twice(first, w, runner.Stop, cancel)()
+	show := &demo.Show{Out: w, Terminal: o.terminal, Path: o.status(), Items: o.table.rows, Runner: runner, Budget: budget}
+	defer demo.Twice(first, show.Line, runner.Stop, cancel)()
+	end := show.Begin()
 	items, readErr := o.table.items()
 	var failed error
-	said := time.Now()
+	written := time.Now()
 	for r, err := range batch.Run(ctx, runner, items) {
 		switch {
 		case r.Key == "":
 			failed = errors.Join(failed, err) // why it ended early
 		case err != nil:
-			fmt.Fprintf(w, "%s: %v\n", r.Key, err)
+			show.Line("%s: %v", r.Key, err)
 			failed = errors.New("not all pictures are there: run it again with -resume")
 		}
-		if p := runner.Progress(); time.Since(said) > time.Second || p.Ended() == o.table.rows {
-			said = time.Now()
-			left := ""
-			if d, ok := p.Left(o.table.rows); ok {
-				left = fmt.Sprintf(", about %v left", d.Round(time.Second))
-			}
-			fmt.Fprintf(w, "%v of %d, %v spent%s\n", p, o.table.rows, budget.Spent(), left)
-		}
-	}
-	return errors.Join(failed, *readErr)
-}
-
-// twice calls stop at the first Ctrl-C, which ends the context, and end at a second.
-func twice(first context.Context, w io.Writer, stop, end func()) (done func()) {
-	signals, over := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, os.Interrupt)
-	go func() {
-		select {
-		case <-first.Done():
-			fmt.Fprintln(w, "no more are begun, those under way are waited for; Ctrl-C again leaves these to fal")
-			stop()
-		case <-over:
-			return
-		}
-		for range 2 { // the first one is here too
-			select {
-			case <-signals:
-			case <-over:
-				return
+		if time.Since(written) > manifestTime {
+			written = time.Now()
+			if err := o.manifest(runner.Journal); err != nil {
+				show.Line("%v", err)
 			}
 		}
-		end()
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(over)
 	}
+	return errors.Join(failed, *readErr, end())
 }
 
-// manifest writes what became of each item.
+// manifestTime is how often the manifest is written while the batch runs.
+const manifestTime = 10 * time.Second
+
+// manifest writes what became of each item, in place of what was written before.
 func (o *options) manifest(j batch.Journal) error {
-	f, err := os.Create(filepath.Join(o.folder(), "manifest.jsonl"))
+	path := filepath.Join(o.folder(), "manifest.jsonl")
+	f, err := os.Create(path + ".new")
 	if err != nil {
 		return err
 	}
-	return errors.Join(batch.WriteManifest(context.Background(), f, j), f.Close())
+	err = errors.Join(batch.WriteManifest(context.Background(), f, j), f.Close())
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	return err
 }
