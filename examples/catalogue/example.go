@@ -3,99 +3,10 @@ package main
 import (
 	"encoding/csv"
 	"errors"
-	"fmt"
-	"io"
-	"iter"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/falimage/falimage-go/flux"
 )
-
-// product is a row of the file.
-type product struct {
-	sku, name, description string
-	color                  flux.Color
-}
-
-// columns of the file, in any order; those after the first three may be missing.
-var columns = []string{"sku", "name", "color", "description", "color_name"}
-
-// products yields the rows of a CSV file one by one, without holding them. After
-// an error there are no more.
-func products(r io.Reader) iter.Seq2[product, error] {
-	return func(yield func(product, error) bool) {
-		in := csv.NewReader(r)
-		in.ReuseRecord = true
-		in.TrimLeadingSpace = true
-		header, err := in.Read()
-		if err != nil {
-			yield(product{}, fmt.Errorf("the header: %w", err))
-			return
-		}
-		place := make(map[string]int)
-		for i, name := range header {
-			place[strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))] = i
-		}
-		for _, name := range columns[:3] {
-			if _, ok := place[name]; !ok {
-				yield(product{}, fmt.Errorf("there is no column %q; the columns are %s", name, strings.Join(columns, ", ")))
-				return
-			}
-		}
-		for seen := make(map[string]bool); ; {
-			record, err := in.Read()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(product{}, err)
-				return
-			}
-			line, _ := in.FieldPos(0)
-			p, err := newProduct(func(column string) string {
-				if i, ok := place[column]; ok {
-					return strings.TrimSpace(record[i])
-				}
-				return ""
-			})
-			if err == nil && seen[strings.ToLower(p.sku)] {
-				err = fmt.Errorf("sku %q is there twice", p.sku)
-			}
-			if err != nil {
-				yield(product{}, fmt.Errorf("line %d: %w", line, err))
-				return
-			}
-			seen[strings.ToLower(p.sku)] = true
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
-}
-
-// newProduct makes a product of the values of a row.
-func newProduct(value func(column string) string) (p product, err error) {
-	// The parser's record is used again for the next row.
-	p.sku, p.name, p.description = strings.Clone(value("sku")), strings.Clone(value("name")), strings.Clone(value("description"))
-	odd := func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_'
-	}
-	switch {
-	case p.sku == "" || len(p.sku) > 64 || strings.ContainsFunc(p.sku, odd):
-		return p, fmt.Errorf("sku %q: must be 1 to 64 letters, digits, hyphens and underscores, since files are named after it", p.sku)
-	case p.name == "":
-		return p, fmt.Errorf("sku %s has no name", p.sku)
-	}
-	if p.color, err = flux.Hex(strings.Clone(value("color"))); err != nil {
-		return p, fmt.Errorf("sku %s: %w", p.sku, err)
-	}
-	if name := value("color_name"); name != "" {
-		p.color += flux.Color(" (" + name + ")")
-	}
-	return p, nil
-}
 
 // writeExample writes a file of 500 products, unless there is one already.
 func writeExample(path string) error {
