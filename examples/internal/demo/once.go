@@ -97,15 +97,6 @@ func settles(err error) bool {
 	return reported && !unknown && !unfinished
 }
 
-// Accepted notes the id of a request, unless it is there already.
-func Accepted(path, endpoint, requestID string, at time.Time) error {
-	n, err := readNote(path)
-	if err != nil || n != nil && n.RequestID != "" {
-		return err
-	}
-	return (&note{endpoint, requestID, at}).write(path)
-}
-
 func readNote(path string) (*note, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
