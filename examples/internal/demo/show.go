@@ -51,6 +51,9 @@ const (
 	staleTime                    = 5 * time.Second
 )
 
+// clearLine clears the line of a terminal.
+const clearLine = "\r\x1b[2K"
+
 // Begin shows how far it is until end is called.
 func (s *Show) Begin() (end func() error) {
 	over, done := make(chan struct{}), make(chan struct{})
@@ -88,11 +91,11 @@ func (s *Show) Line(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Terminal {
-		fmt.Fprint(s.Out, "\r\x1b[2K")
+		fmt.Fprintf(s.Out, "%s", clearLine)
 	}
 	fmt.Fprintf(s.Out, format+"\n", args...)
 	if s.Terminal {
-		fmt.Fprint(s.Out, s.last)
+		fmt.Fprintf(s.Out, "%s", s.last)
 	}
 }
 
@@ -113,7 +116,7 @@ func (s *Show) show(now Status, last bool) {
 	switch text := now.String(); {
 	case s.Terminal:
 		s.last = bar(now.Ended(), now.Items) + " " + text
-		fmt.Fprint(s.Out, "\r\x1b[2K"+s.last)
+		fmt.Fprintf(s.Out, "%s%s", clearLine, s.last)
 		if last {
 			fmt.Fprintln(s.Out)
 		}
