@@ -14,6 +14,7 @@ func BenchmarkRoute(b *testing.B) {
 		"text":     {Prompt: "a sign reading 'OPEN' on a door, photo"},
 		"terrace":  {Prompt: terracePrompt},
 		"edit":     {Prompt: "make it night", Pictures: pictures(2)},
+		"sticker":  {Prompt: "sticker of a cat", Not: []string{"Qwen Image 2.1"}}, // in two steps
 		"language": {Prompt: "一家茶馆的招牌,上面写着“清风茶馆”"},
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,27 @@ func TestEdgesOfTasks(t *testing.T) {
 		if _, err := router.Trainers(router.TrainingTask{Steps: steps}); (err == nil || !strings.Contains(err.Error(), "steps")) != valid {
 			t.Errorf("%d steps: %v", steps, err)
 		}
+	}
+}
+
+// The volume of the whole job counts, and makes no more pictures.
+func TestVolume(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		count, volume int
+		many          bool
+	}{{1, 99, false}, {1, 100, true}, {0, 5000, true}, {100, 0, true}, {99, 0, false}, {100, 1, true}} {
+		r, err := router.Route(router.Task{Prompt: "x", Count: tt.count, Volume: tt.volume})
+		if err != nil {
+			t.Fatal(err)
+		}
+		many := slices.ContainsFunc(r.Facts, func(f router.Fact) bool { return f.Name == "volume" })
+		if pictures := max(tt.count, 1); many != tt.many || r.Best().Model.Name == "flux.Pro2" && r.Best().Calls != pictures {
+			t.Errorf("%+v: many %t, %d calls", tt, many, r.Best().Calls)
+		}
+	}
+	if _, err := router.Route(router.Task{Prompt: "x", Volume: -1}); err == nil {
+		t.Error("a negative volume was accepted")
 	}
 }
 

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,7 +153,7 @@ func (o *OwnModel) request(in *input) fal.Request[fal.Images] {
 		u.Size = o.Size
 	}
 	if o.Task == "layers" {
-		u.Outputs = max(t.Layers, 4)
+		u.Outputs = cmp.Or(t.Layers, 4)
 	}
 	if u.Size == "" && len(in.pictures) > 0 {
 		u.MatchInput, u.MatchAssumed = 1, true

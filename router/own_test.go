@@ -107,8 +107,15 @@ func TestOwnModel(t *testing.T) {
 		t.Error("its price is not in the table")
 	}
 	article, why := r.Article()
-	if why == "" {
-		t.Errorf("the article knows %v", article)
+	if why != "none of the models of 2026-03-17 can serve the task" { // which names ours alone
+		t.Errorf("the article: %v, %q", article, why)
+	}
+	r, err = chooser.Route(router.Task{Prompt: "a queen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if article, why := r.Article(); article.Name != "flux.Pro2" || !strings.Contains(why, "Acme Portrait is none of this package's models") {
+		t.Errorf("the article: %v, %q", article, why)
 	}
 }
 

@@ -114,8 +114,9 @@ func ArticlePolicy() Policy { return articlePolicy().clone() }
 
 // DefaultPolicy returns a copy of the policy that comes with this package. It is
 // the article's, with the models that came since, and with these in the place
-// of those that are gone. Each changed rule says from what it is; how good and
-// fast a new model is, is the judgement of this package.
+// of those that are gone. Each changed rule says from what it is, and each
+// rating its evidence, where there is some: lists of arenas, measured times, the
+// steps of schemas. The other ratings are the judgement of this package.
 func DefaultPolicy() Policy { return defaultPolicy().clone() }
 
 func (p Policy) clone() Policy {

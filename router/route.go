@@ -39,6 +39,9 @@ func (r *Routing) Article() (advice Model, why string) {
 	if advice == best.Model {
 		return advice, ""
 	}
+	if r.Best().requests.model.own != nil {
+		return advice, best.Model.Title + " is none of this package's models: " + best.Reasons()[0].Text
+	}
 	for i := range models {
 		if m := &models[i]; m.Endpoint == advice.Endpoint && m.doubt != "" {
 			return advice, advice.Title + " " + m.doubt

@@ -34,7 +34,10 @@ type Task struct {
 	// picture that is edited.
 	Size   fal.ImageSize `json:"size,omitzero"`
 	Aspect string        `json:"aspect,omitzero"`
-	// MinPixels is the least area of each picture, in pixels; 0 for any.
+	// MinPixels is the least area of each picture, in pixels; 0 for any. Pictures
+	// of a model that makes less are enlarged in a second step, up to 4 times as wide
+	// and high. A Size is wished only: a model that does not take it makes what is
+	// nearest.
 	MinPixels int `json:"min_pixels,omitzero"`
 	// Count is the number of pictures. Default: 1.
 	Count int `json:"count,omitzero"`
@@ -165,7 +168,7 @@ const (
 	EditBackground Edit = "background"    // another background
 	EditText       Edit = "text"          // the text in the picture
 	EditAngle      Edit = "angle"         // another camera angle, see Task.Angle
-	EditLayers     Edit = "layers"        // into layers with transparency
+	EditLayers     Edit = "layers"        // into layers with transparency; without pictures, of one made from the prompt first
 	EditInpaint    Edit = "inpaint"       // what the mask covers
 	EditTryOn      Edit = "try-on"        // a person (first picture) wears a garment (second)
 	EditUpscale    Edit = "upscale"       // larger, see Task.Scale
