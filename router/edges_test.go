@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -108,5 +109,41 @@ func TestFactsOfTheDefault(t *testing.T) {
 	}
 	if got := why("text"); got == "not so" {
 		t.Errorf("a single character in quotes is no text: %v", r.Facts)
+	}
+}
+
+// References that a model does not know by their sign are a loss on it alone.
+func TestLostMentions(t *testing.T) {
+	t.Parallel()
+	task := router.Task{Prompt: "@image1 on a shelf", Pictures: pictures(1)}
+	for model, lost := range map[string]bool{"flux.Pro2Edit": false, "qwen.Image3Edit": true} {
+		got := slices.ContainsFunc(candidate(t, task, model).Losses, func(l router.Loss) bool { return l.Feature == router.FeatureMentions })
+		if got != lost {
+			t.Errorf("%s: lost %t", model, got)
+		}
+	}
+}
+
+// The least price there is has points, and a size is held to the least area up to
+// the longest side.
+func TestEdgesOfNumbers(t *testing.T) {
+	t.Parallel()
+	p := router.DefaultPolicy()
+	var err error
+	if p.Prices, err = pricing.Embedded().With(pricing.Price{Endpoint: "fal-ai/flux-2-pro", Rule: pricing.PerImage{Price: 1}, Sources: []string{"a test"}}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := mustRouter(t, p).Route(router.Task{Prompt: "x", Only: []string{"flux.Pro2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Best().Reasons(); got[len(got)-1].Points != 20 {
+		t.Errorf("%+v", got)
+	}
+	for size, wrong := range map[fal.ImageSize]bool{"100x14142": true, "14142x100": true, "1000x14142": false} {
+		_, err := router.Route(router.Task{Prompt: "x", Size: size, MinPixels: 5_000_000})
+		if got := err != nil && strings.Contains(err.Error(), "has fewer pixels than min_pixels"); got != wrong {
+			t.Errorf("%s: %v", size, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 )
 
@@ -84,5 +85,22 @@ func TestTrainers(t *testing.T) {
 		if diff := cmp.Diff(tt.want, fields); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", tt.need, diff)
 		}
+	}
+}
+
+// Trainers are priced by the policy's table.
+func TestTrainersOfAPolicy(t *testing.T) {
+	t.Parallel()
+	embedded, err := router.Trainers(router.TrainingTask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := router.DefaultPolicy()
+	if p.Prices, err = pricing.Embedded().Discounted(50 * pricing.One); err != nil {
+		t.Fatal(err)
+	}
+	half, err := mustRouter(t, p).Trainers(router.TrainingTask{})
+	if err != nil || half[0].Quote.Expected*2 != embedded[0].Quote.Expected {
+		t.Errorf("%v, %v of %v", err, half[0].Quote.Expected, embedded[0].Quote.Expected)
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
@@ -109,4 +112,32 @@ type refusing struct{ err error }
 
 func (r refusing) Reserve(context.Context, fal.Usage, map[string]string) (fal.Reservation, error) {
 	return nil, r.err
+}
+
+// What is said of a picture is said of the model that made it, not of the one that
+// was to make it.
+func TestReasonsOfTheMaker(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 1)
+	task := router.Task{Prompt: journalPrompt, NegativePrompt: "people", Only: []string{"flux.Pro2", "qwen.Image2512"}}
+	policy := router.DefaultPolicy()
+	policy.Losses[router.FeatureNegative] = 0 // so that a model without is the first
+	chooser, err := router.New(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := studio.Studio{Router: chooser}.Draft(t.Context(), client, task, studio.Drafts{Count: 1, Models: []string{"flux.Schnell"}}, theFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"flux.Pro2!", "qwen.Image2512"}, models(out.Finals[0].Attempts)); diff != "" {
+		t.Fatal(diff)
+	}
+	finals := out.Sections(t.Context(), client)[1].Entries
+	for i, lost := range []bool{true, false} {
+		if got := strings.Contains(strings.Join(finals[i].Reasons, ";"), "has no negative prompt"); got != lost {
+			t.Errorf("%s: %q", finals[i].Title, finals[i].Reasons)
+		}
+	}
 }
