@@ -147,3 +147,29 @@ func TestEdgesOfNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Weights for camera angles are asked for what they reach alone.
+func TestAnglesReached(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model   string
+		angle   router.Angle
+		reaches bool
+	}{
+		{"qwen.Edit2509Angles", router.Angle{Direction: 0, Height: 90}, true},
+		{"qwen.Edit2509Angles", router.Angle{Direction: 90}, true},
+		{"qwen.Edit2509Angles", router.Angle{Direction: 180}, false},
+		{"flux.Gallery2Angles", router.Angle{Direction: 180, Height: 60}, true},
+		{"flux.Gallery2Angles", router.Angle{Direction: 180, Height: 61}, false},
+		{"flux.Gallery2Angles", router.Angle{Height: -1}, false},
+		{"flux.Gallery2Angles", router.Angle{Height: 0}, true},
+	} {
+		r, err := router.Route(router.Task{Prompt: "x", Pictures: pictures(1), Edit: router.EditAngle, Angle: tt.angle})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(r.Candidates, func(c router.Candidate) bool { return c.Model.Name == tt.model }); got != tt.reaches {
+			t.Errorf("%s at %+v: reached %t", tt.model, tt.angle, got)
+		}
+	}
+}

@@ -62,6 +62,7 @@ func TestCompile(t *testing.T) {
 		{"size too small", router.Task{Prompt: "x", Size: fal.Size(400, 300)}, flux.Dev2{Prompt: "x", ImageSize: fal.Size(688, 512)}},
 		{"size that fits", router.Task{Prompt: "x", Size: fal.Size(2400, 1600)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(2400, 1600)}},
 		{"size past what is reduced", router.Task{Prompt: "x", Size: fal.Size(3000, 2000)}, flux.Pro2{Prompt: "x", ImageSize: fal.Size(2496, 1664)}},
+		{"area too small", router.Task{Prompt: "x", Size: fal.Size(400, 300)}, qwen.Image3{Prompt: "x", ImageSize: fal.Size(592, 448)}},
 		{"no size", router.Task{Prompt: "x"}, qwen.Image{Prompt: "x"}},
 		{"seed, steps, guidance, format", router.Task{Prompt: "x", Seed: seed, Steps: 20, Guidance: new(3.0), Format: fal.PNG}, qwen.Image{Prompt: "x", Seed: seed, NumInferenceSteps: 20, GuidanceScale: new(3.0), OutputFormat: fal.PNG}},
 		{"negative prompt left out", router.Task{Prompt: "x", NegativePrompt: "y"}, flux.Pro2{Prompt: "x"}},
