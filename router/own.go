@@ -76,7 +76,6 @@ func (o *OwnModel) model(others []*model) (*model, error) {
 	}
 	wrong(o.Name == "" || o.Endpoint == "" || o.Title == "", "name, endpoint and title are required")
 	wrong(slices.ContainsFunc(others, func(m *model) bool { return m.Name == o.Name || m.Endpoint == o.Endpoint }), "another model has the name or endpoint")
-
 	wrong(!slices.Contains(ownTasks, o.Task), "task: %q: must be one of %q", o.Task, ownTasks)
 	wrong(o.Request == nil, "request: is required")
 	for _, n := range []int{o.MinSide, o.MaxSide, o.MinArea, o.MaxArea, o.MaxCount, o.MinPictures, o.MaxPictures, o.MaxLoRAs} {

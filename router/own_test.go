@@ -150,6 +150,31 @@ func TestWrongOwnModels(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+	for i, tt := range []struct {
+		change func(*router.OwnModel)
+		right  bool
+	}{
+		{func(m *router.OwnModel) { m.Name = "" }, false},
+		{func(m *router.OwnModel) { m.Endpoint = "" }, false},
+		{func(m *router.OwnModel) { m.Name = "flux.Pro2" }, false},
+		{func(m *router.OwnModel) { m.MinPictures, m.MaxPictures = 2, 1 }, false},
+		{func(m *router.OwnModel) { m.MinPictures, m.MaxPictures = 2, 2 }, true},
+		{func(m *router.OwnModel) { m.MinPictures = 2 }, true},
+		{func(m *router.OwnModel) { m.MinArea, m.MaxArea = 2, 1 }, false},
+		{func(m *router.OwnModel) { m.MinArea, m.MaxArea = 2, 2 }, true},
+		{func(m *router.OwnModel) { m.MinSide, m.MaxSide, m.MaxArea = 2, 2, 0 }, true},
+		{func(m *router.OwnModel) { m.MinSide, m.MaxSide = 2, 1 }, false},
+		{func(m *router.OwnModel) { m.Rating = router.Rating{Speed: -1} }, false},
+		{func(m *router.OwnModel) { m.MaxLoRAs = -1 }, false},
+	} {
+		m := portrait()
+		tt.change(&m)
+		p := router.DefaultPolicy()
+		p.Models = []router.OwnModel{m}
+		if _, err := router.New(p); (err == nil) != tt.right {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
 	p := router.DefaultPolicy()
 	p.Models = []router.OwnModel{portrait(), portrait()}
 	if _, err := router.New(p); err == nil {
@@ -162,4 +187,43 @@ func TestWrongOwnModels(t *testing.T) {
 	if err != nil || r.Best().Reasons()[0].Rule != "portraits" {
 		t.Errorf("a rule: %v", err)
 	}
+}
+
+// What a model of one's own is charged for is told from the task, unless its
+// request tells it.
+func TestOwnModelCharges(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*router.OwnModel)
+		task   router.Task
+		max    pricing.USD
+	}{
+		"size of its own":  {nil, router.Task{Prompt: "x"}, cent},
+		"size of the task": {nil, router.Task{Prompt: "x", Size: fal.Size(2048, 1024)}, 2 * cent},
+		"pictures":         {nil, router.Task{Prompt: "x", Count: 3}, 3 * cent},
+		"layers":           {func(m *router.OwnModel) { m.Task, m.Size, m.Price = "layers", "", pricing.PerImage{Price: cent} }, router.Task{Pictures: pictures(1), Edit: router.EditLayers, Layers: 3}, 3 * cent},
+		"layers, default":  {func(m *router.OwnModel) { m.Task, m.Size, m.Price = "layers", "", pricing.PerImage{Price: cent} }, router.Task{Pictures: pictures(1), Edit: router.EditLayers}, 4 * cent},
+		"like the picture": {func(m *router.OwnModel) { m.Task, m.Size = "edit", "" }, router.Task{Prompt: "x", Pictures: pictures(1)}, cent},
+		"twice as large":   {func(m *router.OwnModel) { m.Task, m.Size = "upscale", "" }, router.Task{Pictures: pictures(1), Edit: router.EditUpscale, Scale: 2}, 4 * cent},
+		"as it was":        {func(m *router.OwnModel) { m.Task, m.Size = "upscale", "" }, router.Task{Pictures: pictures(1), Edit: router.EditUpscale}, cent},
+		"its own word": {func(m *router.OwnModel) {
+			m.Request = func(router.Task) fal.Request[fal.Images] { return charging{} }
+		}, router.Task{Prompt: "x"}, 9 * cent},
+	} {
+		tt.task.Only = []string{"acme.Portrait"}
+		r, err := own(t, tt.change).Route(tt.task)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if r.Best().Max != tt.max {
+			t.Errorf("%s: %v, want %v", name, r.Best().Amounts, tt.max)
+		}
+	}
+}
+
+// charging is a request that tells what it is charged for.
+type charging struct{}
+
+func (charging) Endpoint() fal.Endpoint[fal.Images] { return "acme/portrait" }
+func (charging) Usage() fal.Usage {
+	return fal.Usage{Endpoint: "acme/portrait", Outputs: 9, Size: fal.SquareHD}
 }

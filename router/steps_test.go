@@ -125,3 +125,19 @@ func TestSteps(t *testing.T) {
 		t.Errorf("%v, %v", first, made)
 	}
 }
+
+// A model that does the task alone, and is refused for its price, is refused for
+// that of one step.
+func TestPriceOfOneStep(t *testing.T) {
+	t.Parallel()
+	_, err := router.Route(router.Task{Prompt: "x", Transparent: true, MaxPrice: cent, Only: []string{"qwen.Image21"}})
+	e, ok := errors.AsType[*router.NoModelError](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	for _, f := range e.Refused {
+		if f.Model().Name == "qwen.Image21" && strings.Join(f.Why(), "; ") != "costs up to $0.02097152" {
+			t.Errorf("%v", f.Why())
+		}
+	}
+}
