@@ -170,6 +170,19 @@ func TestDetect(t *testing.T) {
 	if saw != "draft photo people" || detected(got.Facts) != "draft comic text" {
 		t.Errorf("saw %q, made %v", saw, got.Facts)
 	}
+	calls := 0
+	p.Detect = func(_ *router.Task, found []router.Fact) []router.Fact { calls++; return found }
+	counting := mustRouter(t, p)
+	for want, task := range []router.Task{
+		{Pictures: pictures(1), Edit: router.EditUpscale},
+		{Prompt: "a mug", Transparent: true, Not: []string{"Qwen Image 2.1"}},
+		{Prompt: "photo of a bar", Purpose: router.Poster, Text: []string{"BLUE"}},
+	} {
+		calls = 0
+		if _, err := counting.Route(task); err != nil || calls != want {
+			t.Errorf("%d calls, want %d, %v", calls, want, err)
+		}
+	}
 	p.Detect = func(*router.Task, []router.Fact) []router.Fact { return []router.Fact{{Name: "txet"}} }
 	if r, err = router.New(p); err != nil {
 		t.Fatal(err)

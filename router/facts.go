@@ -141,7 +141,7 @@ const detectable facts = 1<<photo | 1<<product | 1<<illustration | 1<<poster | 1
 // replace has a function decide what was detected, and drops what the task
 // denies. Facts that the task states stay.
 func (u *understanding) replace(t *Task, detect func(*Task, []Fact) []Fact) error {
-	if detect != nil {
+	if detect != nil && (t.Prompt != "" || t.Structured != nil) {
 		found := detect(t, u.list())
 		for f := generate; f < factCount; f++ {
 			if detectable.has(f) && u.why[f] != given {

@@ -23,6 +23,11 @@ func TestFirmness(t *testing.T) {
 		if len(r.Candidates) > 1 && margin != r.Best().Score-r.Candidates[1].Score || margin < 0 && r.Best().Losses == nil {
 			t.Errorf("%s: %d points", tt.name, margin)
 		}
+		for _, c := range changes {
+			if strings.Contains(c, "were 11 ") || strings.Contains(c, "were -") {
+				t.Errorf("%s: no rating can be so: %s", tt.name, c)
+			}
+		}
 		if len(changes) > 0 && margin < 5 {
 			loose++
 		}

@@ -20,7 +20,7 @@ func portrait() router.OwnModel {
 		Size: fal.SquareHD, MaxArea: 4 << 20, MaxCount: 2,
 		Rating: router.Rating{Quality: 10, Speed: 10}, Price: pricing.PerMegapixel{Price: cent},
 		Request: func(t router.Task) fal.Request[fal.Images] {
-			return fal.Call[fal.Images]{ID: "acme/portrait", Input: map[string]any{"prompt": t.Prompt, "n": t.Count, "seed": t.Seed, "size": t.Size, "no": t.NegativePrompt, "steps": t.Steps}}
+			return fal.Call[fal.Images]{ID: "acme/portrait", Input: map[string]any{"prompt": t.Prompt, "n": t.Count, "seed": t.Seed, "size": t.Size, "no": t.NegativePrompt, "steps": t.Steps, "guidance": t.Guidance}}
 		},
 	}
 }
@@ -42,12 +42,12 @@ func own(t *testing.T, change func(*router.OwnModel)) *router.Router {
 func TestOwnModel(t *testing.T) {
 	t.Parallel()
 	chooser := own(t, nil)
-	r, err := chooser.Route(router.Task{Prompt: "a queen", Count: 3, Seed: fal.Seed(7), Steps: 9, NegativePrompt: "hats", Size: fal.Size(3000, 2000), Colors: []flux.Color{"#2ECC71"}, Only: []string{"acme"}})
+	r, err := chooser.Route(router.Task{Prompt: "a queen", Count: 3, Seed: fal.Seed(7), Steps: 9, Guidance: new(3.0), NegativePrompt: "hats", Size: fal.Size(3000, 2000), Colors: []flux.Color{"#2ECC71"}, Only: []string{"acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	best := r.Best()
-	if best.Model.Name != "acme.Portrait" || best.Calls != 2 || best.Max != 12*cent || len(best.Losses) != 4 {
+	if best.Model.Name != "acme.Portrait" || best.Calls != 2 || best.Max != 12*cent || len(best.Losses) != 5 {
 		t.Errorf("%v, %d calls for %v, losses %v", best.Model, best.Calls, best.Amounts, best.Losses)
 	}
 	var bodies []string
@@ -58,7 +58,7 @@ func TestOwnModel(t *testing.T) {
 		}
 		bodies = append(bodies, string(b)+" "+quote.Max.String())
 	}
-	want := `{"n":2,"no":"","prompt":"a queen. Color palette: #2ECC71.","seed":7,"size":{"width":2496,"height":1664},"steps":0} $0.08`
+	want := `{"guidance":null,"n":2,"no":"","prompt":"a queen. Color palette: #2ECC71.","seed":7,"size":{"width":2496,"height":1664},"steps":0} $0.08`
 	if len(bodies) != 2 || strings.ReplaceAll(bodies[0], "color #2ECC71", "#2ECC71") != want || !strings.Contains(bodies[1], `"n":1`) || !strings.Contains(bodies[1], `"seed":8`) {
 		t.Errorf("got %q, want %q", bodies, want)
 	}

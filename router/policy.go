@@ -40,8 +40,9 @@ type Policy struct {
 
 	// Detect decides what a prompt says, in place of the detection of this
 	// package; nil is the latter. It is given what that found, and returns what
-	// is so, by the names of [Routing.Facts]; it may ask a language model. Of
-	// what the task itself says it can change nothing. It must be safe for
+	// is so, by the names of [Routing.Facts]; it may ask a language model. It is called
+	// once for a task with a prompt, and once more where the second of two steps has
+	// one. Of what the task itself says it can change nothing. It must be safe for
 	// concurrent use.
 	Detect func(t *Task, found []Fact) []Fact `json:"-"`
 	// Functions are further rules, in Go: the points of a model for a task of

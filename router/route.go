@@ -72,15 +72,20 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if err != nil {
 		return nil, err
 	}
-	routing := &Routing{router: r, Task: t, Facts: route.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.models))}
-	for i := range r.models {
-		c, refused := route.try(i, 0)
+	return route.rank()
+}
+
+// rank tries all models.
+func (r *route) rank() (*Routing, error) {
+	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.router.models))}
+	for i := range r.router.models {
+		c, refused := r.try(i, 0)
 		alone := refused.needs == 0
 		if alone {
 			routing.Candidates = append(routing.Candidates, c)
 		}
-		if len(route.ways) > 0 {
-			if c, refused = route.tryTwo(i, Refusal{model: r.models[i], needs: refused.needs, price: refused.price, err: refused.err}); refused.needs == 0 && c.Calls > 0 {
+		if len(r.ways) > 0 {
+			if c, refused = r.tryTwo(i, Refusal{model: r.router.models[i], needs: refused.needs, price: refused.price, err: refused.err}); refused.needs == 0 && c.Calls > 0 {
 				routing.Candidates = append(routing.Candidates, c)
 				continue
 			}
@@ -90,7 +95,7 @@ func (r *Router) Route(t Task) (*Routing, error) {
 		}
 	}
 	if len(routing.Candidates) == 0 {
-		return nil, route.noModel(routing.Refused)
+		return nil, r.noModel(routing.Refused)
 	}
 	routing.Candidates = ranked(routing.Candidates)
 	return routing, nil

@@ -24,6 +24,7 @@ type way struct {
 	why    string                          // of the points
 
 	route *route                // of first
+	known *understanding        // of the second
 	after map[[2]int]*following // by the size of what was made
 }
 
@@ -183,7 +184,7 @@ func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
 			if size[0] == 0 {
 				next.err = errors.New("the size of its pictures is not known, so that they may not be made large enough")
 			}
-		} else if routing, err := r.router.Route(task); err != nil {
+		} else if routing, err := w.routeSecond(&task); err != nil {
 			next.err = fmt.Errorf("the second step, %s: %w", w.name, err)
 		} else {
 			next.best = routing.Best()
@@ -214,6 +215,23 @@ func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
 	w.route.score(c)
 	c.Score += w.points
 	return Refusal{}
+}
+
+// routeSecond routes a second task. What it says is found out once for all of them:
+// they differ in the size of the picture alone.
+func (w *way) routeSecond(t *Task) (*Routing, error) {
+	if w.known != nil {
+		return w.route.router.routeKnowing(t, newPrompts(t), *w.known).rank()
+	}
+	if err := w.route.router.check(t); err != nil {
+		return nil, err
+	}
+	second, err := w.route.router.newRoute(t)
+	if err != nil {
+		return nil, err
+	}
+	w.known = &second.known
+	return second.rank()
 }
 
 // tooDear returns the bound of the task that a price is over.

@@ -155,7 +155,7 @@ func (s Studio) singles(t router.Task, model string, n int) iter.Seq[Attempt] {
 		seed = new(*seed + uint64(max(t.Count, 1)))
 	}
 	limit := t.MaxPrice
-	t.Count, t.Seed = 1, seed
+	t.Count, t.Seed, t.Require = 1, seed, append(slices.Clone(t.Require), router.FeatureOneStep) // as those that came
 	for ; n > 0; n-- {
 		if limit > 0 {
 			if t.MaxPrice = limit / pricing.USD(n); t.MaxPrice == 0 {
