@@ -1,0 +1,2 @@
+// Package riverbatch does a batch.
+package riverbatch

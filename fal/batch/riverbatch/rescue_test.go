@@ -1,0 +1,268 @@
+package riverbatch_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/batch"
+	"github.com/falimage/falimage-go/fal/batch/riverbatch"
+	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/pricing"
+)
+
+// exec changes something of the batch, which is $1.
+func (f *fleet) exec(sql string) {
+	f.Helper()
+	if _, err := f.pool.Exec(f.Context(), sql, f.j.Name()); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fleet) rescue(want int) {
+	f.Helper()
+	if n, err := f.j.Rescue(f.Context()); n != want || err != nil {
+		f.Errorf("%d were rescued: %v", n, err)
+	}
+}
+
+// An item whose worker is gone gets a new job when its lease is over, one whose job is
+// gone at once; one that waits, is at work, is done or was cancelled does not.
+func TestRescue(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(1)...)
+	f.rescue(0) // it waits
+	f.exec("UPDATE river_job SET state = 'running', attempted_at = now() WHERE queue = $1")
+	f.rescue(0) // it was fetched just now
+	f.exec("UPDATE river_job SET attempted_at = now() - interval '1 minute' WHERE queue = $1")
+	f.exec("UPDATE falimage_item SET lease = 'x', leased_until = now() + interval '1 hour' WHERE batch = $1")
+	f.rescue(0) // somebody is at it
+	f.exec("UPDATE falimage_item SET leased_until = now() - interval '1 second' WHERE batch = $1")
+	f.rescue(1)
+	f.rescue(0)
+	f.exec("DELETE FROM river_job WHERE queue = $1")
+	f.rescue(1)
+	discard := "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE queue = $1"
+	f.exec("UPDATE falimage_item SET state = 'submitted' WHERE batch = $1")
+	f.exec(discard)
+	f.rescue(1) // it may be paid
+	f.exec("UPDATE falimage_item SET state = NULL WHERE batch = $1")
+	f.exec(discard)
+	f.rescue(0)
+	f.insert(mugs(1)...) // it was given up, and is wanted again
+	f.exec("UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE queue = $1")
+	f.rescue(0)
+	f.exec("DELETE FROM river_job WHERE queue = $1")
+	f.rescue(0)
+	f.insert(mugs(1)...)
+	f.start(f.worker(), 1)
+	f.until("completed", 1)
+	f.rescue(0)
+	f.settle(1)
+}
+
+// A worker that was killed after its intent was noted: whoever takes up the item waits
+// for the lease, and finds what was sent.
+func TestTakenUp(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(1)...)
+	var endpoint string
+	var body []byte
+	if err := f.pool.QueryRow(t.Context(), "SELECT endpoint, body FROM falimage_item WHERE batch = $1", f.j.Name()).Scan(&endpoint, &body); err != nil {
+		t.Fatal(err)
+	}
+	f.exec("UPDATE falimage_item SET lease = 'of one that is gone', leased_until = now() + interval '1500 milliseconds' WHERE batch = $1")
+	// What the one that is gone has done: it noted the intent and sent the request.
+	client := f.client()
+	client.Guard = nil
+	job, err := fal.Submit(t.Context(), client, fal.Call[fal.Images]{ID: fal.Endpoint[fal.Images](endpoint), Input: json.RawMessage(body)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s", endpoint, body)) // as package batch has it
+	err = f.j.Put(t.Context(), batch.Row{Key: "mug 0", Revision: 1, State: batch.Intent, Endpoint: endpoint, Digest: hex.EncodeToString(sum[:]), Sent: time.Now(), Payload: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	f.start(f.worker(), 1)
+	f.until("completed", 1)
+	if took := time.Since(start); took < time.Second {
+		t.Errorf("it was taken up after %v, while the lease lasted", took)
+	}
+	row, _, err := f.j.Get(t.Context(), "mug 0")
+	if err != nil || row.RequestID != job.ID() {
+		t.Errorf("request %s, sent was %s: %v", row.RequestID, job.ID(), err)
+	}
+}
+
+// All machines together keep the pace, and after a 429 all of them pause.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(20)...)
+	f.srv.Inject(faltest.OpSubmit, faltest.TooManyRequests(1), 1)
+	start := time.Now()
+	for range 2 {
+		w := f.worker()
+		w.Every = 100 * time.Millisecond
+		w.Runner.Client.Retry.MaxAttempts = 1 // it would wait by itself
+		f.start(w, 8)
+	}
+	f.until("completed", 20)
+	if took := time.Since(start); took < 2500*time.Millisecond {
+		t.Errorf("20 items of 100 ms each and a pause of a second took %v", took)
+	}
+	f.settle(20)
+}
+
+// Fal calls when a job is done, and whoever is called wakes the item.
+func TestWebhook(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, faltest.RunTime(400*time.Millisecond))
+	receiver := httptest.NewServer(f.j.Receiver(f.client()))
+	defer receiver.Close()
+	address, err := f.j.Webhook(receiver.URL + "/fal?x=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.insert(mugs(4)...)
+	w := f.worker()
+	w.Runner.Webhook, w.Hold = address, -1
+	f.start(w, 4)
+	f.until("completed", 4)
+	f.settle(4)
+	if n := f.srv.Ledger().Webhooks; n < 4 {
+		t.Errorf("%d webhooks", n)
+	}
+
+	// Nobody else can name an item.
+	u, err := url.Parse(address("mug 0"))
+	if err != nil || u.Query().Get("x") != "1" {
+		t.Fatal(u, err)
+	}
+	q := u.Query()
+	q.Set("key", "mug 1")
+	u.RawQuery = q.Encode()
+	body := []byte(`{"request_id":"of-somebody-else","status":"OK","payload":{}}`)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", u.String(), strings.NewReader(string(body)))
+	maps.Copy(r.Header, f.srv.SignWebhook("of-somebody-else", body))
+	rec := httptest.NewRecorder()
+	f.j.Receiver(f.client()).ServeHTTP(rec, r)
+	if rec.Code == 200 {
+		t.Error("a forged address was taken")
+	}
+	for _, bad := range []string{"", "example.com/x", "ftp://example.com", "http://%"} {
+		if _, err := f.j.Webhook(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+// A webhook tells the request id of an item whose answer was lost, and wakes its job.
+func TestReceived(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(1)...)
+	err := f.j.Put(t.Context(), batch.Row{Key: "mug 0", Revision: 1, State: batch.Unknown, Endpoint: "fal-ai/flux/schnell", Digest: "d", Sent: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 hour' WHERE queue = $1")
+	address, err := f.j.Webhook("http://127.0.0.1/fal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"request_id":"r-1","status":"OK","payload":{}}`)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", address("mug 0"), strings.NewReader(string(body)))
+	maps.Copy(r.Header, f.srv.SignWebhook("r-1", body))
+	rec := httptest.NewRecorder()
+	f.j.Receiver(f.client()).ServeHTTP(rec, r)
+	row, _, err := f.j.Get(t.Context(), "mug 0")
+	if rec.Code != 200 || err != nil || row.RequestID != "r-1" || row.State != batch.Submitted {
+		t.Errorf("status %d, %+v, %v", rec.Code, row, err)
+	}
+	if states := f.jobs(); states["available"] != 1 {
+		t.Errorf("%v", states)
+	}
+}
+
+// What fails for good ends its job, what may do better is tried again, and what lacks
+// money waits and says so.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.srv.InjectFor("fal-ai/flux/schnell", faltest.OpSubmit, faltest.LateFailure(422, "content_policy_violation", "no"), 1)
+	f.srv.InjectFor("fal-ai/qwen-image", faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "x"), 1)
+	f.insert(mugs(2)...)
+	f.start(f.worker(), 2)
+	f.until("cancelled", 1)
+	f.until("completed", 1)
+	if job := f.job("mug 0"); len(job.Errors) != 1 || !strings.Contains(job.Errors[0].Error, "no") || !strings.Contains(string(job.Metadata), `"state": "failed"`) {
+		t.Errorf("%+v %s", job.Errors, job.Metadata)
+	}
+	if job := f.job("mug 1"); len(job.Errors) != 1 || job.Attempt != 2 {
+		t.Errorf("%+v", job)
+	}
+
+	poor := newFleet(t)
+	poor.budget.Limit = pricing.Cent / 100
+	poor.insert(mugs(1)...)
+	poor.start(poor.worker(), 1)
+	poor.until("scheduled", 1)
+	if job := poor.job("mug 0"); !strings.Contains(string(job.Metadata), "there is") || len(job.Errors) != 0 {
+		t.Errorf("%+v", job)
+	}
+	if n := poor.srv.Ledger().Posts; n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// Mistakes in a worker are told before anything is sent.
+func TestBadWorker(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	for name, c := range map[string]struct {
+		change func(*riverbatch.Worker[fal.Images])
+		want   string
+	}{
+		"no runner":       {func(w *riverbatch.Worker[fal.Images]) { w.Runner = nil }, "Runner"},
+		"another journal": {func(w *riverbatch.Worker[fal.Images]) { w.Runner.Journal = batch.Memory() }, "riverbatch.Open"},
+		"cancelling":      {func(w *riverbatch.Worker[fal.Images]) { w.Runner.CancelJobs = true }, "CancelJobs"},
+		"lease":           {func(w *riverbatch.Worker[fal.Images]) { w.Lease = time.Second }, "2s"},
+		"every":           {func(w *riverbatch.Worker[fal.Images]) { w.Every = -1 }, "negative"},
+		"rescue":          {func(w *riverbatch.Worker[fal.Images]) { w.RescueEvery = -1 }, "negative"},
+	} {
+		w := f.worker()
+		c.change(w)
+		if err := w.Work(t.Context(), &river.Job[riverbatch.Args[fal.Images]]{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.Config(5)
+	}
+	w := f.worker()
+	job := &river.Job[riverbatch.Args[fal.Images]]{Args: riverbatch.Args[fal.Images]{Batch: "other", Key: "x"}}
+	if err := w.Work(t.Context(), job); err == nil || !strings.Contains(err.Error(), `"other"`) {
+		t.Errorf("another batch: %v", err)
+	}
+	job.Args.Batch = f.j.Name()
+	if err := w.Work(t.Context(), job); err == nil || !strings.Contains(err.Error(), "does not have the item") {
+		t.Errorf("no item: %v", err)
+	}
+	if _, err := river.NewClient(riverpgxv5.New(f.pool), w.Config(5)); err != nil {
+		t.Error(err)
+	}
+}
