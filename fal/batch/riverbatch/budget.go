@@ -86,14 +86,19 @@ func (b *Budget) table() *pricing.Table {
 // [*spend.BudgetError] if that is more than is left, [pricing.ErrUnknown] if the price is
 // not known and the budget has nothing for such requests, and another if an input
 // cannot be read or the database not be reached.
-func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
-	return b.ReserveAs(ctx, rand.Text(), u, tags)
+func (b *Budget) Reserve(ctx context.Context, u fal.Usage, _ map[string]string) (fal.Reservation, error) {
+	return b.reserve(ctx, rand.Text(), u, false)
 }
 
 // ReserveAs is Reserve under an id of the caller's, as package batch does it: what was
 // reserved under the id by a process that ended before fal accepted the request is
-// taken over.
+// taken over. The database is not waited for to write it to its disk: it does so with
+// the intent that the journal notes next.
 func (b *Budget) ReserveAs(ctx context.Context, id string, u fal.Usage, _ map[string]string) (fal.Reservation, error) {
+	return b.reserve(ctx, id, u, true)
+}
+
+func (b *Budget) reserve(ctx context.Context, id string, u fal.Usage, relaxed bool) (fal.Reservation, error) {
 	if b.Pool == nil {
 		return nil, errNoPool
 	}
@@ -112,33 +117,12 @@ func (b *Budget) ReserveAs(ctx context.Context, id string, u fal.Usage, _ map[st
 	if err != nil {
 		return nil, b.fail(err)
 	}
-	r := &reservation{budget: b, name: id}
-	err = again(ctx, func(bool) error {
-		return b.locked(ctx, func(tx pgx.Tx, used pricing.USD) error {
-			var before pricing.USD
-			err := tx.QueryRow(ctx, "SELECT id, amount FROM falimage_reservation WHERE budget = $1 AND name = $2 AND state = 'open' AND request_id IS NULL", b.Name, id).Scan(&r.id, &before)
-			there := err == nil
-			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-				return err
-			}
-			left, err := b.Limit.Sub(used - before)
-			if err != nil {
-				return err
-			}
-			if amount > left {
-				return &spend.BudgetError{Endpoint: u.Endpoint, Limit: b.Limit, Left: left, Asked: amount, Expected: quote.Expected, Unknowns: quote.Unknowns()}
-			}
-			if there {
-				_, err = tx.Exec(ctx, "UPDATE falimage_reservation SET amount = $2, usage = $3, endpoint = $4 WHERE id = $1", r.id, amount, kept, u.Endpoint)
-			} else {
-				err = tx.QueryRow(ctx, "INSERT INTO falimage_reservation (budget, name, endpoint, usage, amount, state) VALUES ($1, $2, $3, $4, $5, 'open') RETURNING id",
-					b.Name, id, u.Endpoint, kept, amount).Scan(&r.id)
-			}
-			if err != nil {
-				return err
-			}
-			return b.add(ctx, tx, amount-before, 0)
-		})
+	r := &reservation{budget: b, name: id, quote: &quote, amount: amount, relaxed: relaxed}
+	err = again(ctx, func(maybe bool) error {
+		if relaxed && !maybe && r.reserveFast(ctx, kept) == nil {
+			return nil
+		}
+		return r.reserve(ctx, kept)
 	})
 	if _, refused := errors.AsType[*spend.BudgetError](err); refused {
 		return nil, err
@@ -146,30 +130,53 @@ func (b *Budget) ReserveAs(ctx context.Context, id string, u fal.Usage, _ map[st
 	return r, b.fail(err)
 }
 
+// reserveFast sets an amount aside in one exchange, as long as the lock of the row is
+// held. It has an error if there is anything more to it.
+func (r *reservation) reserveFast(ctx context.Context, usage []byte) error {
+	return relaxedRow(ctx, r.budget.Pool, []any{&r.id}, `WITH b AS (UPDATE falimage_budget SET reserved = reserved + $5 WHERE name = $1 AND reserved + billed <= $6::bigint - $5 RETURNING name)
+		INSERT INTO falimage_reservation (budget, name, endpoint, usage, amount, state) SELECT name, $2, $3, $4, $5, 'open' FROM b RETURNING id`,
+		r.budget.Name, r.name, r.quote.Endpoint, usage, r.amount, r.budget.Limit)
+}
+
+// reserve sets an amount aside, in place of what was set aside under the name before.
+func (r *reservation) reserve(ctx context.Context, usage []byte) error {
+	b := r.budget
+	return r.locked(ctx, func(tx pgx.Tx, used pricing.USD) error {
+		var before pricing.USD
+		err := tx.QueryRow(ctx, "SELECT id, amount FROM falimage_reservation WHERE budget = $1 AND name = $2 AND state = 'open' AND request_id IS NULL", b.Name, r.name).Scan(&r.id, &before)
+		there := err == nil
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		left, err := b.Limit.Sub(used - before)
+		if err != nil {
+			return err
+		}
+		if r.amount > left {
+			return &spend.BudgetError{Endpoint: r.quote.Endpoint, Limit: b.Limit, Left: left, Asked: r.amount, Expected: r.quote.Expected, Unknowns: r.quote.Unknowns()}
+		}
+		if there {
+			_, err = tx.Exec(ctx, "UPDATE falimage_reservation SET amount = $2, usage = $3, endpoint = $4 WHERE id = $1", r.id, r.amount, usage, r.quote.Endpoint)
+		} else {
+			err = tx.QueryRow(ctx, "INSERT INTO falimage_reservation (budget, name, endpoint, usage, amount, state) VALUES ($1, $2, $3, $4, $5, 'open') RETURNING id",
+				b.Name, r.name, r.quote.Endpoint, usage, r.amount).Scan(&r.id)
+		}
+		if err != nil {
+			return err
+		}
+		return b.add(ctx, tx, r.amount-before, 0)
+	})
+}
+
 // Resume returns the reservation that was made under an id, by whatever machine, for a
 // request that is taken up by the id of its job. If there is none, what it is told is
 // booked all the same, but once for each job.
 func (b *Budget) Resume(id, requestID string) fal.Reservation {
-	r := &reservation{budget: b, name: id, job: requestID}
+	r := &reservation{budget: b, name: id, job: requestID, relaxed: true}
 	if requestID != "" {
 		r.Accepted(requestID)
 	}
 	return r
-}
-
-// locked does something in a transaction, with the row of the budget locked. Used is
-// what is spent and set aside.
-func (b *Budget) locked(ctx context.Context, f func(tx pgx.Tx, used pricing.USD) error) error {
-	return pgx.BeginFunc(ctx, b.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "INSERT INTO falimage_budget (name) VALUES ($1) ON CONFLICT DO NOTHING", b.Name); err != nil {
-			return err
-		}
-		var used pricing.USD
-		if err := tx.QueryRow(ctx, "SELECT reserved + billed FROM falimage_budget WHERE name = $1 FOR UPDATE", b.Name).Scan(&used); err != nil {
-			return err
-		}
-		return f(tx, used)
-	})
 }
 
 // add changes what the budget has set aside and spent.
@@ -182,29 +189,62 @@ func (b *Budget) add(ctx context.Context, tx pgx.Tx, reserved, billed pricing.US
 // within the time of its restart stays set aside, and is booked when the job is waited
 // for again.
 type reservation struct {
-	budget *Budget
-	id     int64 // 0 if another process made it
-	name   string
-	job    string // the request id, where it is known
+	budget  *Budget
+	id      int64 // 0 if another process made it
+	name    string
+	job     string         // the request id, where it is known
+	quote   *pricing.Quote // nil if another process made it
+	amount  pricing.USD
+	relaxed bool
+}
+
+// locked does something in a transaction, with the row of the budget locked. Used is
+// what is spent and set aside.
+func (r *reservation) locked(ctx context.Context, f func(tx pgx.Tx, used pricing.USD) error) error {
+	return pgx.BeginFunc(ctx, r.budget.Pool, func(tx pgx.Tx) error {
+		if r.relaxed {
+			if _, err := tx.Exec(ctx, relax); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO falimage_budget (name) VALUES ($1) ON CONFLICT DO NOTHING", r.budget.Name); err != nil {
+			return err
+		}
+		var used pricing.USD
+		if err := tx.QueryRow(ctx, "SELECT reserved + billed FROM falimage_budget WHERE name = $1 FOR UPDATE", r.budget.Name).Scan(&used); err != nil {
+			return err
+		}
+		return f(tx, used)
+	})
 }
 
 // telling is how long the database is tried to be told something.
 const telling = 2 * patience
 
-// tell does something about the reservation.
-func (r *reservation) tell(f func(ctx context.Context, tx pgx.Tx) error) {
+// tell tells the database something: in one exchange if that is all, or else under the
+// lock of the budget.
+func (r *reservation) tell(fast func(ctx context.Context) error, slow func(ctx context.Context, tx pgx.Tx) error) {
 	ctx, stop := context.WithTimeout(context.Background(), telling)
 	defer stop()
-	_ = again(ctx, func(bool) error {
-		return r.budget.locked(ctx, func(tx pgx.Tx, _ pricing.USD) error { return f(ctx, tx) })
+	_ = again(ctx, func(maybe bool) error {
+		if r.relaxed && !maybe && fast(ctx) == nil {
+			return nil
+		}
+		return r.locked(ctx, func(tx pgx.Tx, _ pricing.USD) error { return slow(ctx, tx) })
 	})
 }
 
 // Accepted notes the request id.
 func (r *reservation) Accepted(requestID string) {
-	r.tell(func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE falimage_reservation SET request_id = $4 WHERE budget = $1 AND state = 'open' AND request_id IS NULL AND (id = $2 OR $2 = 0 AND name = $3)
-			AND NOT EXISTS (SELECT FROM falimage_reservation WHERE budget = $1 AND request_id = $4)`, r.budget.Name, r.id, r.name, requestID)
+	r.job = requestID
+	const query = `UPDATE falimage_reservation SET request_id = $4 WHERE budget = $1 AND state = 'open' AND request_id IS NULL AND (id = $2 OR $2 = 0 AND name = $3)
+		AND NOT EXISTS (SELECT FROM falimage_reservation WHERE budget = $1 AND request_id = $4)`
+	args := []any{r.budget.Name, r.id, r.name, requestID}
+	r.tell(func(ctx context.Context) error {
+		_, err := relaxedExec(ctx, r.budget.Pool, query, args...)
+		return err
+	}, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, query, args...)
 		return err
 	})
 }
@@ -228,41 +268,61 @@ func (r *reservation) find(ctx context.Context, tx pgx.Tx, requestID string) (e 
 	return e, err
 }
 
+// billed returns what a request was billed, and what is booked if fal does not tell.
+func (b *Budget) billed(quote *pricing.Quote, meta fal.Meta, unknown pricing.USD) pricing.USD {
+	bill, err := pricing.Settle(*quote, meta)
+	if err != nil {
+		return max(unknown, quote.Max) // as much as it can be
+	}
+	return bill.Max
+}
+
 // Settled books what was billed.
 func (r *reservation) Settled(meta fal.Meta) {
-	r.tell(func(ctx context.Context, tx pgx.Tx) error {
-		e, err := r.find(ctx, tx, meta.RequestID)
-		if err != nil || e.id != 0 && e.state != "open" {
+	r.tell(func(ctx context.Context) error { return r.settleFast(ctx, meta) }, func(ctx context.Context, tx pgx.Tx) error { return r.settle(ctx, tx, meta) })
+}
+
+// settleFast books what this process has set aside, if nobody else has.
+func (r *reservation) settleFast(ctx context.Context, meta fal.Meta) error {
+	if r.quote == nil {
+		return errSlow
+	}
+	var id int64
+	return relaxedRow(ctx, r.budget.Pool, []any{&id}, `WITH r AS (UPDATE falimage_reservation SET state = 'settled', billed = $3, request_id = $2 WHERE id = $1 AND state = 'open' AND request_id = $2 RETURNING id, budget, amount)
+		UPDATE falimage_budget b SET reserved = reserved - r.amount, billed = billed + $3 FROM r WHERE b.name = r.budget RETURNING r.id`,
+		r.id, meta.RequestID, r.budget.billed(r.quote, meta, r.amount))
+}
+
+var errSlow = errors.New("there is more to it")
+
+func (r *reservation) settle(ctx context.Context, tx pgx.Tx, meta fal.Meta) error {
+	e, err := r.find(ctx, tx, meta.RequestID)
+	if err != nil || e.id != 0 && e.state != "open" {
+		return err
+	}
+	u := fal.Usage{Endpoint: meta.Endpoint}
+	if e.id != 0 {
+		if u, err = decodeUsage(e.usage); err != nil {
 			return err
 		}
-		u := fal.Usage{Endpoint: meta.Endpoint}
-		if e.id != 0 {
-			if u, err = decodeUsage(e.usage); err != nil {
-				return err
-			}
-		}
-		quote, _ := r.budget.table().Estimate(u)
-		bill, err := pricing.Settle(quote, meta)
-		billed := bill.Max
-		if err != nil {
-			billed = max(e.amount, quote.Max) // unknown: as much as it can be
-		}
-		if e.id == 0 {
-			_, err = tx.Exec(ctx, "INSERT INTO falimage_reservation (budget, name, request_id, endpoint, usage, amount, billed, state) VALUES ($1, $2, $3, $4, '{}', 0, $5, 'settled')",
-				r.budget.Name, r.name, meta.RequestID, meta.Endpoint, billed)
-		} else {
-			_, err = tx.Exec(ctx, "UPDATE falimage_reservation SET state = 'settled', billed = $2, request_id = coalesce(request_id, $3) WHERE id = $1", e.id, billed, meta.RequestID)
-		}
-		if err != nil {
-			return err
-		}
-		return r.budget.add(ctx, tx, -e.amount, billed)
-	})
+	}
+	quote, _ := r.budget.table().Estimate(u) // for its price, if it has no more
+	billed := r.budget.billed(&quote, meta, e.amount)
+	if e.id == 0 {
+		_, err = tx.Exec(ctx, "INSERT INTO falimage_reservation (budget, name, request_id, endpoint, usage, amount, billed, state) VALUES ($1, $2, $3, $4, '{}', 0, $5, 'settled')",
+			r.budget.Name, r.name, meta.RequestID, meta.Endpoint, billed)
+	} else {
+		_, err = tx.Exec(ctx, "UPDATE falimage_reservation SET state = 'settled', billed = $2, request_id = coalesce(request_id, $3) WHERE id = $1", e.id, billed, meta.RequestID)
+	}
+	if err != nil {
+		return err
+	}
+	return r.budget.add(ctx, tx, -e.amount, billed)
 }
 
 // Released takes back what was set aside.
 func (r *reservation) Released(why error) {
-	r.tell(func(ctx context.Context, tx pgx.Tx) error {
+	r.tell(func(context.Context) error { return errSlow }, func(ctx context.Context, tx pgx.Tx) error {
 		e, err := r.find(ctx, tx, cmp.Or(fal.RequestID(why), r.job))
 		if err != nil || e.id == 0 || e.state != "open" {
 			return err

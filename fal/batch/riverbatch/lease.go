@@ -62,10 +62,10 @@ func (it *claimed) take(ctx context.Context) error {
 	var usage, tags, text []byte
 	var revision, sum int64
 	var turn *int64
-	err := it.j.pool.QueryRow(ctx, `UPDATE falimage_item SET lease = $3, leased_until = clock_timestamp() + $4 * interval '1 millisecond'
+	err := relaxedRow(ctx, it.j.pool, []any{&it.endpoint, &it.body, &usage, &tags, &revision, &text, &sum, &turn}, `UPDATE falimage_item SET lease = $3, leased_until = clock_timestamp() + $4 * interval '1 millisecond'
 		WHERE batch = $1 AND key = $2 AND NOT finished AND body IS NOT NULL AND (leased_until IS NULL OR leased_until <= clock_timestamp() OR lease = $3)
 		RETURNING endpoint, body, usage, tags, revision, row, coalesce(sum, 0), (extract(epoch FROM turn_at - clock_timestamp()) * 1000)::bigint`,
-		it.j.name, []byte(it.key), it.lease, it.long.Milliseconds()).Scan(&it.endpoint, &it.body, &usage, &tags, &revision, &text, &sum, &turn)
+		it.j.name, []byte(it.key), it.lease, it.long.Milliseconds())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return it.refused(ctx)
 	}
@@ -126,7 +126,7 @@ func (it *claimed) keep(ctx context.Context) (context.Context, context.CancelFun
 			}
 			asked := time.Now()
 			asking, stop := context.WithTimeout(ctx, it.long/4)
-			tag, err := it.j.pool.Exec(asking, `UPDATE falimage_item SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
+			tag, err := relaxedExec(asking, it.j.pool, `UPDATE falimage_item SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
 				it.j.name, []byte(it.key), it.lease, it.long.Milliseconds())
 			stop()
 			switch {
@@ -149,7 +149,7 @@ func (it *claimed) release(ctx context.Context, finished bool) error {
 		turn = new(it.keepTurn.Milliseconds())
 	}
 	return it.j.fail(again(ctx, func(bool) error {
-		_, err := it.j.pool.Exec(ctx, `UPDATE falimage_item SET lease = NULL, leased_until = NULL, finished = finished OR $4, turn_at = clock_timestamp() + $5 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
+		_, err := relaxedExec(ctx, it.j.pool, `UPDATE falimage_item SET lease = NULL, leased_until = NULL, finished = finished OR $4, turn_at = clock_timestamp() + $5 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
 			it.j.name, []byte(it.key), it.lease, finished, turn)
 		return err
 	}))

@@ -68,7 +68,12 @@ func run(m *testing.M) int {
 // pooled returns a pool for the database of the tests.
 func pooled(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
-	pool, err := pgxpool.New(context.Background(), os.Getenv(urlEnv))
+	config, err := pgxpool.ParseConfig(os.Getenv(urlEnv))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config.MaxConns = 12
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func (j *Journal) paused(ctx context.Context, account string) (time.Duration, er
 // left asks for a number of milliseconds.
 func (j *Journal) left(ctx context.Context, query string, args ...any) (time.Duration, error) {
 	var left int64
-	err := again(ctx, func(bool) error { return j.pool.QueryRow(ctx, query, args...).Scan(&left) })
+	err := again(ctx, func(bool) error { return relaxedRow(ctx, j.pool, []any{&left}, query, args...) })
 	return max(0, time.Duration(left)*time.Millisecond), j.fail(err)
 }
 

@@ -35,11 +35,13 @@ func (w *RescueWorker) Work(ctx context.Context, job *river.Job[RescueArgs]) err
 }
 
 // rescuable finds items that are not finished, that no worker has the lease of, and whose
-// job is not waiting in River, nor was fetched just now.
-const rescuable = `SELECT i.key, i.kind, i.endpoint, coalesce(i.state, ''), coalesce(r.state::text, '')
+// job is not waiting in River, nor was fetched just now; or waits though its time has
+// come, since River has no leader.
+const rescuable = `SELECT i.key, i.kind, i.endpoint, coalesce(i.state, ''), coalesce(r.state::text, ''), coalesce(i.job_id, 0)
 	FROM falimage_item i LEFT JOIN river_job r ON r.id = i.job_id
 	WHERE i.batch = $1 AND NOT i.finished AND i.body IS NOT NULL AND (i.leased_until IS NULL OR i.leased_until < clock_timestamp())
-		AND (r.id IS NULL OR r.state IN ('completed', 'discarded', 'cancelled') OR r.state = 'running' AND r.attempted_at < clock_timestamp() - interval '2 seconds')
+		AND (r.id IS NULL OR r.state IN ('completed', 'discarded', 'cancelled') OR r.state = 'running' AND r.attempted_at < clock_timestamp() - interval '2 seconds'
+			OR r.state IN ('scheduled', 'retryable') AND r.scheduled_at < clock_timestamp() - interval '10 seconds')
 	ORDER BY i.ordinal LIMIT $2 FOR UPDATE OF i SKIP LOCKED`
 
 // Rescue gives each item a new job that is not finished and that no job of River will do
@@ -82,11 +84,17 @@ func (j *Journal) rescue(ctx context.Context, tx pgx.Tx) (looked, rescued int, e
 	var jobs []jobOf
 	var key []byte
 	var kind, endpoint, state, job string
-	_, err = pgx.ForEachRow(rows, []any{&key, &kind, &endpoint, &state, &job}, func() error {
+	var id int64
+	var late []int64
+	_, err = pgx.ForEachRow(rows, []any{&key, &kind, &endpoint, &state, &job, &id}, func() error {
 		looked++
 		key := append([]byte{}, key...)
-		if job == "cancelled" || job == "discarded" && (state == "" || state == string(batch.Failed)) {
+		switch {
+		case job == "cancelled", job == "discarded" && (state == "" || state == string(batch.Failed)):
 			over = append(over, key)
+			return nil
+		case job == "scheduled", job == "retryable":
+			late = append(late, id)
 			return nil
 		}
 		jobs = append(jobs, jobOf{key, anyArgs{kind, Args[any]{Batch: j.name, Key: string(key), Endpoint: endpoint}}})
@@ -95,13 +103,18 @@ func (j *Journal) rescue(ctx context.Context, tx pgx.Tx) (looked, rescued int, e
 	if err == nil && len(over) > 0 {
 		_, err = tx.Exec(ctx, "UPDATE falimage_item SET finished = true WHERE batch = $1 AND key = ANY($2)", j.name, over)
 	}
+	for _, id := range late {
+		if err == nil {
+			_, err = j.river.JobRetryTx(ctx, tx, id)
+		}
+	}
 	if err == nil {
 		err = j.enqueue(ctx, tx, jobs)
 	}
 	if err != nil {
 		return 0, 0, err
 	}
-	return looked, len(jobs), nil
+	return looked, len(jobs) + len(late), nil
 }
 
 // anyArgs are args of which only the name of their type is known.

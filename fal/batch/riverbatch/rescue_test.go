@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
@@ -54,6 +55,11 @@ func TestRescue(t *testing.T) {
 	f.rescue(0)
 	f.exec("DELETE FROM river_job WHERE queue = $1")
 	f.rescue(1)
+	f.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() - interval '5 seconds' WHERE queue = $1")
+	f.rescue(0)
+	f.exec("UPDATE river_job SET scheduled_at = now() - interval '15 seconds' WHERE queue = $1")
+	f.rescue(1) // River has no leader
+	f.rescue(0)
 	discard := "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE queue = $1"
 	f.exec("UPDATE falimage_item SET state = 'submitted' WHERE batch = $1")
 	f.exec(discard)
@@ -129,11 +135,13 @@ func TestPace(t *testing.T) {
 	f.settle(20)
 }
 
-// Fal calls when a job is done, and whoever is called wakes the item.
+// Fal calls when a job is done, and who is called completes the item, though it is no
+// worker of River.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, faltest.RunTime(400*time.Millisecond))
-	receiver := httptest.NewServer(f.j.Receiver(f.client()))
+	hooks := f.worker().Receiver()
+	receiver := httptest.NewServer(hooks)
 	defer receiver.Close()
 	address, err := f.j.Webhook(receiver.URL + "/fal?x=1")
 	if err != nil {
@@ -145,8 +153,12 @@ func TestWebhook(t *testing.T) {
 	f.start(w, 4)
 	f.until("completed", 4)
 	f.settle(4)
-	if n := f.srv.Ledger().Webhooks; n < 4 {
-		t.Errorf("%d webhooks", n)
+	ledger := f.srv.Ledger()
+	if ledger.Webhooks < 4 || ledger.Streams > 4 {
+		t.Errorf("%d webhooks, %d streams", ledger.Webhooks, ledger.Streams)
+	}
+	if job := f.job("mug 0"); !strings.Contains(string(job.Metadata), `"state": "done"`) {
+		t.Errorf("metadata %s", job.Metadata)
 	}
 
 	// Nobody else can name an item.
@@ -161,7 +173,7 @@ func TestWebhook(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "POST", u.String(), strings.NewReader(string(body)))
 	maps.Copy(r.Header, f.srv.SignWebhook("of-somebody-else", body))
 	rec := httptest.NewRecorder()
-	f.j.Receiver(f.client()).ServeHTTP(rec, r)
+	hooks.ServeHTTP(rec, r)
 	if rec.Code == 200 {
 		t.Error("a forged address was taken")
 	}
@@ -172,31 +184,44 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// A webhook tells the request id of an item whose answer was lost, and wakes its job.
+// A webhook completes an item whose answer was lost, also if no worker is there; one
+// that is at work gets to know of it.
 func TestReceived(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.insert(mugs(1)...)
-	err := f.j.Put(t.Context(), batch.Row{Key: "mug 0", Revision: 1, State: batch.Unknown, Endpoint: "fal-ai/flux/schnell", Digest: "d", Sent: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.insert(mugs(2)...)
 	f.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 hour' WHERE queue = $1")
+	f.exec("UPDATE falimage_item SET lease = 'x', leased_until = now() + interval '1 hour' WHERE batch = $1 AND key = 'mug 1'")
 	address, err := f.j.Webhook("http://127.0.0.1/fal")
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := []byte(`{"request_id":"r-1","status":"OK","payload":{}}`)
-	r := httptest.NewRequestWithContext(t.Context(), "POST", address("mug 0"), strings.NewReader(string(body)))
-	maps.Copy(r.Header, f.srv.SignWebhook("r-1", body))
-	rec := httptest.NewRecorder()
-	f.j.Receiver(f.client()).ServeHTTP(rec, r)
-	row, _, err := f.j.Get(t.Context(), "mug 0")
-	if rec.Code != 200 || err != nil || row.RequestID != "r-1" || row.State != batch.Submitted {
-		t.Errorf("status %d, %+v, %v", rec.Code, row, err)
+	hooks := f.worker().Receiver()
+	for i, want := range []struct {
+		state  batch.State
+		status int
+	}{{batch.Done, 200}, {batch.Submitted, 500}} {
+		it := mugs(2)[i]
+		job, err := fal.Submit(t.Context(), f.srv.Client(), it.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := batch.Row{Key: it.Key, Revision: 1, State: batch.Unknown, Endpoint: string(it.Request.Endpoint()), Digest: "d-of-twelve-letters", Sent: time.Now()}
+		if err := f.j.Put(t.Context(), lost); err != nil {
+			t.Fatal(err)
+		}
+		body := fmt.Appendf(nil, `{"request_id":%q,"status":"OK"}`, job.ID())
+		r := httptest.NewRequestWithContext(t.Context(), "POST", address(it.Key), strings.NewReader(string(body)))
+		maps.Copy(r.Header, f.srv.SignWebhook(job.ID(), body))
+		rec := httptest.NewRecorder()
+		hooks.ServeHTTP(rec, r)
+		row, _, err := f.j.Get(t.Context(), it.Key)
+		if rec.Code != want.status || err != nil || row.RequestID != job.ID() || row.State != want.state || want.state == batch.Done && len(row.Files) != 1 {
+			t.Errorf("%s: status %d, %+v, %v", it.Key, rec.Code, row, err)
+		}
 	}
-	if states := f.jobs(); states["available"] != 1 {
-		t.Errorf("%v", states)
+	if diff := cmp.Diff(map[string]int{"available": 1, "scheduled": 1}, f.jobs()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

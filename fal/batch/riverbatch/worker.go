@@ -147,6 +147,8 @@ func (w *Worker[Out]) ready() (*Journal, error) {
 	return w.j, w.err
 }
 
+func (w *Worker[Out]) lease() time.Duration { return cmp.Or(w.Lease, defaultLease) }
+
 func (w *Worker[Out]) log(ctx context.Context, what, key string, err error) {
 	logger := w.Logger
 	if logger == nil {
@@ -176,7 +178,7 @@ func (w *Worker[Out]) Work(ctx context.Context, job *river.Job[Args[Out]]) error
 	if job.Args.Batch != j.name {
 		return fmt.Errorf("riverbatch: the job is of batch %.80q, and this worker does %q: give each batch the queue of its name", job.Args.Batch, j.name)
 	}
-	it, err := j.claim(ctx, job.Args.Key, cmp.Or(w.Lease, defaultLease))
+	it, err := j.claim(ctx, job.Args.Key, w.lease())
 	if held, ok := errors.AsType[heldError](err); ok {
 		return snooze(min(time.Duration(held), longestWait))
 	}

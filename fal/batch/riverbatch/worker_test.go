@@ -129,7 +129,7 @@ func (f *fleet) until(state string, n int) {
 // wait waits until something is so.
 func (f *fleet) wait(what string, is func() bool) {
 	f.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			f.Fatalf("%s: it does not come; %v", what, f.jobs())
 		}

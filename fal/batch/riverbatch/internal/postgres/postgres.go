@@ -55,6 +55,12 @@ func Start(ctx context.Context) (s *Server, err error) {
 	return s, s.run(ctx)
 }
 
+// Here reports whether this machine has a PostgreSQL.
+func Here() bool {
+	_, err := binaries()
+	return err == nil
+}
+
 // binaries returns the folder that has initdb and postgres.
 func binaries() (string, error) {
 	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin")

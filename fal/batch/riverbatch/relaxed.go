@@ -1,0 +1,48 @@
+package riverbatch
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What a worker notes beside the journal is committed without a wait for the disk: the
+// lease of an item, and what a budget is told of it. The journal's next row waits, and
+// PostgreSQL writes commits in their order, so that whatever was noted before it is as
+// safe as it: what is set aside as the intent that follows, what was billed as the
+// result. A crash of the database loses only what has no such row yet, and is done again.
+const relax = "SELECT set_config('synchronous_commit', 'off', true)"
+
+// relaxedRow runs a statement so, in one exchange, and scans its row.
+func relaxedRow(ctx context.Context, pool *pgxpool.Pool, into []any, sql string, args ...any) error {
+	b := new(pgx.Batch)
+	b.Queue(relax)
+	b.Queue(sql, args...)
+	results := pool.SendBatch(ctx, b)
+	_, err := results.Exec()
+	if err == nil {
+		err = results.QueryRow().Scan(into...)
+	}
+	if closed := results.Close(); err == nil {
+		err = closed // it is committed only then
+	}
+	return err
+}
+
+// relaxedExec is relaxedRow for a statement that returns nothing.
+func relaxedExec(ctx context.Context, pool *pgxpool.Pool, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	b := new(pgx.Batch)
+	b.Queue(relax)
+	b.Queue(sql, args...)
+	results := pool.SendBatch(ctx, b)
+	_, err = results.Exec()
+	if err == nil {
+		tag, err = results.Exec()
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	return tag, err
+}
