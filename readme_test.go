@@ -44,7 +44,7 @@ func TestReadmeIsCompiled(t *testing.T) {
 		t.Fatal(err)
 	}
 	var compiled []string
-	for _, name := range []string{"readme_test.go", "fal/falotel/readme_test.go", "examples/mug/main.go"} {
+	for _, name := range []string{"readme_test.go", "fal/falotel/readme_test.go", "fal/batch/riverbatch/readme_test.go", "examples/mug/main.go"} {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

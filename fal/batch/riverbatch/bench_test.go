@@ -2,6 +2,7 @@ package riverbatch_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
@@ -15,11 +16,11 @@ import (
 // and the local fal too.
 func BenchmarkWorkers(b *testing.B) {
 	for _, workers := range []int{1, 3} {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
+		b.Run(strconv.Itoa(workers), func(b *testing.B) {
 			f := newFleet(b)
 			items := make([]batch.Item[fal.Images], b.N)
 			for i := range items {
-				items[i] = batch.Item[fal.Images]{Key: fmt.Sprint(i), Request: flux.Schnell{Prompt: fmt.Sprint("mug ", i)}}
+				items[i] = batch.Item[fal.Images]{Key: strconv.Itoa(i), Request: flux.Schnell{Prompt: fmt.Sprint("mug ", i)}}
 			}
 			f.insert(items...)
 			b.ResetTimer()

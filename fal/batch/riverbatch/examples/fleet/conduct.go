@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func (f *fleet) start(ctx context.Context, role string) (*exec.Cmd, io.Reader, e
 		return nil, nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-dsn", f.dsn, "-out", f.out, "-server", f.server, "-batch", f.batch,
-		"-items", fmt.Sprint(f.items), fmt.Sprintf("-weather=%v", f.weather), role)
+		"-items", strconv.Itoa(f.items), fmt.Sprintf("-weather=%v", f.weather), role)
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil { // open as long as this process lives
 		return nil, nil, err
@@ -151,22 +152,19 @@ func (f *fleet) end() {
 
 // watch kills workers until all items are finished, and rescues what they leave.
 func (f *fleet) watch(ctx context.Context, j *riverbatch.Journal) error {
-	next := time.Now().Add(f.pause())
-	for {
-		select {
-		case <-ctx.Done():
-			counts, _ := j.Counts(context.WithoutCancel(ctx))
+	var counts, before riverbatch.Counts
+	var err error
+	killed := time.Now()
+	for pause := f.pause(); ; {
+		if _, err = j.Rescue(ctx); err == nil {
+			counts, err = j.Counts(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %+v", context.Cause(ctx), counts)
-		case <-time.After(100 * time.Millisecond):
-		}
-		if _, err := j.Rescue(ctx); err != nil {
+		case err != nil:
 			return err
-		}
-		counts, err := j.Counts(ctx)
-		if err != nil {
-			return err
-		}
-		if counts.Finished == f.items {
+		case counts.Finished == f.items:
 			return nil
 		}
 		if f.crash && !f.crashed && counts.Finished >= f.items/3 {
@@ -176,11 +174,17 @@ func (f *fleet) watch(ctx context.Context, j *riverbatch.Journal) error {
 			}
 			f.crashed = true
 		}
-		if time.Now().After(next) && (f.killEvery > 0 || f.killed < f.kills) {
+		// On a slow machine nothing would ever be done by workers that live for a second.
+		moved := counts != before || time.Since(killed) > 10*time.Second
+		if time.Since(killed) > pause && moved && (f.killEvery > 0 || f.killed < f.kills) {
 			if err := f.kill(ctx, counts); err != nil {
 				return err
 			}
-			next = time.Now().Add(f.pause())
+			killed, before, pause = time.Now(), counts, f.pause()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
