@@ -1,6 +1,7 @@
 package riverbatch_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"strings"
 	"sync"
@@ -34,9 +35,13 @@ func TestBudgetAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 4 {
 		b := &riverbatch.Budget{Pool: pooled(t), Name: t.Name(), Limit: 30 * pricing.Cent}
-		for range 10 {
+		for i := range 10 {
 			wait.Go(func() {
-				_, err := b.Reserve(t.Context(), pro2, nil)
+				reserve := func() (fal.Reservation, error) { return b.Reserve(t.Context(), pro2, nil) }
+				if i%2 == 0 {
+					reserve = func() (fal.Reservation, error) { return b.ReserveAs(t.Context(), rand.Text(), pro2, nil) }
+				}
+				_, err := reserve()
 				e, isBudget := errors.AsType[*spend.BudgetError](err)
 				switch {
 				case err == nil:

@@ -18,7 +18,8 @@ type Counts struct {
 	Queued, UnderWay, Done, Failed, Unknown int
 }
 
-// Counts returns how far the batch is, items included that only [batch.Step] knows.
+// Counts returns how far the batch is. Items that were not inserted, but are in the
+// journal by another use of [batch.Step], are among them and never count as finished.
 func (j *Journal) Counts(ctx context.Context) (c Counts, err error) {
 	if err := j.usable(ctx); err != nil {
 		return c, err

@@ -32,10 +32,12 @@ type Args[Out any] struct {
 // Kind names the jobs in River: "fal_batch:" and the type of the result.
 func (Args[Out]) Kind() string { return "fal_batch:" + reflect.TypeFor[Out]().String() }
 
-// atOnce is how many items are inserted in one transaction, and longestPrompt how many
-// letters of the prompt River's UI gets to show.
+// atOnce is how many items are inserted in one transaction, if their bodies have no more
+// bytes than bytesAtOnce, and longestPrompt how many letters of the prompt River's UI
+// gets to show.
 const (
 	atOnce        = 200
+	bytesAtOnce   = 16 << 20
 	longestPrompt = 200
 )
 
@@ -89,6 +91,7 @@ func chunked[Out any](ctx context.Context, j *Journal, c *fal.Client, items iter
 		return errors.New("riverbatch: the client is nil: it checks the requests and uploads their files")
 	}
 	var rows []*newItem
+	size := 0
 	for it := range items {
 		if err := j.usable(ctx); err != nil {
 			return j.fail(err)
@@ -97,11 +100,13 @@ func chunked[Out any](ctx context.Context, j *Journal, c *fal.Client, items iter
 		if err != nil {
 			return j.fail(err)
 		}
-		if rows = append(rows, row); len(rows) == atOnce {
+		rows, size = append(rows, row), size+len(row.body)
+		if len(rows) == atOnce || size > bytesAtOnce {
 			if err := put(rows); err != nil {
 				return j.fail(err)
 			}
-			rows = rows[:0]
+			clear(rows)
+			rows, size = rows[:0], 0
 		}
 	}
 	if len(rows) == 0 {

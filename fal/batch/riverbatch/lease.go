@@ -111,12 +111,14 @@ func (it *claimed) refused(ctx context.Context) error {
 var errLease = errors.New("riverbatch: the lease of the item could not be renewed: another worker may take it up")
 
 // keep renews the lease as long as the context lasts. The context that it returns ends
-// well before the lease does, so that what is being sent is answered by then.
+// when half of the lease is over and it could not be renewed, so that what is being sent
+// is answered before the lease ends.
 func (it *claimed) keep(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	lost := time.AfterFunc(it.long/2-time.Since(it.since), func() { cancel(errLease) })
 	go func() {
-		last := it.since
-		tick := time.NewTicker(it.long / 4)
+		defer lost.Stop()
+		tick := time.NewTicker(it.long / 6)
 		defer tick.Stop()
 		for {
 			select {
@@ -125,16 +127,13 @@ func (it *claimed) keep(ctx context.Context) (context.Context, context.CancelFun
 			case <-tick.C:
 			}
 			asked := time.Now()
-			asking, stop := context.WithTimeout(ctx, it.long/4)
-			tag, err := relaxedExec(asking, it.j.pool, `UPDATE falimage_item SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
+			tag, err := relaxedExec(ctx, it.j.pool, `UPDATE falimage_item SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE batch = $1 AND key = $2 AND lease = $3`,
 				it.j.name, []byte(it.key), it.lease, it.long.Milliseconds())
-			stop()
 			switch {
 			case err == nil && tag.RowsAffected() == 1:
-				last = asked
-			case err == nil, time.Since(last) >= it.long/2:
-				cancel(errLease)
-				return
+				lost.Reset(it.long/2 - time.Since(asked))
+			case err == nil:
+				cancel(errLease) // another worker has it
 			}
 		}
 	}()

@@ -115,6 +115,42 @@ func TestTakenUp(t *testing.T) {
 	}
 }
 
+// The lease of an item is renewed while its worker is at it, and the work ends when it is
+// lost.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, faltest.RunTime(5*time.Second))
+	f.insert(mugs(1)...)
+	w := f.worker()
+	w.Hold = 20 * time.Second
+	f.start(w, 1)
+	var lease string
+	has := func() bool {
+		var now *string
+		if err := f.pool.QueryRow(t.Context(), "SELECT lease FROM falimage_item WHERE batch = $1 AND leased_until > clock_timestamp()", f.j.Name()).Scan(&now); err != nil || now == nil {
+			return false
+		}
+		changed := lease != *now
+		lease = *now
+		return changed
+	}
+	f.wait("the lease", has)
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if has() || lease == "" {
+			t.Fatal("the lease was given to another one, or not renewed")
+		}
+	}
+	f.exec("UPDATE falimage_item SET lease = 'a thief', leased_until = clock_timestamp() + interval '10 minutes' WHERE batch = $1")
+	f.wait("the end of the work", func() bool { return f.jobs()["running"] == 0 })
+	if state := f.jobs(); state["completed"] != 0 {
+		t.Errorf("%v", state)
+	}
+	f.exec("UPDATE falimage_item SET leased_until = NULL WHERE batch = $1")
+	f.exec("UPDATE river_job SET state = 'available', scheduled_at = now() WHERE queue = $1 AND state <> 'running'")
+	f.until("completed", 1)
+	f.settle(1)
+}
+
 // All machines together keep the pace, and after a 429 all of them pause.
 func TestPace(t *testing.T) {
 	t.Parallel()

@@ -77,8 +77,10 @@ type Worker[Out any] struct {
 	Hold time.Duration
 	// Lease is how long an item stays with a worker of which nothing is heard, so how
 	// long after a crash another one may take it up. It is renewed while the worker is
-	// at it. Default: a minute; at least 2 seconds. Where it is less than 15 seconds, a
-	// restart of the database may cost the lease: that loses time, and no money.
+	// at it; if that fails for half of it, the work on the item ends, and a request on its
+	// way gets three seconds more for its answer. Default: a minute. It must be 2 seconds
+	// at least; less than 30 is for tests, and a restart of the database may then cost
+	// it, which loses time and no money.
 	Lease time.Duration
 	// RescueEvery is how often items are looked for that no job of River will do any
 	// more. Default: 30 seconds.
@@ -193,6 +195,9 @@ func (w *Worker[Out]) Work(ctx context.Context, job *river.Job[Args[Out]]) error
 	kept, stop := it.keep(ctx)
 	next := w.do(kept, it)
 	stop()
+	if next.err != nil && errors.Is(ctx.Err(), context.Canceled) && !next.finished {
+		next.err = snooze(shortestWait) // the worker ends: that is no failure of the item
+	}
 	if next.report != nil {
 		_ = river.RecordOutput(ctx, next.report) // for people only
 	}
@@ -245,7 +250,7 @@ func snooze(wait time.Duration) error {
 func (w *Worker[Out]) do(ctx context.Context, it *claimed) outcome {
 	row := it.row
 	switch {
-	case row != nil && row.State == batch.Done && len(row.Files) > 0:
+	case row != nil && row.State == batch.Done && row.Failure == nil && len(row.Files) > 0:
 		return w.ended(ctx, it, row, nil) // saved, maybe by another machine
 	case row == nil || row.State == batch.Failed:
 		if wait, err := w.turn(ctx, it); err != nil {
