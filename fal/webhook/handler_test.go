@@ -83,6 +83,20 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// A body is as long as 64 MiB.
+func TestLongestBody(t *testing.T) {
+	t.Parallel()
+	handled := 0
+	r := newReceiver(func(context.Context, *webhook.Event) error {
+		handled++
+		return nil
+	})
+	body := okBody + strings.Repeat(" ", 64<<20-len(okBody))
+	if got := call(t, &r.Handler, sign(r.key, time.Now(), "g-1", body), body); got != http.StatusOK || handled != 1 {
+		t.Errorf("status %d, handled %d times", got, handled)
+	}
+}
+
 // Whatever comes how often and in whatever order, each id is handled once.
 func TestHandledOnce(t *testing.T) {
 	t.Parallel()
@@ -144,6 +158,14 @@ func TestHandlerAnswersInTime(t *testing.T) {
 		synctest.Wait()
 		check("long", 503, 5*time.Minute+28*time.Second) // its context has ended: it is called once more
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		log := r.log.String()
+		if n := strings.Count(log, `msg="fal webhook failed" request_id=long error="context deadline exceeded"`); n != 2 {
+			t.Errorf("%d records of what failed too late to be told:\n%s", n, log)
+		}
+		if n := strings.Count(log, `msg="fal webhook not taken" status=503`); n != 4 || strings.Count(log, "request_id=a\n") != 2 {
+			t.Errorf("%d records of calls that are not taken yet:\n%s", n, log)
+		}
 	})
 }
 

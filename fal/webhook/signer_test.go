@@ -27,6 +27,7 @@ type publisher struct {
 	status  int
 	auth    string // what credentials came along
 	pad     string // after each key
+	raw     string // what is answered instead, if it is not empty
 }
 
 func newKey() ed25519.PrivateKey {
@@ -67,6 +68,9 @@ func (p *publisher) RoundTrip(r *http.Request) (*http.Response, error) {
 		list = append(list, map[string]string{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public) + p.pad})
 	}
 	body, err := json.Marshal(map[string]any{"keys": list})
+	if p.raw != "" {
+		body = []byte(p.raw)
+	}
 	_, _ = w.Write(body)
 	return w.Result(), err
 }

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -53,6 +54,7 @@ func TestVerify(t *testing.T) {
 			"by a key of nobody":       {sign(newKey(), now, "g-1", okBody), okBody, webhook.ErrSignature},
 			"not JSON":                 {sign(key, now, "g-1", "x"), "x", webhook.ErrBody},
 			"no id":                    {sign(key, now, "g-1", "{}"), "{}", webhook.ErrBody},
+			"an id of 200 letters":     {sign(key, now, "g-1", `{"request_id":"`+strings.Repeat("r", 200)+`"}`), `{"request_id":"` + strings.Repeat("r", 200) + `"}`, nil},
 			"a long id":                {sign(key, now, "g-1", `{"request_id":"`+strings.Repeat("r", 201)+`"}`), `{"request_id":"` + strings.Repeat("r", 201) + `"}`, webhook.ErrBody},
 		} {
 			e, err := v.Verify(t.Context(), tt.header, []byte(tt.body))
@@ -131,7 +133,7 @@ func TestKeysAreKept(t *testing.T) {
 		check("old, not to be had anew", verify(key), nil, 4)
 		time.Sleep(12*time.Hour - time.Second)
 		check("older", verify(key), nil, 5)
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second) // a day, to the second
 		if err := verify(key); err == nil || errors.Is(err, webhook.ErrSignature) {
 			t.Errorf("too old: %v", err)
 		}
@@ -159,6 +161,30 @@ func TestNoKeys(t *testing.T) {
 			t.Errorf("%v after %d fetches", err, p.count())
 		}
 	})
+}
+
+// Of a set of keys those of other kinds are passed over, and no more than 16 are
+// looked at.
+func TestKeySets(t *testing.T) {
+	t.Parallel()
+	key := newKey()
+	x, other := base64.RawURLEncoding.EncodeToString(key[32:]), base64.RawURLEncoding.EncodeToString(newKey()[32:]) // their public halves
+	for set, good := range map[string]bool{
+		`{"kty":"OKP","crv":"Ed25519","x":"` + x + `"}`:                true,
+		`{"x":"` + x + `="}`:                                           true,
+		`{"kty":"EC","crv":"Ed25519","x":"` + x + `"}`:                 false,
+		`{"kty":"OKP","crv":"X25519","x":"` + x + `"}`:                 false,
+		`{"x":"` + x[:40] + `"}`:                                       false,
+		`{"x":"!"},{"x":"` + x + `"}`:                                  true,
+		strings.Repeat(`{"x":"`+other+`"},`, 15) + `{"x":"` + x + `"}`: true,
+		strings.Repeat(`{"x":"`+other+`"},`, 16) + `{"x":"` + x + `"}`: false,
+	} {
+		p := &publisher{status: http.StatusOK, raw: `{"keys":[` + set + `]}`}
+		_, err := (&webhook.Verifier{Client: p.client()}).Verify(t.Context(), sign(key, time.Now(), "g", okBody), []byte(okBody))
+		if (err == nil) != good {
+			t.Errorf("%s: %v", set, err)
+		}
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {

@@ -241,3 +241,50 @@ func TestInto(t *testing.T) {
 		t.Errorf("gone: %v", err)
 	}
 }
+
+// Who waits no longer takes nothing from the others, and what Wait hands out is
+// marked as done in the store.
+func TestWaitersAreApart(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t, faltest.RunTime(300*time.Millisecond))
+	store := webhook.Memory()
+	h := &webhook.Handler{Store: store}
+	j := submit(t, srv.Client(), site(t, srv, h))
+	var all sync.WaitGroup
+	for _, patience := range []time.Duration{20 * time.Millisecond, 40 * time.Millisecond} {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if _, err := webhook.Wait(ctx, h, j); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	}
+	start := time.Now()
+	if _, err := webhook.Wait(t.Context(), h, j); err != nil || time.Since(start) > 12*time.Second { // a look comes after 15 s
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	all.Wait()
+	if state, err := store.Claim(t.Context(), j.ID(), time.Minute); err != nil || state != webhook.Done {
+		t.Errorf("the store has it as %s, %v", state, err)
+	}
+}
+
+// stuck cannot settle, or not claim.
+type stuck struct{ webhook.Store }
+
+func (stuck) Settle(context.Context, string, bool) error { return errors.New("no disk") }
+
+// What the store cannot note is not handed out, and may be waited for again.
+func TestWaitWithoutItsStore(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	for want, store := range map[string]webhook.Store{"no disk": stuck{webhook.Memory()}, "no database": brokenStore{}} {
+		h := &webhook.Handler{Store: store}
+		j := submit(t, srv.Client(), site(t, srv, h))
+		_, err := webhook.Wait(t.Context(), h, j)
+		if _, ok := errors.AsType[*fal.JobError](err); !ok || !strings.Contains(err.Error(), want) || fal.RequestID(err) != j.ID() {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
