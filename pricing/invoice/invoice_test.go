@@ -76,6 +76,7 @@ func TestCompare(t *testing.T) {
 		"one of two without a sum": {booked("1", 3*cent), slices.Concat(event("1", "0.03", "0.03", "0", "0.03"), event("1", "", "", "", "")), invoice.Untold, 0},
 		"the dearer reading":       {[]spend.Settled{{Entry: entry, Units: "1", Billed: 5 * cent, Least: 3 * cent}}, event("1", "0.03", "0.03", "0", "0.03"), invoice.Reading, -2 * cent},
 		"presumed":                 {[]spend.Settled{{Entry: entry, Billed: 5 * cent, Least: 5 * cent, Presumed: true}}, event("1", "0.03", "0.03", "0", "0.03"), invoice.Presumed, -2 * cent},
+		"odd units":                {[]spend.Settled{{Entry: entry, Units: "?", Billed: 5 * cent, Least: 5 * cent}}, event("1", "0.03", "0.03", "0", "0.03"), invoice.Presumed, -2 * cent},
 		"settled again":            {append([]spend.Settled{{Entry: entry, Billed: 5 * cent, Presumed: true}}, booked("1", 3*cent)...), event("1", "0.03", "0.03", "0", "0.03"), invoice.Agrees, 0},
 		"in billionths alone":      {booked("1", 3*cent), []platform.BillingEvent{{RequestID: "a", Units: "1", NanoUSD: "30000000"}}, invoice.Agrees, 0},
 	} {
@@ -114,6 +115,8 @@ func TestCompareErrors(t *testing.T) {
 		"no id":             {list(make([]spend.Settled, 1), nil), list[platform.BillingEvent](nil, nil), "without a request id"},
 		"no number":         {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: "much"}}, nil), "must be a number"},
 		"no whole number":   {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", NanoUSD: "1.5"}}, nil), "whole number"},
+		"an odd exponent":   {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: "1e100"}}, nil), "must be a number"},
+		"too many digits":   {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: json.Number("0." + strings.Repeat("1", 79))}}, nil), "must be a number"},
 		"absurdly large":    {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: "1e999999999"}}, nil), "must be a number"},
 		"too large":         {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: "1e30"}}, nil), "too large"},
 		"a sum too large":   {list[spend.Settled](nil, nil), list([]platform.BillingEvent{{RequestID: "a", Total: most}, {RequestID: "a", Total: most}}, nil), "too large"},
@@ -122,6 +125,48 @@ func TestCompareErrors(t *testing.T) {
 		if _, err := invoice.Compare(tt.booked, nil, tt.events); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
 		}
+	}
+}
+
+// A number may have 80 letters, and an exponent of two digits; what differs by more
+// than a billionth differs.
+func TestLongNumbers(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[json.Number]pricing.USD{
+		json.Number("0.03" + strings.Repeat("0", 76)): 3 * cent,
+		"300000e-0007": 3 * cent,
+		"-0.03":        -3 * cent,
+	} {
+		inv, err := invoice.Compare(list[spend.Settled](nil, nil), nil, list([]platform.BillingEvent{{RequestID: "a", Total: text}}, nil))
+		if err != nil || inv.Total.Total != want || inv.Total.Subtotal != want {
+			t.Errorf("%s: %+v, %v", text, inv, err)
+		}
+	}
+}
+
+// Lines are in the order of their quotes, and where there are none, of their last
+// events; what fal tells no amount of says so.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	at := func(hour int) platform.Time {
+		return platform.Time{Time: time.Date(2026, 11, 1, hour, 0, 0, 0, time.UTC)}
+	}
+	inv, err := invoice.Compare(list([]spend.Settled{{Entry: spend.Entry{RequestID: "booked", Time: at(3).Time}, Units: "1", Billed: cent}}, nil), nil, list([]platform.BillingEvent{
+		{RequestID: "late", Time: at(1), Total: "0.01"}, {RequestID: "late", Time: at(4), Total: "0.01"}, {RequestID: "late", Time: at(2), Total: "0.01"},
+		{RequestID: "early", Time: at(2), Total: "0.01"}, {RequestID: "booked", Time: at(9)}, {RequestID: "also early", Time: at(2), Total: "0.01"},
+	}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, l := range inv.Lines {
+		order = append(order, l.RequestID)
+	}
+	if diff := cmp.Diff([]string{"also early", "early", "booked", "late"}, order); diff != "" {
+		t.Error(diff)
+	}
+	if text := inv.String(); strings.Count(text, "not told") != 1 || !strings.Contains(text, "4 requests") {
+		t.Error(text)
 	}
 }
 
@@ -154,9 +199,13 @@ func TestOf(t *testing.T) {
 	ledger := books(t, srv, fal.Size(1024, 1024), fal.Size(1920, 1080))
 	now := time.Now()
 	today := platform.Span{Start: now.Add(-time.Hour), End: now.Add(time.Hour)}
+	before := srv.Ledger().Platform
 	inv, err := invoice.Of(t.Context(), api, ledger, today)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n := srv.Ledger().Platform - before; n != 1 {
+		t.Errorf("the bill was asked for %d times, though it has all that is booked", n)
 	}
 	want := invoice.Total{Lines: 2, Quote: 15 * cent / 2, Billed: 15 * cent / 2, Subtotal: 15 * cent / 2, Discount: 3 * cent / 4, Total: 27 * cent / 4, Difference: -3 * cent / 4}
 	if diff := cmp.Diff(map[invoice.Kind]invoice.Total{invoice.Discounted: want}, inv.Kinds); diff != "" {

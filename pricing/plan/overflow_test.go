@@ -63,3 +63,41 @@ func TestPlansDoNotOverflow(t *testing.T) {
 		t.Errorf("%+v, %v, want 10 drafts", p, err)
 	}
 }
+
+// Finals that are too dear to be counted do not keep drafts from a plan, and where
+// a request makes several pictures, there may be ten million.
+func TestMostFinalsAtTheEdge(t *testing.T) {
+	t.Parallel()
+	const dear = math.MaxInt64 / 8 // so that ten requests cannot be added up
+	p, err := plan.MostFinals(20, dear*4, plan.Part{Quote: cheap(t, 1, 2)}, plan.Part{Quote: cheap(t, dear/2, 2)})
+	if err != nil || p.Rows[1].Images != 6 || p.Rows[0].Images != 14 || p.Max > dear*4 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	pair := plan.Part{Quote: cheap(t, 1, 2)}
+	for images, good := range map[int64]bool{10_000_000: true, 10_000_001: false} {
+		p, err := plan.MostFinals(images, pricing.Dollar, pair, pair)
+		if (err == nil) != good || good && p.Rows[1].Images != images || !good && !strings.Contains(err.Error(), "10000000 at most") {
+			t.Errorf("%d images: %+v, %v", images, p, err)
+		}
+	}
+	// One picture each, to the last billionth.
+	single := func(price pricing.USD) plan.Part { return plan.Part{Quote: cheap(t, price, 1)} }
+	for name, tt := range map[string]struct {
+		draft, final, budget pricing.USD
+		want                 int64 // finals; -1 for an error
+	}{
+		"all finals":         {1, 3, 30, 10},
+		"one less":           {1, 3, 29, 9},
+		"drafts alone":       {1, 3, 10, 0},
+		"not even those":     {1, 3, 9, -1},
+		"finals are cheaper": {3, 1, 10, 10},
+		"and not to be paid": {3, 1, 9, -1},
+		"both at a price":    {2, 2, 20, 10},
+		"both, one too dear": {2, 2, 19, -1},
+	} {
+		p, err := plan.MostFinals(10, tt.budget, single(tt.draft), single(tt.final))
+		if (err != nil) != (tt.want < 0) || err == nil && p.Rows[1].Images != tt.want {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
