@@ -289,3 +289,16 @@ func TestErrorNamesSuccessor(t *testing.T) {
 		t.Errorf("%d posts, want 3", posts)
 	}
 }
+
+// What a model says is read as deep as 32 objects and lists, and 10,000 values far;
+// what is beyond costs nothing of the rest.
+func TestErrorBodyLimits(t *testing.T) {
+	t.Parallel()
+	nested := func(n int) string { return strings.Repeat("[", n) + `"deep"` + strings.Repeat("]", n) }
+	for n, whole := range map[int]bool{32: true, 33: false} {
+		e := fal.NewError("a/b", "", http.StatusUnprocessableEntity, http.Header{}, []byte(`{"error_type":"kind","x":`+nested(n-1)+`,"detail":"after"}`))
+		if e.Type != "kind" || (e.Message == "after") != whole {
+			t.Errorf("%d deep: %+v", n, e)
+		}
+	}
+}

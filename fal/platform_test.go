@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
@@ -129,6 +132,31 @@ func TestPlatform(t *testing.T) {
 	}
 	if err := client.Platform(t.Context(), http.MethodGet, "/v1/models/pricing", query, nil, new(int)); err == nil {
 		t.Error("an answer of another type was taken")
+	}
+}
+
+// A POST has a body though there is nothing to say.
+func TestPlatformPost(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		bodies = append(bodies, r.Method+" "+string(b))
+		_, _ = io.WriteString(w, "{}")
+	}))
+	defer srv.Close()
+	c := &fal.Client{Key: fal.NewKey(secret), Hosts: fal.Hosts{Platform: srv.URL}}
+	for _, in := range []any{nil, map[string]int{"a": 1}} {
+		var out struct{}
+		if err := c.Platform(t.Context(), http.MethodPost, "/v1/x", nil, in, &out); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"POST {}", `POST {"a":1}`}, bodies); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -103,8 +103,8 @@ func TestManifest(t *testing.T) {
 	srv.Inject(faltest.OpSubmit, faltest.LateFailure(422, "content_policy_violation", "no"), 1)
 	j := batch.Memory()
 	run := &batch.Runner{Client: quick(srv), Journal: j, Dir: t.TempDir()}
-	for i := range 2 {
-		_, _ = batch.Step(t.Context(), run, mug(fmt.Sprint("m", i)))
+	for _, key := range []string{"m0", "m<1>&"} {
+		_, _ = batch.Step(t.Context(), run, mug(key))
 	}
 	var b bytes.Buffer
 	if err := batch.WriteManifest(t.Context(), &b, j); err != nil {
@@ -118,7 +118,10 @@ func TestManifest(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(m["key"], " ", m["state"], " ", m["endpoint"], " ", m["files"] != nil, " ", m["failure"] != nil, " ", m["request_id"] != nil, " ", m["billable_units"]))
 	}
-	want := []string{"m0 failed fal-ai/flux/schnell false true true 1", "m1 done fal-ai/flux/schnell true false true 1"}
+	want := []string{"m0 failed fal-ai/flux/schnell false true true 1", "m<1>& done fal-ai/flux/schnell true false true 1"}
+	if !strings.Contains(b.String(), `"m<1>&"`) {
+		t.Errorf("a key is not as it was given: %s", b.String())
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

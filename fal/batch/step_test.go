@@ -462,3 +462,27 @@ func TestNamedByBytes(t *testing.T) {
 		t.Errorf("%+v, %v", r.Files, err)
 	}
 }
+
+// A file that cannot be fetched is told, does not cost the others, and is fetched
+// by the next step, which names files by their request as well.
+func TestFileMissing(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	j, dir := batch.Memory(), t.TempDir()
+	run := &batch.Runner{Client: quick(srv), Journal: j, Dir: dir, Name: "{id}/{key}-{n}{ext}"}
+	it := item{Key: "a", Request: flux.Schnell{Prompt: "two mugs", NumImages: 2, ImageSize: fal.Size(256, 256)}}
+	srv.Inject(faltest.OpDownload, faltest.Answer(http.StatusNotFound, "gone"), 1)
+	r, err := batch.Step(t.Context(), run, it)
+	if err == nil || !strings.Contains(err.Error(), "file 1 of request "+r.RequestID+" is not saved") || r.Out == nil || len(r.Files) != 0 {
+		t.Errorf("%+v, %v", r.Files, err)
+	}
+	r, err = batch.Step(t.Context(), run, it)
+	if err != nil || len(r.Files) != 2 || srv.Ledger().Posts != 1 {
+		t.Fatalf("%+v, %v", r.Files, err)
+	}
+	for i, f := range r.Files {
+		if want := fmt.Sprintf("%s/a-%d.jpg", r.RequestID, i+1); f.Name != want {
+			t.Errorf("file %d is %s, want %s", i+1, f.Name, want)
+		}
+	}
+}

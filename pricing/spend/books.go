@@ -193,9 +193,5 @@ func (b *books) account(a Tag) Total {
 		return b.totals.Tags[a]
 	}
 	rest, with := b.totals.All, b.named[a.Name]
-	return Total{
-		Requests: rest.Requests - with.Requests, Open: rest.Open - with.Open,
-		Reserved: rest.Reserved - with.Reserved, Quoted: rest.Quoted - with.Quoted, Billed: rest.Billed - with.Billed,
-		Least: rest.Least - with.Least,
-	}
+	return Total{Reserved: rest.Reserved - with.Reserved, Billed: rest.Billed - with.Billed} // which is what budgets ask for
 }

@@ -427,6 +427,44 @@ func TestLongTags(t *testing.T) {
 	}
 }
 
+// The longest line that is taken is as long as a line may be, and one more letter
+// is refused; what was taken can be read again.
+func TestLongestLine(t *testing.T) {
+	t.Parallel()
+	const most = 256 << 10
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := openLedger(t, path)
+	b := &spend.Budget{Ledger: l}
+	fits := func(n int) bool {
+		_, err := b.Reserve(t.Context(), proUsage, tenant(strings.Repeat("x", n)))
+		return err == nil
+	}
+	n := most - 2000
+	if !fits(n) || fits(most) {
+		t.Fatal("the limit is elsewhere")
+	}
+	for step := 1024; step > 0; step /= 2 {
+		if fits(n + step) {
+			n += step
+		}
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := 0
+	for line := range strings.Lines(string(content)) {
+		longest = max(longest, len(strings.TrimSuffix(line, "\n")))
+	}
+	if longest > most || longest < most-8 { // ids, times and numbers of lines vary in length
+		t.Errorf("the longest line has %d bytes, of %d", longest, most)
+	}
+	want := l.Totals().All
+	if got := reopen(t, l, path).Totals().All; got != want {
+		t.Errorf("%+v after it was opened again, want %+v", got, want)
+	}
+}
+
 // A ledger that was not opened is one in memory.
 func TestLedgerInMemory(t *testing.T) {
 	t.Parallel()
