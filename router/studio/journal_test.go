@@ -3,8 +3,12 @@ package studio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/batch"
@@ -118,5 +122,63 @@ func TestJournalLostAnswer(t *testing.T) {
 	}
 	if srv.Ledger().Posts != 1 || ids[0] == "" || ids[0] != ids[1] {
 		t.Errorf("%d posts, %q", srv.Ledger().Posts, ids)
+	}
+}
+
+// What is paid is on record before the next step: before the pick all drafts with what
+// they were billed, and before another model what became of the one before.
+func TestJournalBeforeTheNextStep(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	budget := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar}}}
+	client.Guard = budget
+	j := batch.Memory()
+	onRecord := func() (billed, failed int) {
+		for row, err := range j.All(t.Context()) {
+			switch {
+			case err != nil:
+				t.Error(err)
+			case row.State == batch.Done && row.Units != "" && len(row.Result) > 0:
+				billed++
+			case row.State == batch.Failed && row.Failure.Billing == fal.NotBilled:
+				failed++
+			default:
+				t.Errorf("%s is %s", row.Key, row.State)
+			}
+		}
+		return billed, failed
+	}
+	var seen []string
+	note := func(step string) {
+		billed, failed := onRecord()
+		seen = append(seen, fmt.Sprintf("%s: %d billed, %d failed, %v set aside", step, billed, failed, budget.Reserved()))
+	}
+	s := studio.Studio{Journal: j, Fallback: studio.Fallback{Before: func(context.Context, studio.Step) error {
+		note("fallback")
+		return nil
+	}}}
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 1)
+	out, err := s.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{Count: 3}, func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) {
+		note("pick")
+		return v[:1], nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	note("end")
+	want := []string{"pick: 3 billed, 0 failed, $0.00 set aside", "fallback: 3 billed, 1 failed, $0.00 set aside", "end: 4 billed, 1 failed, $0.00 set aside"}
+	if diff := cmp.Diff(want, seen); diff != "" || budget.Spent() != out.Billed || out.Billed == 0 {
+		t.Errorf("spent %v, billed %v (-want +got)\n%s", budget.Spent(), out.Billed, diff)
+	}
+}
+
+// No more are made again than were priced, which is one by default.
+func TestFinalsByDefault(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	two := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:2], nil }
+	out, err := studio.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{}, two)
+	if err == nil || !strings.Contains(err.Error(), "2 were picked, and 1 were priced") || len(out.Variants) != 4 || len(out.Finals) != 0 {
+		t.Errorf("%d variants, %v", len(out.Variants), err)
 	}
 }
