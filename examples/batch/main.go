@@ -12,7 +12,8 @@
 // no more pictures and waits for those under way; a second one leaves these to fal,
 // where -resume finds them. -watch shows in a second terminal how far the first is.
 // Beside the pictures is manifest.jsonl, written anew every ten seconds, with a line for
-// each picture, and pictures tell how they were made.
+// each picture, and in the end gallery.html, which shows them all. Pictures tell how
+// they were made.
 //
 // Without a key it is simulated. The simulation ends with the program, and so does
 // what is under way in it; to resume one, let it run by itself:
@@ -158,7 +159,7 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 		Mark:      func(r provenance.Record) provenance.Record { return r },
 	}
 	err = o.work(ctx, w, runner, budget)
-	return errors.Join(err, o.manifest(j), j.Close(), ledger.Close())
+	return errors.Join(err, o.manifest(j), o.gallery(j), j.Close(), ledger.Close())
 }
 
 // client returns a client of fal or of a local one.

@@ -185,6 +185,14 @@ func TestBudget(t *testing.T) {
 	if budget.Spent() != 48*pricing.Cent/10 || srv.Ledger().Submissions != 16 {
 		t.Errorf("spent %v", budget.Spent())
 	}
+	// One below a single item lets nothing be sent, and says what is left.
+	poor := quick(srv)
+	poor.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Cent / 10}}}
+	posts := srv.Ledger().Posts
+	_, _, end = collect(t.Context(), &batch.Runner{Client: poor}, items)
+	if over, ok := errors.AsType[*spend.BudgetError](end); !ok || over.Left != pricing.Cent/10 || srv.Ledger().Posts != posts || !strings.Contains(end.Error(), "$0.001 left") {
+		t.Errorf("below one item: %v", end)
+	}
 	richer := quick(srv)
 	done, failed, end = collect(t.Context(), &batch.Runner{Client: richer, Journal: j}, items)
 	if len(done) != 20 || len(failed) != 0 || end != nil || srv.Ledger().Submissions != 20 {
