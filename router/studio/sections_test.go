@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"strconv"
 	"testing"
 	"time"
 
@@ -135,7 +136,7 @@ func TestSections(t *testing.T) {
 		for _, e := range s.Entries {
 			seed := "none"
 			if e.Seed != nil {
-				seed = fmt.Sprint(*e.Seed)
+				seed = strconv.FormatUint(*e.Seed, 10)
 			}
 			got = append(got, fmt.Sprint(s.Title, " ", s.Prompt == journalPrompt, " seed ", seed, " picked ", e.Picked, " shown ", len(e.Picture) > 0 && e.URL != "", " failed ", e.Error != "", " reasons ", len(e.Reasons) > 0))
 		}
