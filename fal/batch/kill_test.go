@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -56,7 +57,14 @@ func killItems() int {
 // files torn. For each item one job is accepted and one file saved, but for the results
 // that are gone, and what was spent is what fal billed.
 func TestKilled(t *testing.T) {
-	switch os.Getenv(roleEnv) {
+	role := os.Getenv(roleEnv)
+	if role != "" {
+		go func() { // with the test that started it, if that is killed, it ends too
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(3)
+		}()
+	}
+	switch role {
 	case "server":
 		serve(t)
 		return
@@ -99,6 +107,9 @@ func again(t *testing.T, dir, role string, env ...string) (*exec.Cmd, *bufio.Sca
 	}
 	defer func() { _ = log.Close() }()
 	cmd.Stderr = log
+	if _, err := cmd.StdinPipe(); err != nil { // held open as long as this process lives
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
