@@ -262,7 +262,7 @@ func TestStops(t *testing.T) {
 		},
 			want: func(err error) bool { return errors.Is(err, fal.ErrLocked) }, most: 40},
 		{name: "failures", set: func(_ *testing.T, srv *faltest.Server, run *batch.Runner) {
-			run.MaxFailures = 2
+			run.MaxFailures, run.Concurrency = 2, 1 // else all others may be done while one fails
 			srv.Inject(faltest.OpSubmit, faltest.LateFailure(422, "content_policy_violation", "no"), 2)
 		}, want: func(err error) bool { return errors.Is(err, fal.ErrContentPolicy) }, most: 40},
 		{name: "stop", during: (*batch.Runner).Stop, want: func(err error) bool { return errors.Is(err, batch.ErrStopped) }, most: 4},
