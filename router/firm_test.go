@@ -13,7 +13,7 @@ import (
 // Each change that is told does change it.
 func TestFirmness(t *testing.T) {
 	t.Parallel()
-	loose := 0
+	loose, full := 0, 0
 	for _, tt := range tasks {
 		r, err := router.Route(tt.task)
 		if err != nil {
@@ -27,11 +27,17 @@ func TestFirmness(t *testing.T) {
 			if strings.Contains(c, "were 11 ") || strings.Contains(c, "were -") {
 				t.Errorf("%s: no rating can be so: %s", tt.name, c)
 			}
+			if strings.Contains(c, "were 10 ") {
+				full++
+			}
 		}
 		if len(changes) > 0 && margin < 5 {
 			loose++
 		}
 		t.Logf("%-40s %-22s %3d points; %s", tt.name, r.Best().Model.Name, margin, strings.Join(changes[:min(1, len(changes))], ""))
+	}
+	if full == 0 {
+		t.Error("no rating would have to be the highest there is")
 	}
 	if loose > len(tasks)/3 {
 		t.Errorf("%d of %d choices hang on fewer than 5 points", loose, len(tasks))

@@ -131,6 +131,7 @@ func TestExtension(t *testing.T) {
 	}{
 		"wider":  {aspect: "2:1", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 501, ExpandRight: 501}},
 		"higher": {aspect: "1:2", want: flux.Pro2Outpaint{ImageURL: a, ExpandTop: 499, ExpandBottom: 500}},
+		"by one": {size: "1001x1001", want: flux.Pro2Outpaint{ImageURL: a, ExpandRight: 1}},
 		"both":   {size: "1201x1302", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 100, ExpandRight: 101, ExpandTop: 150, ExpandBottom: 151}},
 	} {
 		task := extend
