@@ -144,10 +144,13 @@ func TestExtension(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*router.Task){
-		"shrinks":       func(t *router.Task) { t.Size = "900x1200" },
-		"stays":         func(t *router.Task) { t.Size = "1000x1001" },
-		"of no size":    func(t *router.Task) { t.Aspect, t.Pictures = "2:1", []router.Picture{{File: a}} },
-		"of no target":  func(*router.Task) {},
+		"shrinks":      func(t *router.Task) { t.Size = "900x1200" },
+		"stays":        func(t *router.Task) { t.Size = "1000x1001" },
+		"of no size":   func(t *router.Task) { t.Aspect, t.Pictures = "2:1", []router.Picture{{File: a}} },
+		"of no target": func(*router.Task) {},
+		"of a huge picture": func(t *router.Task) {
+			t.Aspect, t.Pictures = "66:1", []router.Picture{{File: a, Width: 20000, Height: 300}}
+		},
 		"by too much":   func(t *router.Task) { t.Size = "9000x1001" },
 		"automatically": func(t *router.Task) { t.Size = fal.AutoSize },
 	} {
