@@ -64,6 +64,9 @@ func (r *route) without(n need, refused []Refusal) (best Nearest, found bool) {
 	if n == needTask || n == needPictures {
 		ignore |= needLimits.set()
 	}
+	if n == needSecond { // what it was for is given up
+		ignore |= needTask.set() | needAlpha.set() | needFormat.set() | needPixels.set()
+	}
 	var chosen Candidate
 	for i := range refused {
 		f := &refused[i]

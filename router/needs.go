@@ -208,7 +208,7 @@ var needTable = [needNothing]struct {
 			case t.MinPixels > 0:
 				return fmt.Sprintf("at least %d pixels, in two steps", t.MinPixels)
 			}
-			return "a second step"
+			return "a transparent background, in two steps"
 		},
 		why: func(r *Refusal) string { return r.err.Error() },
 	},

@@ -58,7 +58,7 @@ func (r *route) findWays() (out []*way) {
 		return nil
 	}
 	then := func(prompt string, edit Edit) Task {
-		s := Task{Prompt: prompt, Edit: edit, Licence: t.Licence, UnknownPrice: t.UnknownPrice, Prefer: t.Prefer, VerbatimPrompt: t.VerbatimPrompt, Count: 1, Require: []Feature{FeatureOneStep}, Not: t.Not}
+		s := Task{Prompt: prompt, Edit: edit, Licence: t.Licence, UnknownPrice: t.UnknownPrice, Prefer: t.Prefer, VerbatimPrompt: t.VerbatimPrompt, Count: 1, Require: []Feature{FeatureOneStep}, Only: r.allowed(), Not: t.Not}
 		if edit == EditText {
 			s.Format = t.Format
 		}
@@ -108,6 +108,17 @@ func (r *route) findWays() (out []*way) {
 		w.after = make(map[[2]int]*following)
 	}
 	return out
+}
+
+// allowed returns what Only says of a second step: the names of models choose who
+// makes the picture, and those of packages and families hold for both steps.
+func (r *route) allowed() []string {
+	for _, name := range r.task.Only {
+		if slices.ContainsFunc(r.router.models, func(m *model) bool { return strings.EqualFold(name, m.pkg()) || strings.EqualFold(name, m.Family) }) {
+			return r.task.Only
+		}
+	}
+	return nil
 }
 
 // letteringPoints are what makes the two steps of a lettered photo come first.
@@ -186,6 +197,9 @@ func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
 			}
 		} else if routing, err := w.routeSecond(&task); err != nil {
 			next.err = fmt.Errorf("the second step, %s: %w", w.name, err)
+			if e, ok := errors.AsType[*NoModelError](err); ok {
+				next.err = fmt.Errorf("no model can do the second step, %s: %s", w.name, strings.Join(e.Conflict, " + "))
+			}
 		} else {
 			next.best = routing.Best()
 		}

@@ -90,6 +90,7 @@ func TestTwoStepsRefused(t *testing.T) {
 		"too dear":       {router.Task{Prompt: "x", Transparent: true, MaxPrice: 7 * cent, Only: []string{"flux.Pro2"}}, "a price of at most $0.07"},
 		"each too dear":  {router.Task{Prompt: "x", Transparent: true, Count: 2, MaxPricePerImage: 7 * cent, Only: []string{"flux.Pro2"}}, "a price of at most $0.07 for each"},
 		"open weights":   {router.Task{Prompt: "x", MinPixels: 12 << 20, Licence: router.OpenWeights, Only: []string{"FLUX.1"}}, "its weights are not published"},
+		"FLUX alone":     {router.Task{Prompt: "x", Transparent: true, Only: []string{"flux"}}, "no model can do the second step, transparency: editing: layers + only flux"},
 		"second banned":  {router.Task{Prompt: "x", Edit: router.EditLayers, Not: []string{"Qwen Image Layered"}}, "is banned"},
 		"one step alone": {router.Task{Prompt: "x", Edit: router.EditLayers, Require: []router.Feature{router.FeatureOneStep}}, "layers from a prompt alone"},
 	} {
@@ -102,6 +103,9 @@ func TestTwoStepsRefused(t *testing.T) {
 			for _, f := range e.Refused {
 				text.WriteString("\n" + f.String())
 			}
+		}
+		if name == "too large" && err != nil && !strings.Contains(err.Error(), "in two steps\": FLUX.2 [pro] (flux.Pro2) for $0.075: its pictures are too small") {
+			t.Errorf("%s: the reason is missing in %v", name, err)
 		}
 		if err == nil || !strings.Contains(text.String(), tt.want) {
 			t.Errorf("%s: %.600s", name, text.String())

@@ -105,7 +105,8 @@ type Task struct {
 	VerbatimPrompt bool `json:"verbatim_prompt,omitzero"`
 	// Only and Not are the models allowed and banned: packages ("flux"),
 	// families ("FLUX.2"), Go types ("flux.Pro2") or endpoints
-	// ("fal-ai/flux-2-pro").
+	// ("fal-ai/flux-2-pro"). Of a task in two steps, models in Only are those for the
+	// first, and packages and families for both.
 	Only []string `json:"only,omitzero"`
 	Not  []string `json:"not,omitzero"`
 	// Require names what must not be lost: a model without it is no choice.
