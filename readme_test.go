@@ -333,6 +333,19 @@ func _(ctx context.Context, client *fal.Client, sharpness func(context.Context, 
 	return err
 }
 
+func _(ctx context.Context, client *fal.Client, task router.Task) error {
+	page, err := studio.Serve(ctx, client)
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	fmt.Println("pick at", page.URL())
+	drafted, err := studio.Draft(ctx, client, task, studio.Drafts{Count: 8, Finals: 2}, page.Pick)
+
+	_ = drafted
+	return err
+}
+
 func _(ctx context.Context, client *fal.Client, req flux.Pro2) error {
 	job, err := fal.Submit(ctx, client, req)
 	if err != nil {

@@ -86,6 +86,10 @@ func TestArguments(t *testing.T) {
 		{"draftfinal", "-max -1", "-max"},
 		{"draftfinal", "fox", `"fox"`},
 		{"draftfinal", "", "-yes"},
+		{"pick", "-drafts 0", "-drafts 0"},
+		{"pick", "-finals 9", "9 finals of 7"},
+		{"pick", "fox", `"fox"`},
+		{"pick", "", "-yes"},
 		{"kontext", "-image none.jpg", "none.jpg"},
 		{"kontext", "scarf -out x", "flags come before"},
 		{"kontext", "", "-yes"},
@@ -141,7 +145,7 @@ func TestArguments(t *testing.T) {
 		}
 	})
 	// Without a key nothing is asked, and what is written is what it says to be.
-	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "realtime -frames 3", "structured", "train", "batch", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "webhook -n 2"} {
+	for _, args := range []string{"quickstart", "kontext scarf", "layers -layers 2", "provenance", "realtime -frames 3", "structured", "train", "batch", "catalogue -n 2", "draftfinal -drafts 2 -finals 1", "pick -auto -drafts 2 -finals 1", "webhook -n 2"} {
 		t.Run("simulated "+args, func(t *testing.T) {
 			t.Parallel()
 			name, args, _ := strings.Cut(args, " ")

@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
@@ -151,6 +153,26 @@ func paint(ctx context.Context, w io.Writer, client *fal.Client, simulated bool,
 	if simulated {
 		note += ". Simulated: no model painted these pictures, and nothing was charged."
 	}
-	s := &sheet.Sheet{Title: "Drafts and finals", Note: note, Sections: made.Sections(ctx, client)}
+	s := &sheet.Sheet{Title: "Drafts and finals", Note: note, Sections: made.Sections(ctx, client), Command: again(t, d, made)}
 	return errors.Join(failure, demo.SaveSheet(w, s, filepath.Join(out, "drafts")))
 }
+
+// again returns how a command line begins that makes the same drafts and takes
+// the numbers of others to be made again.
+func again(t router.Task, d studio.Drafts, made *studio.Drafted) string {
+	words := []string{"go run ./examples/draftfinal -drafts", strconv.Itoa(d.Count), "-finals", strconv.Itoa(d.Finals), "-size", string(t.Size)}
+	if len(made.Variants) > 0 {
+		v := made.Variants[0]
+		words = append(words, "-seed", strconv.FormatUint(*v.Seed-uint64(v.Index), 10)) //nolint:gosec // it is its number
+	}
+	if len(d.Models) > 0 {
+		words = append(words, "-draft-models", word(strings.Join(d.Models, ",")))
+	}
+	if len(t.Only) > 0 {
+		words = append(words, "-final-models", word(strings.Join(t.Only, ",")))
+	}
+	return strings.Join(append(words, "-prompt", word(t.Prompt), "-pick"), " ")
+}
+
+// word makes a text one word of a command line.
+func word(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -124,6 +124,17 @@ func TestPaint(t *testing.T) {
 	}
 }
 
+// The sheet has a command line that makes the same drafts again.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	made := &studio.Drafted{Variants: []studio.Variant{{Index: 2, Attempt: studio.Attempt{Seed: new(uint64(44))}}}}
+	task := router.Task{Prompt: "a fox's den", Size: "square", Only: []string{"flux.Pro2"}}
+	want := `go run ./examples/draftfinal -drafts 3 -finals 2 -size square -seed 42 -final-models 'flux.Pro2' -prompt 'a fox'\''s den' -pick`
+	if got := again(task, studio.Drafts{Count: 3, Finals: 2}, made); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // What is too dear is not begun.
 func TestPaintNothing(t *testing.T) {
 	t.Parallel()

@@ -271,12 +271,13 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
+	run := &drafting{plan: p, drafts: attempts}
 	var failure error
 	var good []Variant
 	for i, a := range attempts {
 		flagged := errors.Is(a.Err, fal.ErrFlagged)
 		if a.made() > 0 && (a.Err == nil || flagged) {
-			v := Variant{Index: i, Attempt: a, Image: a.Result.Images[0]}
+			v := Variant{Index: i, Attempt: a, Image: a.Result.Images[0], run: run}
 			out.Variants = append(out.Variants, v)
 			if !flagged && !a.Flagged(0) {
 				good = append(good, v)
@@ -293,6 +294,9 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, errors.Join(failure, fmt.Errorf("studio: the safety checker flagged all %d drafts", len(out.Variants)))
 	}
 	picked, err := pick(ctx, slices.Clone(good))
+	if run.watch != nil {
+		defer run.watch.end(out)
+	}
 	if err != nil {
 		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
@@ -300,7 +304,10 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, err
 	}
 	out.Picked = picked
-	return out, p.makeFinals(ctx, slots, out, opts)
+	if run.watch != nil {
+		run.watch.begins(picked)
+	}
+	return out, run.makeFinals(ctx, slots, out, opts)
 }
 
 // endsAll reports whether no other request may be sent after an error, whatever
@@ -328,8 +335,33 @@ func (p *DraftPlan) attempts() iter.Seq[Attempt] {
 	}
 }
 
+// drafting is drafts that are made and picked from, for who watches it.
+type drafting struct {
+	plan   *DraftPlan
+	drafts []Attempt
+	watch  *Page // nil if nobody watches
+}
+
+// watched returns the options for a final, which tell who watches how it is.
+func (r *drafting) watched(final int, opts []fal.Option) []fal.Option {
+	if r.watch == nil {
+		return opts
+	}
+	r.watch.waits(final, "It is sent.")
+	tell := fal.WithUpdates(func(s fal.Status) {
+		switch s.State {
+		case fal.InQueue:
+			r.watch.waits(final, fmt.Sprintf("It is in the queue, %d before it.", s.QueuePosition))
+		case fal.InProgress:
+			r.watch.waits(final, "It is being painted.")
+		}
+	})
+	return append([]fal.Option{tell}, opts...) // an option of the caller's counts
+}
+
 // makeFinals makes the picked variants again, some at a time.
-func (p *DraftPlan) makeFinals(ctx context.Context, slots slots, out *Drafted, opts []fal.Option) error {
+func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, opts []fal.Option) error {
+	p := r.plan
 	var share pricing.USD
 	if limit := p.task.MaxPrice; limit > 0 {
 		// What is left is shared. The planned model fits into each share, unless
@@ -356,7 +388,10 @@ func (p *DraftPlan) makeFinals(ctx context.Context, slots slots, out *Drafted, o
 			defer func() { <-under }()
 			final := p.finalTask(prompts[v.Index%len(prompts)], *v.Seed, router.Picture{File: v.Image.File(), Width: v.Image.Width, Height: v.Image.Height})
 			final.MaxPrice = share
-			out.Finals[i], errs[i] = p.studio.do(ctx, slots, final, p.Final.Model.Endpoint, opts)
+			out.Finals[i], errs[i] = p.studio.do(ctx, slots, final, p.Final.Model.Endpoint, r.watched(i, opts))
+			if r.watch != nil {
+				r.watch.made(i, out.Finals[i])
+			}
 			if slices.ContainsFunc(out.Finals[i].Attempts, func(a Attempt) bool { return endsAll(a.Err) }) {
 				stopped.Store(true)
 			}

@@ -16,11 +16,13 @@ type Variant struct {
 	Attempt
 	// Image is the picture.
 	Image fal.Image
+
+	run *drafting // what it is one of
 }
 
 // Pick returns those of the variants that are to be made again, the best
 // first; none if none is good enough. It is given only variants that succeeded and were not flagged. See
-// [ByScore].
+// [ByScore], and [Page.Pick] for a person.
 type Pick func(ctx context.Context, variants []Variant) ([]Variant, error)
 
 // ByScore returns a Pick that takes the n variants with the highest score. Of

@@ -86,8 +86,19 @@ func because(reasons []router.Reason, losses []router.Loss) []string {
 	return out
 }
 
-// entries returns the pictures of an attempt, or its error.
+// entries returns the pictures of an attempt, which it downloads, or its error.
 func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry {
+	return a.describe(func(_ int, m fal.Image, e *sheet.Entry) {
+		var err error
+		if e.Picture, err = content(ctx, client, m); err != nil {
+			e.Error = err.Error()
+		}
+	})
+}
+
+// describe returns what is known about the pictures of an attempt, or its error.
+// Each picture is put into its entry by a function.
+func (a *Attempt) describe(put func(i int, m fal.Image, e *sheet.Entry)) []sheet.Entry {
 	e := sheet.Entry{
 		Title: a.Model.Title, Endpoint: a.Model.Endpoint, Elapsed: a.Elapsed, Seed: a.Seed, RequestID: a.RequestID, Reasons: a.because,
 	}
@@ -123,10 +134,7 @@ func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry
 			one.Price = "" // it is that of the request
 		}
 		one.URL, one.Flagged = address(image), a.Flagged(i)
-		var err error
-		if one.Picture, err = content(ctx, client, image); err != nil {
-			one.Error = err.Error()
-		}
+		put(i, image, &one)
 		out = append(out, one)
 	}
 	return out

@@ -3,10 +3,10 @@ package site_test
 
 import (
 	"bufio"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 // A page makes pictures through the proxy until its budget is spent.
 func TestProxyPage(t *testing.T) {
 	t.Parallel()
-	address := start(t)
+	address := start(t, "proxy", "-addr", "127.0.0.1:0", "-budget", "0.005")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
 	alloc, endAlloc := chromedp.NewExecAllocator(t.Context(), options...)
@@ -39,17 +39,18 @@ func TestProxyPage(t *testing.T) {
 	}
 }
 
-// start runs the example and returns the address of its page.
-func start(t *testing.T) string {
+// start runs an example and returns the address that it tells.
+func start(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "proxy")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/proxy")
+	program := filepath.Join(t.TempDir(), name)
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/"+name)
 	build.Dir = "../../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	server := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-budget", "0.005")
+	server := exec.CommandContext(t.Context(), program, args...)
 	server.Env = []string{"HOME=" + t.TempDir()} // no key
+	server.Dir = t.TempDir()
 	server.WaitDelay = time.Second
 	stdout, err := server.StdoutPipe()
 	if err != nil {
@@ -63,7 +64,8 @@ func start(t *testing.T) string {
 		_ = server.Wait()
 	})
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if address := regexp.MustCompile(`http://\S+`).FindString(lines.Text()); strings.HasPrefix(lines.Text(), "The page") {
+		if address := regexp.MustCompile(`http://127\.0\.0\.1\S+`).FindString(lines.Text()); address != "" {
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
 			return address
 		}
 	}

@@ -92,6 +92,8 @@ function equip(entry) {
   if (!picture(entry)) tools.querySelector(".mark").remove();
   if (byID("pick")) tools.querySelector(".star").remove();
   entry.querySelector(".frame").after(tools);
+  const pick = entry.querySelector(".pick");
+  if (pick) tools.prepend(pick);
   for (const [selector, what] of [[".seed", "seed"], [".id", "request id"], [".prompt", "prompt"], [".request", "request"]]) {
     addCopy(entry.querySelector(selector), what);
   }
