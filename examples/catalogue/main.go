@@ -133,7 +133,7 @@ func (c *catalogue) make(ctx context.Context, client *fal.Client) error {
 	client.Guard = budget
 	runner := &batch.Runner{
 		Client: client, Journal: j, Concurrency: c.parallel, Dir: filepath.Join(c.folder, "pictures"), MaxFailures: 20,
-		Options: []fal.Option{fal.RefuseFlagged()}, Reconcile: platform.Reconciler{Client: client}.Find,
+		Reconcile: platform.Reconciler{Client: client}.Find,
 	}
 	show := &demo.Show{Out: c.out, Terminal: c.terminal, Items: pictures, Runner: runner, Budget: budget}
 	return errors.Join(c.work(ctx, show), j.Close(), ledger.Close())
@@ -152,6 +152,8 @@ func (c *catalogue) work(first context.Context, show *demo.Show) error {
 			over = err
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", r.Key, err))
+		case flagged(&r.Row):
+			failed = errors.Join(failed, fmt.Errorf("%s: the safety checker flagged the picture, which is kept and not paid again", r.Key))
 		}
 	}
 	failed = errors.Join(failed, broken, end())

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/falimage/falimage-go/fal"
@@ -151,9 +152,17 @@ func (c *catalogue) items(j batch.Journal, broken *error) iter.Seq[batch.Item[fa
 			if *broken = errors.Join(err, getErr); *broken != nil {
 				return
 			}
-			if (draft.Failure == nil || strings.HasSuffix(p.item.Key, string(router.StageDraft))) && !yield(p.item) {
+			if final := draft.Key != p.item.Key; final && (draft.Failure != nil || flagged(&draft)) {
+				continue
+			}
+			if !yield(p.item) {
 				return
 			}
 		}
 	}
+}
+
+// flagged reports whether the safety checker flagged the picture of an item.
+func flagged(row *batch.Row) bool {
+	return slices.ContainsFunc(row.Warnings, func(w fal.Warning) bool { return w.Kind == fal.FlaggedByFal })
 }
