@@ -155,7 +155,8 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	client.Guard = budget
 	runner := &batch.Runner{
 		Client: client, Journal: j, Concurrency: o.concurrency, Dir: filepath.Join(o.folder(), "pictures"),
-		Reconcile: platform.Reconciler{Client: client}.Find, // for answers that are lost
+		Reconcile: platform.Reconciler{Client: client}.Find,   // for answers that are lost
+		Recover:   platform.Reconciler{Client: client}.Result, // and results that the queue has no more
 		Mark:      func(r provenance.Record) provenance.Record { return r },
 	}
 	err = o.work(ctx, w, runner, budget)

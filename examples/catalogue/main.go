@@ -133,7 +133,7 @@ func (c *catalogue) make(ctx context.Context, client *fal.Client) error {
 	client.Guard = budget
 	runner := &batch.Runner{
 		Client: client, Journal: j, Concurrency: c.parallel, Dir: filepath.Join(c.folder, "pictures"), MaxFailures: 20,
-		Reconcile: platform.Reconciler{Client: client}.Find,
+		Reconcile: platform.Reconciler{Client: client}.Find, Recover: platform.Reconciler{Client: client}.Result,
 	}
 	show := &demo.Show{Out: c.out, Terminal: c.terminal, Items: pictures, Runner: runner, Budget: budget}
 	return errors.Join(c.work(ctx, show), j.Close(), ledger.Close())

@@ -2,7 +2,8 @@
 // budget loses nothing and pays for nothing twice.
 //
 //	j, err := journal.Open("catalogue.batch") // or batch.Memory()
-//	run := &batch.Runner{Client: client, Journal: j, Dir: "out", Reconcile: platform.Reconciler{Client: client}.Find}
+//	look := platform.Reconciler{Client: client}
+//	run := &batch.Runner{Client: client, Journal: j, Dir: "out", Reconcile: look.Find, Recover: look.Result}
 //	for r, err := range batch.Run(ctx, run, items) {
 //		... // r.Key, r.Out, r.Files; err is that item's own
 //	}

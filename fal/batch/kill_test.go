@@ -54,8 +54,8 @@ func killItems() int {
 // A batch is killed at random points and started again until it is done, against a
 // local fal in a process of its own that loses answers, fails, refuses, falls silent
 // and forgets results; its disk is full at times, its clock wrong, and the ends of its
-// files torn. For each item one job is accepted and one file saved, but for the results
-// that are gone, and what was spent is what fal billed.
+// files torn. For each item one job is accepted and one file saved, and what was spent is
+// what fal billed.
 func TestKilled(t *testing.T) {
 	role := os.Getenv(roleEnv)
 	if role != "" {
@@ -243,7 +243,7 @@ func tear(t *testing.T, dir string) {
 	}
 }
 
-// dead reports whether the result of a job is gone as soon as it is done.
+// dead reports whether the queue has no result of a job that is done; the history has.
 func dead(requestID string) bool {
 	n, err := strconv.Atoi(requestID[max(0, len(requestID)-6):])
 	return err == nil && n%25 == 7
@@ -273,9 +273,7 @@ func checkBatch(t *testing.T, dir, base string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !dead(b.RequestID) { // what is set aside for these stays so
-			billed += bill.Billed
-		}
+		billed += bill.Billed
 		accepted[b.RequestID] = true
 	}
 	if books.Submissions != killItems() || len(accepted) != killItems() {
@@ -285,14 +283,9 @@ func checkBatch(t *testing.T, dir, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, gone := 0, 0
+	rows := 0
 	for row, err := range j.All(t.Context()) {
-		state, files := batch.Done, 1
-		if dead(row.RequestID) {
-			state, files = batch.Submitted, 0 // its result may yet be had, but not be made again
-			gone++
-		}
-		if err != nil || row.State != state || !accepted[row.RequestID] || len(row.Files) != files {
+		if err != nil || row.State != batch.Done || !accepted[row.RequestID] || len(row.Files) != 1 {
 			t.Errorf("%s: %s, request %s, %d files, %v, %+v", row.Key, row.State, row.RequestID, len(row.Files), err, row.Failure)
 		}
 		delete(accepted, row.RequestID)
@@ -302,12 +295,12 @@ func checkBatch(t *testing.T, dir, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := ledger.Totals().All; rows != killItems() || all.Billed != billed || all.Open != int64(gone) || all.Requests != int64(killItems()) {
+	if all := ledger.Totals().All; rows != killItems() || all.Billed != billed || all.Open != 0 || all.Requests != int64(killItems()) {
 		t.Errorf("%d rows; the ledger has %v of %d requests, %d of them open; fal billed %v", rows, all.Billed, all.Requests, all.Open, billed)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "out", "*.*"))
-	if len(files) != killItems()-gone || gone != killItems()/25 && gone != killItems()/25+1 {
-		t.Errorf("%d files, the results of %d jobs are gone", len(files), gone)
+	if len(files) != killItems() {
+		t.Errorf("%d files", len(files))
 	}
 	for _, name := range files {
 		if _, _, err := fal.Path(name).Dimensions(); err != nil {
@@ -395,11 +388,11 @@ func program(t *testing.T) {
 	fmt.Print("\nbegun\n")
 	for left := true; left; {
 		left = false
-		run := &batch.Runner{Client: client, Journal: misdating{j, off}, Dir: "out", Concurrency: 8, Reconcile: look.Find}
+		run := &batch.Runner{Client: client, Journal: misdating{j, off}, Dir: "out", Concurrency: 8, Reconcile: look.Find, Recover: look.Result}
 		for _, err := range batch.Run(ctx, run, mugs(killItems())) {
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
-				left = left || !dead(fal.RequestID(err))
+				left = true
 			}
 		}
 		if left && os.Getenv(diskEnv) != "" {

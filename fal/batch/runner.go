@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -72,6 +73,12 @@ type Runner struct {
 	// [fal.NotSent] is true if fal certainly did not accept it, or another one if
 	// that is not known. Nil knows nothing: the item stays Unknown.
 	Reconcile func(ctx context.Context, lost *fal.OutcomeUnknownError) (requestID string, err error)
+	// Recover returns what came of a job whose result fal's queue has no more, such as
+	// the Result of a platform.Reconciler: the body and its HTTP status. The queue
+	// keeps results for an hour, and long ones for minutes, so that a batch that is
+	// gone on with later needs it. Nil knows none: such an item stays Submitted, with
+	// an error each time.
+	Recover func(ctx context.Context, endpoint, requestID string) (status int, body json.RawMessage, err error)
 	// CancelJobs has jobs cancelled at fal when the context of Run or Step ends.
 	// Else they go on there, and the next run takes them up.
 	CancelJobs bool

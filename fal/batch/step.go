@@ -245,13 +245,20 @@ func (e *entry) knows(ctx context.Context, id string) bool {
 // wait waits for a job, by its webhook if there is a handler that will be called,
 // and keeps and saves its result.
 func wait[Out any](ctx context.Context, e *entry, job *fal.Job[Out], calls *webhook.Handler) (*Out, error) {
-	if calls == nil {
-		out, err := job.Wait(ctx)
-		return ended(ctx, e, job, out, err)
+	var out *Out
+	err := webhook.ErrTaken
+	if calls != nil {
+		out, err = webhook.Wait(ctx, calls, job)
 	}
-	out, err := webhook.Wait(ctx, calls, job)
 	if errors.Is(err, webhook.ErrTaken) { // by who receives, or a program that ended then
 		out, err = job.Wait(ctx)
+	}
+	if errors.Is(err, fal.ErrNotFound) && e.run.Recover != nil {
+		status, body, missing := e.run.Recover(ctx, e.row.Endpoint, e.row.RequestID)
+		if missing != nil {
+			return out, errors.Join(err, missing)
+		}
+		out, err = job.Decode(ctx, status, body)
 	}
 	return ended(ctx, e, job, out, err)
 }

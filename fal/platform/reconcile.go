@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -130,6 +131,22 @@ func (r Reconciler) Find(ctx context.Context, lost *fal.OutcomeUnknownError) (re
 		return "", errors.Join(err, lost)
 	}
 	return findings[0].RequestID, findings[0].Err()
+}
+
+// Result returns what came of a job, by the history, which has it for 30 days: the
+// queue forgets results after an hour, or minutes if they are long. It is the body with
+// its HTTP status, which [fal.Job.Decode] reads. The error says that the history does
+// not have it.
+func (r Reconciler) Result(ctx context.Context, endpoint, requestID string) (status int, body json.RawMessage, err error) {
+	for row, err := range (API{Client: r.Client}).Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: requestID, Payloads: true}) {
+		if err != nil {
+			return 0, nil, err
+		}
+		if row.ID == requestID && row.StatusCode != 0 && len(row.Output) > 0 && string(row.Output) != "null" {
+			return row.StatusCode, row.Output, nil
+		}
+	}
+	return 0, nil, fmt.Errorf("platform: %s: the history does not have the result of request %s", endpoint, requestID)
 }
 
 // Reconcile finds out what became of requests, in their order. They are looked

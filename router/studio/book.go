@@ -23,8 +23,9 @@ type book struct {
 // newBook returns the book of one task. Without a journal it is kept in memory, and
 // ends with the task.
 func newBook(c *fal.Client, j batch.Journal) *book {
+	look := platform.Reconciler{Client: c}
 	return &book{times: make(map[string]int), runner: &batch.Runner{
-		Client: c, Journal: j, CancelJobs: true, Reconcile: platform.Reconciler{Client: c}.Find,
+		Client: c, Journal: j, CancelJobs: true, Reconcile: look.Find, Recover: look.Result,
 	}}
 }
 
