@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if host == "" {
 		os.Exit(m.Run())
 	}
-	c := &catalogue{folder: os.Args[1], n: killed, finals: -1, budget: 10 * pricing.Dollar, parallel: 6, out: os.Stdout}
+	c := &catalogue{folder: os.Args[1], n: killed, finals: -1, budget: 10 * pricing.Dollar, parallel: 6, out: os.Stdout, lag: 200 * time.Millisecond}
 	client := &fal.Client{Key: fal.NewKey(faltest.Key), Hosts: faltest.HostsAt(host)}
 	for range 50 { // what was lost in a kill is in the history soon
 		err := c.make(context.Background(), client)
@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 			return
 		}
 		fmt.Println(err)
+		time.Sleep(100 * time.Millisecond)
 	}
 	os.Exit(1)
 }

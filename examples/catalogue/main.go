@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/falimage/falimage-go/examples/internal/demo"
 	"github.com/falimage/falimage-go/fal"
@@ -70,6 +71,7 @@ type catalogue struct {
 	budget              pricing.USD
 	planOnly, terminal  bool
 	out                 io.Writer
+	lag                 time.Duration // of fal's history; 0 is what is usual
 }
 
 // cost checks the flags and every row, and tells what is left to be paid at most.
@@ -131,9 +133,10 @@ func (c *catalogue) make(ctx context.Context, client *fal.Client) error {
 	}
 	budget := &spend.Budget{Limits: []spend.Limit{{Amount: c.budget}}, Ledger: ledger}
 	client.Guard = budget
+	look := platform.Reconciler{Client: client, Lag: c.lag} // for what was lost, and results that the queue has no more
 	runner := &batch.Runner{
 		Client: client, Journal: j, Concurrency: c.parallel, Dir: filepath.Join(c.folder, "pictures"), MaxFailures: 20,
-		Reconcile: platform.Reconciler{Client: client}.Find, Recover: platform.Reconciler{Client: client}.Result,
+		Reconcile: look.Find, Recover: look.Result,
 	}
 	show := &demo.Show{Out: c.out, Terminal: c.terminal, Items: pictures, Runner: runner, Budget: budget}
 	return errors.Join(c.work(ctx, show), j.Close(), ledger.Close())
