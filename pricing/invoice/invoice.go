@@ -47,6 +47,7 @@ const (
 	OtherAmount Kind = "other amount" // in neither units nor price: fal's own sum is not their product
 	NotCharged  Kind = "not charged"  // booked, but without a billing event
 	NotBooked   Kind = "not booked"   // charged, but not in the books
+	Unmatched   Kind = "unmatched"    // booked without a request id, such as a realtime session: its events are not booked
 	StillOpen   Kind = "still open"   // charged, and in the books without a result
 	Untold      Kind = "untold"       // fal has an event, but tells no amount
 )
@@ -90,7 +91,8 @@ type Invoice struct {
 // billing events. All may come in any order; requests are matched by their ids.
 // Of a request that is settled twice the later counts, as in
 // [spend.Ledger.Settled]; one that is open and has no id is passed over, since
-// fal may never have accepted it. An error of one of the iterators is an error,
+// fal may never have accepted it. One that is settled and has no id, such as a
+// realtime session, is a line of its own, and its events are others. An error of one of the iterators is an error,
 // and so is an amount that is no number or too large.
 //
 // What is in the books and not among the events counts as not charged: give both
@@ -106,10 +108,13 @@ func Compare(settled iter.Seq2[spend.Settled, error], open []spend.Entry, events
 		if err != nil {
 			return nil, fmt.Errorf("invoice: the books: %w", err)
 		}
-		if s.RequestID == "" {
-			return nil, errors.New("invoice: the books have a bill without a request id, which no event can be matched with")
+		key := s.RequestID
+		if key == "" {
+			if key = "entry " + s.ID; s.ID == "" {
+				return nil, errors.New("invoice: the books have a bill without a request id or an entry, which no event can be matched with")
+			}
 		}
-		lines[s.RequestID] = &Line{RequestID: s.RequestID, Booked: s}
+		lines[key] = &Line{RequestID: s.RequestID, Booked: s}
 	}
 	for e, err := range events {
 		if err != nil {
@@ -135,7 +140,7 @@ func Compare(settled iter.Seq2[spend.Settled, error], open []spend.Entry, events
 		inv.Lines = append(inv.Lines, *line)
 	}
 	slices.SortFunc(inv.Lines, func(a, b Line) int {
-		return cmp.Or(a.time().Compare(b.time()), cmp.Compare(a.RequestID, b.RequestID))
+		return cmp.Or(a.time().Compare(b.time()), cmp.Compare(a.RequestID, b.RequestID), cmp.Compare(a.Booked.ID, b.Booked.ID))
 	})
 	return inv, nil
 }
@@ -215,6 +220,8 @@ func (l *Line) judge() (err error) {
 	switch {
 	case e.Untold:
 		l.Kind = Untold
+	case b.RequestID == "" && b.ID != "":
+		l.Kind = Unmatched
 	case b.RequestID == "":
 		l.Kind = NotBooked
 	case e.Count == 0 && (b.Billed == 0 || l.open):
@@ -294,7 +301,7 @@ func (inv *Invoice) String() string {
 		if l.Event.Untold {
 			charged = "not told"
 		}
-		fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12s %12v %12v\n", l.RequestID, l.Kind, l.Booked.Expected, l.Booked.Billed, charged, l.Event.Discount, l.Difference)
+		fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12s %12v %12v\n", cmp.Or(l.RequestID, l.Booked.ID), l.Kind, l.Booked.Expected, l.Booked.Billed, charged, l.Event.Discount, l.Difference)
 	}
 	t := inv.Total
 	fmt.Fprintf(&b, "%-36s  %-12s %12v %12v %12v %12v %12v\n", fmt.Sprintf("%d requests", t.Lines), "", t.Quote, t.Billed, t.Total, t.Discount, t.Difference)

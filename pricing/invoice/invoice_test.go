@@ -128,6 +128,29 @@ func TestCompareErrors(t *testing.T) {
 	}
 }
 
+// A realtime session is booked without an id: its line and those of its events
+// stand beside one another, and the sums are right.
+func TestUnmatched(t *testing.T) {
+	t.Parallel()
+	session := func(id string) spend.Settled {
+		return spend.Settled{Entry: spend.Entry{ID: id, Endpoint: "fal-ai/flux-2/klein/realtime"}, Billed: 2 * cent, Presumed: true}
+	}
+	inv, err := invoice.Compare(list([]spend.Settled{session("E1"), session("E2")}, nil), nil, list([]platform.BillingEvent{{RequestID: "a", Total: "0.03"}}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[invoice.Kind]invoice.Total{
+		invoice.Unmatched: {Lines: 2, Billed: 4 * cent, Difference: -4 * cent},
+		invoice.NotBooked: {Lines: 1, Subtotal: 3 * cent, Total: 3 * cent, Difference: 3 * cent},
+	}
+	if diff := cmp.Diff(want, inv.Kinds); diff != "" || inv.Total.Difference != -cent {
+		t.Errorf("%+v\n%s", inv.Total, diff)
+	}
+	if text := inv.String(); !strings.Contains(text, "\nE1 ") || !strings.Contains(text, "\nE2 ") {
+		t.Error(text)
+	}
+}
+
 // A number may have 80 letters, and an exponent of two digits; what differs by more
 // than a billionth differs.
 func TestLongNumbers(t *testing.T) {
