@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,7 @@ func TestLongestResult(t *testing.T) {
 			c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("X-Fal-Request-Id", "r-1")
 				if told {
-					w.Header().Set("Content-Length", fmt.Sprint(size))
+					w.Header().Set("Content-Length", strconv.Itoa(size))
 				} else {
 					_ = http.NewResponseController(w).Flush()
 				}
@@ -100,7 +101,7 @@ func TestPatience(t *testing.T) {
 			if from > 0 {
 				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, tt.size-1, tt.size))
 			}
-			w.Header().Set("Content-Length", fmt.Sprint(tt.size-from))
+			w.Header().Set("Content-Length", strconv.Itoa(tt.size-from))
 			if from > 0 {
 				w.WriteHeader(http.StatusPartialContent)
 			}
