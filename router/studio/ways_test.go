@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/schema"
 	"github.com/falimage/falimage-go/flux"
@@ -139,5 +140,29 @@ func TestReasonsOfTheMaker(t *testing.T) {
 		if got := strings.Contains(strings.Join(finals[i].Reasons, ";"), "has no negative prompt"); got != lost {
 			t.Errorf("%s: %q", finals[i].Title, finals[i].Reasons)
 		}
+	}
+}
+
+// With a journal, the seeds of drafts are those that their prompts tell, within
+// what every model takes.
+func TestSeedsOfAJournal(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	first := make(map[uint64]string)
+	for _, prompt := range []string{"a mug", "a cup", "a jug", "a vase"} {
+		for range 2 {
+			out, err := studio.Studio{Journal: batch.Memory()}.Draft(t.Context(), client, router.Task{Prompt: prompt}, studio.Drafts{Count: 2}, theFirst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seed := *out.Variants[0].Seed
+			if seed >= 1<<31 || *out.Variants[1].Seed != seed+1 || first[seed] != "" && first[seed] != prompt {
+				t.Errorf("%s: seed %d, also of %q", prompt, seed, first[seed])
+			}
+			first[seed] = prompt
+		}
+	}
+	if len(first) != 4 {
+		t.Errorf("%d seeds of 4 prompts", len(first))
 	}
 }
