@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/falimage/falimage-go/fal"
 )
 
 // understand finds the facts about a task. Prompt is its prompt in prose.
@@ -43,7 +45,7 @@ func understand(t *Task, prompt string) understanding {
 	}
 	if t.Transparent {
 		u.add(transparent, given)
-	} else if w := read.first("transparent"); w != "" {
+	} else if w := read.first("transparent"); w != "" && t.Format != fal.JPEG {
 		u.add(transparent, says(w))
 	}
 	if w := read.first("people"); w != "" {

@@ -48,7 +48,7 @@ func (c *Candidate) Steps() (first Task, then func(made Picture) Task) {
 	}
 }
 
-// ways returns the two-step ways to do the task. They are for finals alone.
+// findWays returns the two-step ways to do the task. They are for finals alone.
 func (r *route) findWays() (out []*way) {
 	t := r.task
 	layered := t.Edit == EditLayers && len(t.Pictures) == 0
@@ -58,22 +58,21 @@ func (r *route) findWays() (out []*way) {
 		return nil
 	}
 	then := func(prompt string, edit Edit) Task {
-		s := Task{Prompt: prompt, Edit: edit, Licence: t.Licence, UnknownPrice: t.UnknownPrice, Prefer: t.Prefer, VerbatimPrompt: t.VerbatimPrompt, Count: 1, Require: []Feature{FeatureOneStep}, Only: r.allowed(), Not: t.Not}
-		if edit == EditText {
-			s.Format = t.Format
+		return Task{
+			Prompt: prompt, Edit: edit, Count: 1, Format: t.Format, VerbatimPrompt: t.VerbatimPrompt, Licence: t.Licence, Prefer: t.Prefer,
+			Only: r.allowed(), Not: t.Not, Require: []Feature{FeatureOneStep}, UnknownPrice: t.UnknownPrice,
 		}
-		return s
 	}
 	first := *t
-	first.Require = append(slices.Clone(t.Require), FeatureOneStep)
+	first.Format, first.Require = "", append(slices.Clone(t.Require), FeatureOneStep)
 	switch {
 	case layered:
-		first.Edit, first.Layers, first.Format = "", 0, ""
+		first.Edit, first.Layers = "", 0
 		second := then("", EditLayers)
 		second.Layers = t.Layers
-		out = append(out, &way{lacks: needTask.set(), drops: 1 << layersEdit, name: "layers", first: first, second: withPicture(second)})
+		out = append(out, &way{lacks: needTask.set() | needFormat.set(), drops: 1 << layersEdit, name: "layers", first: first, second: withPicture(second)})
 	case r.known.facts.has(transparent):
-		first.Transparent, first.Format = false, ""
+		first.Transparent = false
 		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
 		first.Prompt, first.Structured = sentence(r.task.Prose(), "It stands alone before a plain background of one colour, which is removed afterwards"), nil
 		first.Text = t.Text
@@ -86,7 +85,7 @@ func (r *route) findWays() (out []*way) {
 			first.Size = r.size
 		}
 		second := then("", EditUpscale)
-		out = append(out, &way{lacks: needPixels.set(), drops: 1 << large, name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
+		out = append(out, &way{lacks: needPixels.set() | needFormat.set(), drops: 1 << large, name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
 			s := second
 			s.Pictures = []Picture{made}
 			have := pixels(made.Width, made.Height)

@@ -23,7 +23,9 @@ func TestTwoSteps(t *testing.T) {
 		"transparent without Qwen Image 2.1": {router.Task{Prompt: "a mug", Transparent: true, Not: []string{"Qwen Image 2.1"}}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, "before a plain background", `"num_layers":2`},
 		"transparent":                        {router.Task{Prompt: "a mug", Transparent: true}, "qwen.Image21", "", 2097152, 2097152, "a mug", ""},
 		"sticker":                            {router.Task{Prompt: "sticker of a cat", Only: []string{"flux.Pro2"}}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, "before a plain background", `"num_layers":2`},
+		"transparent WebP":                   {router.Task{Prompt: "a mug", Transparent: true, Format: "webp", Only: []string{"flux.Pro2"}}, "flux.Pro2", "qwen.Layered", 8 * cent, 8 * cent, `{"prompt"`, `"output_format":"webp"`},
 		"a sticker that is none":             {router.Task{Prompt: "sticker of a cat", Deny: []string{"transparent"}}, "flux.Pro2", "", 3 * cent, 3 * cent, "sticker", ""},
+		"sticker as JPEG":                    {router.Task{Prompt: "sticker of a cat", Format: fal.JPEG, Only: []string{"flux.Pro2"}}, "flux.Pro2", "", 3 * cent, 3 * cent, `"output_format":"jpeg"`, ""},
 		"three stickers":                     {router.Task{Prompt: "sticker of a cat", Count: 3, Only: []string{"flux.Pro2"}}, "flux.Pro2", "qwen.Layered", 24 * cent, 24 * cent, "", ""},
 		"draft of a sticker":                 {router.Task{Prompt: "sticker of a cat", Stage: router.StageDraft}, "flux.Schnell", "", 3 * cent / 10, 3 * cent / 10, "", ""},
 		"transparent edit":                   {router.Task{Prompt: "cut it out, transparent background", Pictures: pictures(1), Only: []string{"flux.KontextPro"}}, "flux.KontextPro", "qwen.Layered", 9 * cent, 9 * cent, "cut it out", ""},
@@ -91,6 +93,7 @@ func TestTwoStepsRefused(t *testing.T) {
 		"each too dear":  {router.Task{Prompt: "x", Transparent: true, Count: 2, MaxPricePerImage: 7 * cent, Only: []string{"flux.Pro2"}}, "a price of at most $0.07 for each"},
 		"open weights":   {router.Task{Prompt: "x", MinPixels: 12 << 20, Licence: router.OpenWeights, Only: []string{"FLUX.1"}}, "its weights are not published"},
 		"FLUX alone":     {router.Task{Prompt: "x", Transparent: true, Only: []string{"flux"}}, "no model can do the second step, transparency: editing: layers + only flux"},
+		"a JPEG":         {router.Task{Prompt: "x", Transparent: true, Format: fal.JPEG}, "format: jpeg: has no transparency: png or webp has"},
 		"second banned":  {router.Task{Prompt: "x", Edit: router.EditLayers, Not: []string{"Qwen Image Layered"}}, "is banned"},
 		"one step alone": {router.Task{Prompt: "x", Edit: router.EditLayers, Require: []router.Feature{router.FeatureOneStep}}, "layers from a prompt alone"},
 	} {

@@ -157,6 +157,9 @@ func (p *problems) numbers(t *Task) {
 	case sized && width <= schema.MaxSide && height <= schema.MaxSide && width*height < t.MinPixels:
 		p.add("size", string(t.Size), fmt.Sprintf("has fewer pixels than min_pixels, %d", t.MinPixels))
 	}
+	if t.Transparent && t.Format == fal.JPEG {
+		p.add("format", string(t.Format), "has no transparency: png or webp has")
+	}
 	if t.Aspect != "" {
 		if _, _, err := parseAspect(t.Aspect); err != nil {
 			p.add("aspect", "", err.Error())
