@@ -166,3 +166,16 @@ func TestSeedsOfAJournal(t *testing.T) {
 		t.Errorf("%d seeds of 4 prompts", len(first))
 	}
 }
+
+// What an outcome adds up is that of its attempts: the winner, and those whose
+// price is not known.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	for model, unpriced := range map[string]int{"flux.Pro2": 0, "flux.Klein9BBase": 1} {
+		out, err := studio.Do(t.Context(), client, router.Task{Prompt: "a mug", Only: []string{model}, UnknownPrice: true})
+		if err != nil || out.Winner() == nil || out.Winner().Model.Name != model || out.Unpriced != unpriced {
+			t.Errorf("%s: %v, won by %v, %d without a price", model, err, out.Winner(), out.Unpriced)
+		}
+	}
+}
