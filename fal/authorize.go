@@ -21,7 +21,17 @@ func (c *Client) Authorize(req *http.Request) error {
 	if err != nil {
 		return notSent(err)
 	}
+	_, _ = c.keyToSend() // which remembers it
 	req.Header.Set("Authorization", "Key "+key)
 	req.Header.Set("User-Agent", "falimage-go/"+version)
 	return nil
+}
+
+// Redact takes the API key, should it be there, out of a text that a server has
+// sent: what came over a connection of your own, such as one of [Client.Authorize].
+// The key is found in every way in which URLs and JSON have it, and so is the one
+// before it.
+func (c *Client) Redact(text string) string {
+	_, _ = c.keyToSend() // one that was not sent may be repeated all the same
+	return c.redact(text)
 }

@@ -45,3 +45,20 @@ func TestAuthorize(t *testing.T) {
 		}
 	}
 }
+
+// What servers repeat of the key is taken out, of a key that was changed too.
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	key := "the-id:the+secret"
+	c := &fal.Client{Key: func() string { return key }}
+	if got := c.Redact("a the-id:the+secret b the%2Bsecret c"); got != "a [redacted] b [redacted] c" {
+		t.Errorf("got %q", got)
+	}
+	key = "the-id:another+secret"
+	if got := c.Redact("the+secret another+secret"); got != "[redacted] [redacted]" {
+		t.Errorf("after a change: %q", got)
+	}
+	if got := (&fal.Client{Key: fal.NewKey("no colon")}).Redact("no colon"); got != "no colon" {
+		t.Errorf("without a key: %q", got)
+	}
+}

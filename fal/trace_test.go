@@ -251,6 +251,7 @@ func second[T any](_ T, err error) error { return err }
 // world is all of the internet: fal's hosts, which repeat the key wherever they
 // can, and others, which must not see it.
 type world struct {
+	refuse  bool // what is uploaded to a signed address
 	mu      sync.Mutex
 	foreign bytes.Buffer // what hosts that are not fal's got to see
 	hosts   map[string]int
@@ -276,6 +277,17 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	header.Set("X-Fal-Request-Id", "id-1")
 	header.Set("X-Fal-Echo", key)
 	switch place := r.URL.Host + r.URL.Path; {
+	case strings.Contains(place, "/initiate") && w.refuse:
+		status, answer = http.StatusBadRequest, `{"detail":"`+key+`"}`
+	case strings.HasSuffix(place, "/storage/auth/token"):
+		answer = `{"token":"storage-token","token_type":"Bearer","base_url":"https://v3.fal.media"}`
+	case place == "v3.fal.media/files/upload":
+		answer = `{"access_url":"https://v3.fal.media/files/a"}`
+	case strings.HasSuffix(place, "/initiate-multipart"):
+		answer = `{"upload_url":"https://8.8.4.4/parts?signature=1","file_url":"https://8.8.8.8/up.zip"}`
+	case strings.HasPrefix(place, "8.8.4.4/parts/"):
+		header.Set("ETag", `"e"`)
+		answer = `{"partNumber":` + strings.TrimPrefix(place, "8.8.4.4/parts/") + `,"etag":"e"}`
 	case strings.HasSuffix(place, "/initiate"):
 		answer = `{"upload_url":"https://8.8.4.4/put?signature=1","file_url":"https://8.8.8.8/up.png"}`
 	case r.URL.Host == "queue.fal.run" && r.Method == http.MethodPost:
@@ -306,8 +318,9 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// No byte of the key reaches a redirect, a signed URL, a download, a trace, a log
-// or an error, though fal's hosts repeat it.
+// No byte of the key reaches a redirect, a signed URL, a part, the storage, a
+// download, a trace, a log or an error, though fal's hosts repeat it. Frames are in
+// package realtime, spans of OpenTelemetry in falotel.
 func TestKeyStaysAtFal(t *testing.T) {
 	t.Parallel()
 	w, tr, log := &world{}, &tracer{}, &bytes.Buffer{}
@@ -324,14 +337,24 @@ func TestKeyStaysAtFal(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = r.Close()
+	if _, err := c.Upload(t.Context(), onlyReader(make([]byte, 11*mib))); err != nil { // in parts
+		t.Error(err)
+	}
+	w.refuse = true
+	if _, err := c.Upload(t.Context(), fal.Bytes([]byte("by a token"))); err != nil {
+		t.Error(err)
+	}
 	_, refused := fal.Run(t.Context(), c, flux.Schnell{Prompt: "x"})
 	if e, ok := errors.AsType[*fal.Error](refused); !ok || e.Status != http.StatusUnauthorized {
 		t.Errorf("%v", refused)
 	}
-	for _, host := range []string{"8.8.4.4", "8.8.8.8", "9.9.9.9", "1.1.1.1", "1.0.0.1"} {
+	for _, host := range []string{"8.8.4.4", "8.8.8.8", "9.9.9.9", "1.1.1.1", "1.0.0.1", "v3.fal.media"} {
 		if w.hosts[host] == 0 {
 			t.Errorf("%s was not asked: %v", host, w.hosts)
 		}
+	}
+	if w.hosts["8.8.4.4"] < 4 { // a file, two parts, and that these are all
+		t.Errorf("the signed addresses were not all asked: %v", w.hosts)
 	}
 	id, hidden, _ := strings.Cut(secret, ":")
 	for what, text := range map[string]string{

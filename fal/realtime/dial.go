@@ -89,7 +89,7 @@ func (s *session) dial(ctx context.Context) (*websocket.Conn, error) {
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-			return nil, refusal(s.endpoint, resp.StatusCode, body)
+			return nil, refusal(s.endpoint, resp.StatusCode, body, s.clean)
 		}
 		return nil, fmt.Errorf("no connection: %w", bare(err))
 	}
@@ -134,8 +134,19 @@ func bare(err error) error {
 	return err
 }
 
+// clean makes a text that fal has sent fit to be shown: without key and token.
+func (s *session) clean(text string) string {
+	s.mu.Lock()
+	token := s.token.Value
+	s.mu.Unlock()
+	if token != nil && len(token()) >= 6 { // a shorter one would be found in any text
+		text = strings.ReplaceAll(text, token(), token.String())
+	}
+	return visible(s.client.Redact(text))
+}
+
 // refusal is the error for an answer that opens no session.
-func refusal(endpoint string, status int, body []byte) error {
+func refusal(endpoint string, status int, body []byte, clean func(string) string) error {
 	var told struct {
 		Detail any    `json:"detail"`
 		Error  any    `json:"error"`
@@ -145,12 +156,12 @@ func refusal(endpoint string, status int, body []byte) error {
 	if json.Unmarshal(body, &told) == nil {
 		for _, text := range []any{told.Detail, told.Error} {
 			if text != nil {
-				message = fmt.Sprintf("%.500v", text)
+				message = fmt.Sprint(text)
 				break
 			}
 		}
 	}
-	return &fal.Error{Endpoint: endpoint, Status: status, Type: told.Type, Message: visible(message), Billing: fal.NotBilled}
+	return &fal.Error{Endpoint: endpoint, Status: status, Type: clean(told.Type), Message: fmt.Sprintf("%.500s", clean(message)), Billing: fal.NotBilled}
 }
 
 // visible leaves out what could change a terminal.

@@ -126,13 +126,14 @@ func (s *session) next(ctx context.Context, keep func([]byte) []byte) ([]byte, e
 		case m.Type == "x-fal-error" && m.Error == "TIMEOUT":
 			idle = true // the connection is closed next
 		case m.Status == "error" && m.Error == "Unauthorized":
+			err := refusal(s.endpoint, http.StatusUnauthorized, body, s.clean)
 			s.mu.Lock()
 			s.token = Token{}
 			s.mu.Unlock()
 			s.lost(conn)
-			return nil, refusal(s.endpoint, http.StatusUnauthorized, body)
+			return nil, err
 		case m.Type == "x-fal-error" || m.Status == "error":
-			err := errors.Join(&fal.Error{Endpoint: s.endpoint, Status: http.StatusUnprocessableEntity, Type: visible(m.Error), Message: visible(m.Reason)}, s.answered(ctx))
+			err := errors.Join(&fal.Error{Endpoint: s.endpoint, Status: http.StatusUnprocessableEntity, Type: fmt.Sprintf("%.500s", s.clean(m.Error)), Message: fmt.Sprintf("%.2000s", s.clean(m.Reason))}, s.answered(ctx))
 			return nil, err
 		default:
 			return body, s.answered(ctx)
@@ -166,12 +167,6 @@ func messageOf(body []byte) (m message) {
 		return message{}
 	}
 	_ = json.Unmarshal(body, &m) // a field of another type is none of these
-	if len(m.Error) > 500 {
-		m.Error = m.Error[:500]
-	}
-	if len(m.Reason) > 2000 {
-		m.Reason = m.Reason[:2000]
-	}
 	return m
 }
 

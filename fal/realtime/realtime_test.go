@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -570,6 +571,73 @@ func TestKeyStaysHome(t *testing.T) {
 	for _, err := range []error{err, tokenErr, plainErr, plainToken, goneErr} {
 		if err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err), "verysecret") {
 			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// The key is in the handshake alone: no byte of it is in a frame or a log, also
+// where the server says it again, and a session by a token does not have it.
+func TestKeyInNoFrame(t *testing.T) {
+	t.Parallel()
+	const key = "the-key-id:verysecret-verysecret"
+	for _, byToken := range []bool{false, true} {
+		var seen, log, printed bytes.Buffer
+		var handshake http.Header
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handshake = r.Header
+			c, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = c.CloseNow() }()
+			c.SetReadLimit(-1)
+			for {
+				_, frame, err := c.Read(r.Context())
+				if err != nil {
+					return
+				}
+				seen.Write(frame)
+				_ = c.Write(r.Context(), websocket.MessageText, fmt.Appendf(nil, `{"seed":7,"prompt":%q}`, r.Header.Get("Authorization")))
+				_ = c.Write(r.Context(), websocket.MessageText, fmt.Appendf(nil, `{"type":"x-fal-error","error":"X","reason":"no user for %s, %s"}`, key, r.URL.Query().Get("fal_jwt_token")))
+			}
+		}))
+		c := &fal.Client{
+			Key: fal.NewKey(key), Hosts: fal.Hosts{Run: srv.URL},
+			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		}
+		var o realtime.Options
+		if byToken {
+			o.Token = func(context.Context) (realtime.Token, error) {
+				return realtime.Token{Value: fal.NewKey("a-token")}, nil
+			}
+		}
+		s, err := realtime.Open(t.Context(), c, klein, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(t.Context(), flux.KleinRealtime{Prompt: "oil", ImageURL: frame(t, 300, 1)}); err != nil {
+			t.Fatal(err)
+		}
+		for out, err := range s.Results(t.Context()) {
+			fmt.Fprintf(&printed, "%+v %+v\n", out, err)
+			if err != nil {
+				break
+			}
+		}
+		fmt.Fprintf(&printed, "%v %+v %#v", s, s, s)
+		_ = s.Close()
+		srv.Close()
+		if got := handshake.Get("Authorization"); (got == "") != byToken {
+			t.Errorf("by a token %v: %q in the handshake", byToken, got)
+		}
+		if seen.Len() < 1000 {
+			t.Errorf("%d bytes came in frames", seen.Len())
+		}
+		for what, text := range map[string]string{"a frame": seen.String(), "the log": log.String(), "what is printed": printed.String()} {
+			if strings.Contains(text, "verysecret") || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(key))[:30]) {
+				t.Errorf("by a token %v: %s has the key:\n%s", byToken, what, text)
+			}
 		}
 	}
 }

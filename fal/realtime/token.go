@@ -55,7 +55,7 @@ func NewToken[Out any](ctx context.Context, c *fal.Client, e fal.Endpoint[Out], 
 		return Token{}, fmt.Errorf("realtime: token for %s: %w", e, err)
 	}
 	if status >= 300 {
-		return Token{}, refusal(string(e), status, body)
+		return Token{}, refusal(string(e), status, body, func(text string) string { return visible(c.Redact(text)) })
 	}
 	var wrapped struct {
 		Token  string `json:"token"`
