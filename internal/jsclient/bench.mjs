@@ -19,7 +19,8 @@ if (!task.Cold) await kinds.subscribe();
 const began = now();
 if (task.Kind === "stream") {
   const stream = await fal.stream("bench/ticks/stream", { input: { events: task.Jobs } });
-  for await (const event of stream) MS.push(now() - event.sent);
+  stream.on("data", (event) => MS.push(now() - event.sent)); // its for await takes one each 16 ms
+  await stream.done();
 } else {
   let left = task.Jobs;
   const one = async () => {

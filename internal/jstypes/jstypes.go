@@ -1,5 +1,7 @@
 // Package jstypes reads the published TypeScript types of fal's endpoints, as
-// far as needed to compare them with our catalogue.
+// far as needed to compare them with our catalogue. What they say of the endpoints
+// in it is kept in testdata/published.json: the next major version of the client
+// ships no such types.
 package jstypes
 
 import (
@@ -12,9 +14,9 @@ import (
 
 // Field is a member of an input type.
 type Field struct {
-	Name     string
-	Required bool
-	Values   []string // of a union of strings alone
+	Name     string   `json:"name"`
+	Required bool     `json:"required,omitzero"`
+	Values   []string `json:"values,omitzero"` // of a union of strings alone
 }
 
 // The lines of a declaration file that matter. The published file is written

@@ -3,6 +3,9 @@ package jstypes_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,26 +60,14 @@ type difference struct {
 	Why  string `json:"why"`
 }
 
-// TestJavaScriptTypes compares the catalogue with the types that fal publishes
-// for JavaScript, in version 1.10.1 of @fal-ai/client. Where they differ, the
-// reason stands in testdata/differences.json.
-func TestJavaScriptTypes(t *testing.T) {
+var update = flag.Bool("update", false, "write testdata/published.json from the installed client")
+
+// TestPublished compares the catalogue with the types that fal has published for
+// JavaScript, in version 1.10.1 of @fal-ai/client. Where they differ, the reason
+// stands in testdata/differences.json.
+func TestPublished(t *testing.T) {
 	t.Parallel()
-	name := os.Getenv("FALIMAGE_JS_TYPES")
-	if name == "" {
-		name = filepath.Join("..", "jsclient", "node_modules", "@fal-ai", "client", "src", "types", "endpoints.d.ts")
-	}
-	text, err := os.ReadFile(name)
-	if os.IsNotExist(err) && os.Getenv("FALIMAGE_REQUIRE_NODE") == "" {
-		t.Skip("left out: @fal-ai/client is not installed; .ci/run installs it, and FALIMAGE_JS_TYPES can name its endpoints.d.ts")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	published, err := jstypes.Parse(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	published := kept(t)
 	var got []string
 	for _, e := range catalog.All() {
 		for _, id := range append([]string{e.ID}, e.Aliases...) {
@@ -91,6 +82,62 @@ func TestJavaScriptTypes(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(known(t), got); diff != "" {
 		t.Errorf("differences between the catalogue and the published types (-known +found):\n%s", diff)
+	}
+}
+
+// kept returns what was published, as it is kept here.
+func kept(t *testing.T) map[string][]jstypes.Field {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "published.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published map[string][]jstypes.Field
+	if err := json.Unmarshal(text, &published); err != nil {
+		t.Fatal(err)
+	}
+	return published
+}
+
+// TestInstalledTypes holds what is kept of the published types against the client
+// that is installed.
+func TestInstalledTypes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "jsclient", "node_modules", "@fal-ai", "client", "src", "types", "endpoints.d.ts"))
+	if os.IsNotExist(err) && os.Getenv("FALIMAGE_REQUIRE_NODE") == "" {
+		t.Skip("left out: @fal-ai/client is not installed; .ci/run installs it")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := jstypes.Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := map[string][]jstypes.Field{}
+	for _, e := range catalog.All() {
+		for _, id := range append([]string{e.ID}, e.Aliases...) {
+			if fields, ok := all[id]; ok {
+				installed[id] = fields
+			}
+		}
+	}
+	if *update {
+		var b bytes.Buffer
+		for i, id := range slices.Sorted(maps.Keys(installed)) {
+			fields, err := json.Marshal(installed[id])
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "%s\n  %q: %s", map[bool]string{true: "{", false: ","}[i == 0], id, fields)
+		}
+		b.WriteString("\n}\n")
+		if err := os.WriteFile(filepath.Join("testdata", "published.json"), b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(kept(t), installed); diff != "" {
+		t.Errorf("testdata/published.json is not what is installed; -update writes it (-kept +installed):\n%s", diff)
 	}
 }
 
