@@ -158,6 +158,11 @@ func TestAnchors(t *testing.T) {
 			t.Errorf("%q is not on the page", to)
 		}
 	}
+	for _, want := range []string{"s1", "s2", "e1-1", "e1-3", "p1-1", "e2-2", "p2-2"} {
+		if !slices.Contains(ids, want) {
+			t.Errorf("there is no %q", want)
+		}
+	}
 	// The views are a chain through the whole sheet.
 	want := []string{"p1-2", "p2-1", "p2-2"}
 	if diff := cmp.Diff(want, all(got, `<a href="#([^"]*)">Next</a>`)); diff != "" {

@@ -152,6 +152,11 @@ func TestLive(t *testing.T) {
 	if got := all(live, `<input type="checkbox" name="pick" value="([^"]*)" form="desk">`); !slices.Equal(got, []string{"3"}) {
 		t.Errorf("%q can be picked", got)
 	}
+	s.Live = &sheet.Live{Events: "events"}
+	s.Sections[0].Entries = s.Sections[0].Entries[:2]
+	if strings.Contains(page(t, s), refresh) {
+		t.Error("the page is loaded again although nothing is waited for")
+	}
 	s.Live = &sheet.Live{}
 	s.Sections[0].Entries = s.Sections[0].Entries[:1]
 	plain := page(t, s)

@@ -62,7 +62,7 @@ func TestPickPage(t *testing.T) {
 	t.Parallel()
 	address := start(t, "pick", "-drafts", "8", "-finals", "2")
 	tab := open(t, address, 1280, "light")
-	until(t, tab, `document.title === "Pick the best" && document.documentElement.classList.contains("works")`)
+	until(t, tab, `document.title === "Pick the best" && document.documentElement.dataset.ready`)
 	press(t, tab, "2s5s")
 	// A third cannot be picked.
 	press(t, tab, "7s")

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -199,7 +200,7 @@ func TestSheetBlind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		if eval[bool](t, tab, `document.readyState === "complete" && document.documentElement.classList.contains("works")`) {
+		if eval[bool](t, tab, `document.readyState === "complete" && document.documentElement.dataset.ready === "true"`) {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -242,6 +243,25 @@ func TestSheetTwice(t *testing.T) {
 		if got := eval[string](t, tab, starred); got != "1,2" {
 			t.Errorf("starred are %s", got)
 		}
+	}
+}
+
+// Without script the page still reads, and a picture is a link to a view of it.
+func TestSheetWithoutScript(t *testing.T) {
+	t.Parallel()
+	tab := open(t, "about:blank", 1440, "light")
+	if _, err := chromedp.Call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(write(t, contest(t))+"#p1-2")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := chromedp.Run(tab, chromedp.Evaluate[string](`(() => {
+		const view = document.getElementById("p1-2").getBoundingClientRect();
+		return [document.documentElement.dataset.ready, getComputedStyle(document.getElementById("desk")).display, getComputedStyle(document.querySelector(".tools")).display, view.width, view.height].join();
+	})()`))
+	if want := ",none,none,1440,900"; err != nil || got != want {
+		t.Errorf("the page is %s, %v", got, err)
 	}
 }
 

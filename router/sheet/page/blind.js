@@ -3,7 +3,7 @@
 
 const sections = [...document.querySelectorAll("main section")].map((section) => {
   const list = [...section.querySelectorAll(".entry")];
-  return { section, list, id: section.getAttribute("aria-labelledby"), contest: list.filter(picture).length > 1 };
+  return { section, list, id: section.getAttribute("aria-labelledby"), contest: section.querySelectorAll(".open").length > 1 };
 });
 const sectionOf = (entry) => sections.find(({ list }) => list.includes(entry));
 
@@ -39,7 +39,7 @@ function veil(part, index) {
   order.forEach((entry, i) => {
     const number = entry.querySelector(".number span:last-child"), img = picture(entry);
     number.textContent = hide ? letters(i) : entry.dataset.key;
-    entry.querySelector(".tools")?.setAttribute("aria-label", nameOf(entry));
+    entry.querySelector(".tools").setAttribute("aria-label", nameOf(entry));
     if (!img) return;
     img.dataset.alt ??= img.alt;
     img.alt = hide ? nameOf(entry) : img.dataset.alt;
@@ -47,9 +47,9 @@ function veil(part, index) {
 }
 
 function blinded() {
-  const focus = document.activeElement;
+  const focus = document.activeElement; // it is lost where the order changes
   sections.forEach(veil);
-  if (focus !== document.activeElement) focus.focus(); // it is lost where the order changes
+  if (focus !== document.activeElement) focus.focus();
   const on = kept.blind?.on === true;
   byID("blind").setAttribute("aria-pressed", on);
   for (const id of ["by-model", "by-price"]) byID(id).disabled = on;

@@ -3,9 +3,9 @@
 let marked = []; // entries to be compared, in the order in which they were marked
 
 const picture = (entry) => entry.querySelector(".open img");
-const titleOf = (entry) => entry.querySelector("h3 bdi").textContent;
+const titleOf = (entry) => entry.dataset.model;
 const priceOf = (entry) => {
-  const found = textOf(entry, ".price").replaceAll(",", "").match(/\d+(\.\d+)?/);
+  const found = entry.dataset.price?.replaceAll(",", "").match(/\d+(\.\d+)?/);
   return found ? Number(found[0]) : null;
 };
 // textOf is the text of a part, without the button that may stand beside it.
@@ -85,14 +85,11 @@ const near = new IntersectionObserver((seen) => {
 
 function equip(entry) {
   near.unobserve(entry);
-  if (entry.querySelector(".tools")) return;
-  const tools = byID("tools").content.cloneNode(true).firstElementChild;
-  tools.setAttribute("role", "group");
-  tools.setAttribute("aria-label", nameOf(entry));
+  const tools = entry.querySelector(".tools"), pick = entry.querySelector(".pick");
+  if (tools.firstChild) return;
+  tools.append(byID("tools").content.cloneNode(true));
   if (!picture(entry)) tools.querySelector(".mark").remove();
   if (byID("pick")) tools.querySelector(".star").remove();
-  entry.querySelector(".frame").after(tools);
-  const pick = entry.querySelector(".pick");
   if (pick) tools.prepend(pick);
   for (const [selector, what] of [[".seed", "seed"], [".id", "request id"], [".prompt", "prompt"], [".request", "request"]]) {
     addCopy(entry.querySelector(selector), what);
@@ -150,10 +147,10 @@ const quoted = (text) => /^[\w./:=@%+-]+(,[\w./:=@%+-]+)*$/.test(text) ? text : 
 function exported() {
   const out = { sheet: root.dataset.sheet, title: document.title, time: new Date().toISOString() };
   out.starred = starred().map((entry) => entry.dataset.key);
-  out.rejected = entries.filter((entry) => markOf(entry).reject).map((entry) => entry.dataset.key);
+  out.rejected = withMark("reject").map((entry) => entry.dataset.key);
   out.entries = entries.filter((entry) => kept.marks.has(entry.dataset.key)).map((entry) => ({
     key: entry.dataset.key, ...markOf(entry), title: titleOf(entry), endpoint: textOf(entry, ".endpoint") || titleOf(entry),
-    price: textOf(entry, ".price"), seed: textOf(entry, ".seed"), request: textOf(entry, ".id"),
+    price: entry.dataset.price ?? "", seed: textOf(entry, ".seed"), request: textOf(entry, ".id"),
   }));
   if (kept.blind?.votes.size) out.votes = Object.fromEntries(tallied());
   return out;

@@ -1,16 +1,12 @@
 // What a program that serves the page has to say, and the first look of all.
 
-root.classList.add("works");
 for (const entry of entries) near.observe(entry);
 for (const key of kept.marks.keys()) show(byKey.get(key));
 for (const prompt of document.querySelectorAll("section > .prompt")) addCopy(prompt, "prompt");
-for (const entry of entries) {
-  // The browser may have kept what was ticked, which is of another sheet then.
-  const box = entry.querySelector(".pick input");
-  if (box) box.checked = markOf(entry).star;
-}
+// The browser may have kept what was ticked, which is of another sheet then.
+for (const box of document.querySelectorAll(".pick input")) box.checked = markOf(box.closest(".entry")).star;
 counted();
-blinded();
+if (kept.blind?.on) blinded();
 say("");
 if (/^#p\d+-\d+$/.test(location.hash)) look([byID(location.hash.slice(1)).closest(".entry")]);
 
@@ -26,3 +22,5 @@ if (byID("desk").dataset.events) {
   });
   events.addEventListener("error", () => say("The program that made this page has ended, or cannot be reached."));
 }
+
+root.dataset.ready = "true"; // for who drives the page

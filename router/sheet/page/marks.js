@@ -6,6 +6,7 @@ const byID = (id) => document.getElementById(id);
 const root = document.documentElement;
 const entries = [...document.querySelectorAll(".entry")];
 const byKey = new Map(entries.map((entry) => [entry.dataset.key, entry]));
+const placeOf = new Map(entries.map((entry, i) => [entry, i]));
 const store = "sheet:" + root.dataset.sheet;
 
 // marks has {star, reject, note} by key. blind is {on, seed, votes} or null.
@@ -70,7 +71,9 @@ function change(entry, what) {
   counted();
 }
 
-const starred = () => entries.filter((entry) => markOf(entry).star);
+// withMark returns the entries that have a mark of a kind, in their order.
+const withMark = (kind) => [...kept.marks].filter(([, mark]) => mark[kind]).map(([key]) => byKey.get(key)).sort((a, b) => placeOf.get(a) - placeOf.get(b));
+const starred = () => withMark("star");
 
 function toggleStar(entry) {
   const star = !markOf(entry).star, most = Number(byID("desk").dataset.most) || Infinity;
