@@ -91,7 +91,7 @@ func TestPatience(t *testing.T) {
 	}{
 		"a byte at a time":    {1, 101, 101, true},
 		"more times than so":  {1, 101, 102, false},
-		"nothing at any time": {0, 6, 10, false},
+		"nothing at any time": {0, 5, 10, false},
 	} {
 		var asked atomic.Int32
 		c, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -124,5 +124,22 @@ func TestPatience(t *testing.T) {
 		if (err == nil) != tt.good || asked.Load() > tt.most || tt.good && len(got) != tt.size || errors.Is(err, io.EOF) {
 			t.Errorf("%s: %d bytes in %d answers, %v", name, len(got), asked.Load(), err)
 		}
+	}
+}
+
+// Files are named by where they stand, from the first to the last of many.
+func TestManyFiles(t *testing.T) {
+	t.Parallel()
+	files := make([]fal.File, 12)
+	for i := range files {
+		files[i] = fal.Bytes([]byte{byte(i)})
+	}
+	var fields []string
+	_, err := fal.MapFiles(fal.Call[fal.Images]{ID: "a/b", Input: map[string]any{"image_urls": files}}, func(field string, f fal.File) (fal.File, error) {
+		fields = append(fields, field)
+		return f, nil
+	})
+	if err != nil || len(fields) != 12 || fields[9] != "image_urls[9]" || fields[11] != "image_urls[11]" {
+		t.Errorf("%q, %v", fields, err)
 	}
 }
