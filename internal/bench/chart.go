@@ -11,7 +11,7 @@ import (
 // chart draws lines over named places, on a scale of powers of ten. It is an SVG
 // that is read on light and on dark pages.
 func chart(title, axis string, labels, names []string, values [][]series) string {
-	const width, height, left, top, right, bottom = 760, 380, 64, 48, 200, 56
+	const width, height, left, top, right, bottom = 760, 396, 64, 48, 200, 72
 	colors := []string{"#6b7280", "#0b6bcb", "#c2410c", "#a16207"}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, place := range values {
@@ -49,7 +49,9 @@ func chart(title, axis string, labels, names []string, values [][]series) string
 		text(left-8, at+4, "end", "#374151", fmt.Sprintf("%g", math.Pow(10, power)))
 	}
 	for i, label := range labels {
-		text(x(i), height-bottom+20, "middle", "#374151", label)
+		for j, part := range strings.Split(label, ", ") {
+			text(x(i), float64(height-bottom+20+16*j), "middle", "#374151", part)
+		}
 	}
 	text((left+width-right)/2, height-14, "middle", "#374151", axis)
 	row := 0

@@ -67,6 +67,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 		}
 		clients = append(slices.Clip(clients), nodeClients...)
 	}
+	busy := load()
 	lab, err := newLab(ctx)
 	if err != nil {
 		return err
@@ -83,6 +84,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 		}
 		r.Experiments = append(r.Experiments, done)
 	}
+	r.Versions = append(r.Versions, fmt.Sprintf("load of the machine %s before it, %s after it, of which this is a part", busy, load()))
 	r.Took = time.Since(r.Began).Round(time.Second)
 	if err := r.write(*out); err != nil {
 		return err

@@ -189,6 +189,16 @@ func versions(ctx context.Context, node bool) []string {
 	return append(all, "@fal-ai/client "+js.Version+" on Node "+say("node", "--version"))
 }
 
+// load says how busy the machine is: figures of a busy one are worth less.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
