@@ -173,3 +173,31 @@ func TestAnglesReached(t *testing.T) {
 		}
 	}
 }
+
+// What is another by a policy of the caller's is not said to be newer.
+func TestArticleOfAnotherPolicy(t *testing.T) {
+	t.Parallel()
+	p := router.DefaultPolicy()
+	p.Ratings["flux.Krea"] = router.Rating{Quality: 10, Speed: 10}
+	r, err := mustRouter(t, p).Route(router.Task{Prompt: "a lighthouse in a storm", Prefer: router.Preference{Quality: 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if advice, why := r.Article(); r.Best().Model.Name != "flux.Krea" || !strings.HasPrefix(why, "this policy is another: quality 10 of 10") {
+		t.Errorf("%v instead of %v: %q", r.Best().Model, advice, why)
+	}
+}
+
+// A word with an apostrophe is one, at the start of a prompt too.
+func TestFirstWord(t *testing.T) {
+	t.Parallel()
+	for _, prompt := range []string{"Don't write text: a bare wall", "A bare wall: don't write text"} {
+		r, err := router.Route(router.Task{Prompt: prompt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(r.Facts, func(f router.Fact) bool { return f.Name == "text" }) {
+			t.Errorf("%s: %v", prompt, r.Facts)
+		}
+	}
+}
