@@ -201,3 +201,41 @@ func TestFirstWord(t *testing.T) {
 		}
 	}
 }
+
+// Why a model makes no picture that large is said of each kind of model.
+func TestWhyPixels(t *testing.T) {
+	t.Parallel()
+	r, err := router.Route(router.Task{Prompt: "x", Pictures: []router.Picture{{File: mask}}, Edit: router.EditStyle, MinPixels: 9 << 20, Require: []router.Feature{router.FeatureOneStep}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, want := range map[string]string{
+		"flux.DevImageToImage": "decides the size by itself",
+		"flux.KontextPro":      "makes pictures of about 1 megapixels",
+		"qwen.Edit":            "makes no pictures that large, as far as any source tells",
+	} {
+		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == model })
+		if i < 0 || !slices.Contains(r.Refused[i].Why(), want) {
+			t.Errorf("%s: %d, %v", model, i, r.Refused[max(i, 0)].Why())
+		}
+	}
+}
+
+// Why a LoRA does not fit is said of each kind of model.
+func TestWhyLoRAs(t *testing.T) {
+	t.Parallel()
+	r, err := router.Route(router.Task{Prompt: "x", LoRAs: []router.LoRA{{Path: "a/b", Base: "qwen.Image2512LoRA"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, want := range map[string]string{
+		"flux.Pro2":     "takes no LoRAs",
+		"flux.Dev2LoRA": "takes LoRAs that were trained for FLUX.2 [dev], 3 at most",
+		"flux.DevLoRA":  "is for LoRAs that were trained for FLUX.1 [dev]",
+	} {
+		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == model })
+		if i < 0 || !slices.Contains(r.Refused[i].Why(), want) {
+			t.Errorf("%s: %d, %v", model, i, r.Refused[max(i, 0)].Why())
+		}
+	}
+}
