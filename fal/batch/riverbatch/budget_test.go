@@ -75,33 +75,35 @@ func TestBudgetTakenOver(t *testing.T) {
 		}
 		return r
 	}
+	under := reserve("under way all the time")
 	reserve("a")
 	first := reserve("a") // after a crash
-	totals(t, b, riverbatch.Totals{Reserved: 3 * cent, Open: 1})
+	totals(t, b, riverbatch.Totals{Reserved: 6 * cent, Open: 2})
 	first.Accepted("r1")
 	b.Resume("a", "r1").Settled(meta("r1"))
 	first.Settled(meta("r1"))
 	b.Resume("a", "r1").Settled(meta("r1"))
-	totals(t, b, riverbatch.Totals{Billed: 3 * cent, Requests: 1})
+	totals(t, b, riverbatch.Totals{Billed: 3 * cent, Requests: 1, Reserved: 3 * cent, Open: 1})
 
 	reserve("b") // lost before it was told of its job
 	b.Resume("b", "r2").Settled(meta("r2"))
-	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2})
+	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2, Reserved: 3 * cent, Open: 1})
 
 	reserve("c") // proved absent
 	b.Resume("c", "").Released(errors.New("absent"))
 	reserve("c").Released(errors.New("refused"))
-	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2})
+	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2, Reserved: 3 * cent, Open: 1})
 
 	failed := reserve("d") // failed at fal, and was sent again
 	failed.Accepted("r3")
 	b.Resume("d", "r3").Released(errors.New("failed"))
 	again := reserve("d")
-	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2, Reserved: 3 * cent, Open: 1})
+	totals(t, b, riverbatch.Totals{Billed: 6 * cent, Requests: 2, Reserved: 6 * cent, Open: 2})
 	again.Accepted("r4")
 	again.Settled(fal.Meta{Endpoint: pro2.Endpoint, RequestID: "r4"}) // fal tells no units
 	b.Resume("nobody's", "r5").Settled(meta("r5"))
-	totals(t, b, riverbatch.Totals{Billed: 12 * cent, Requests: 4})
+	totals(t, b, riverbatch.Totals{Billed: 12 * cent, Requests: 4, Reserved: 3 * cent, Open: 1})
+	under.Released(errors.New("refused"))
 	var kept, reserved int64
 	if err := b.Pool.QueryRow(t.Context(), "SELECT billed, reserved FROM falimage_budget WHERE name = $1", b.Name).Scan(&kept, &reserved); err != nil || pricing.USD(kept) != 12*cent || reserved != 0 {
 		t.Errorf("the sum is %d, with %d reserved: %v", kept, reserved, err)

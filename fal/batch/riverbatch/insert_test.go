@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/batch/riverbatch"
 	"github.com/falimage/falimage-go/fal/platform"
+	"github.com/falimage/falimage-go/fal/provenance"
 	"github.com/falimage/falimage-go/flux"
 )
 
@@ -94,7 +96,9 @@ func TestInserted(t *testing.T) {
 	if n := f.srv.Ledger().Uploads; n != 1 {
 		t.Errorf("%d files were uploaded", n)
 	}
-	f.start(f.worker(), 1)
+	w := f.worker()
+	w.Runner.Mark = func(r provenance.Record) provenance.Record { return r }
+	f.start(w, 1)
 	f.until("completed", 1)
 	key, err := batch.Key[fal.Images](req)
 	if err != nil {
@@ -103,6 +107,10 @@ func TestInserted(t *testing.T) {
 	row, ok, err := f.j.Get(t.Context(), key)
 	if !ok || err != nil {
 		t.Fatal(ok, err)
+	}
+	record, err := provenance.ReadFile(filepath.Join(f.dir, row.Files[0].Name))
+	if err != nil || record.RequestID != row.RequestID || record.Seed == nil || !strings.Contains(string(record.Input), "brighter") {
+		t.Errorf("the picture tells %+v, %v", record, err)
 	}
 	bills := f.srv.Ledger().Bills
 	if diff := cmp.Diff(map[string]string{"tenant": "a"}, bills[0].Tags); diff != "" {

@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -74,4 +77,66 @@ func damage(path string, n int) (more bool, err error) {
 		err = errors.New("nothing was damaged")
 	}
 	return true, errors.Join(err, conn.Close(ctx))
+}
+
+// cut is a connection that loses an answer and breaks, when it is told to.
+type cut struct {
+	net.Conn
+	now *atomic.Bool
+}
+
+func (c cut) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.now.CompareAndSwap(true, false) {
+		return 0, errors.Join(io.ErrUnexpectedEOF, c.Close())
+	}
+	return n, err
+}
+
+// A row that was committed while the connection broke is not taken for that of somebody
+// else.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	j := opened(t, pooled(t))
+	config, err := pgxpool.ParseConfig(os.Getenv(urlEnv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now atomic.Bool
+	dial := config.ConnConfig.DialFunc
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return cut{conn, &now}, err
+	}
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	broken, err := riverbatch.Open(ctx, pool, j.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int64{1, 2} {
+		if err := broken.Put(ctx, journaltest.Row("a", n)); err != nil { // so that the statements are known
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []batch.Row{journaltest.Row("b", 1), journaltest.Row("b", 2)} {
+		now.Store(true)
+		if err := broken.Put(ctx, row); err != nil || now.Load() {
+			t.Errorf("revision %d: %v", row.Revision, err)
+		}
+		if got, _, err := j.Get(ctx, "b"); err != nil || got.Revision != row.Revision {
+			t.Errorf("revision %d: %d is there, %v", row.Revision, got.Revision, err)
+		}
+	}
+	other := journaltest.Row("b", 2)
+	other.Units = "7"
+	now.Store(true)
+	if err := broken.Put(ctx, other); !errors.Is(err, batch.ErrConflict) {
+		t.Errorf("another row: %v", err)
+	}
 }

@@ -248,7 +248,7 @@ func snooze(wait time.Duration) error {
 
 // do does an item that is claimed.
 func (w *Worker[Out]) do(ctx context.Context, it *claimed) outcome {
-	row := it.row
+	row, waiting := it.row, false
 	switch {
 	case row != nil && row.State == batch.Done && row.Failure == nil && len(row.Files) > 0:
 		return w.ended(ctx, it, row, nil) // saved, maybe by another machine
@@ -263,8 +263,9 @@ func (w *Worker[Out]) do(ctx context.Context, it *claimed) outcome {
 		if err == nil && (s.State == fal.InQueue || s.State == fal.InProgress) {
 			return outcome{err: snooze(waitFor(row)), report: reportOf(row, nil)}
 		}
+		waiting = err != nil // else it has ended
 	}
-	ctx, let := w.hold(ctx)
+	ctx, let := w.hold(ctx, waiting)
 	defer let()
 	item := batch.Item[Out]{Key: it.key, Request: stored[Out]{fal.Endpoint[Out](it.endpoint), it.body, it.usage}}
 	if len(it.tags) > 0 {
@@ -302,28 +303,30 @@ func waitFor(row *batch.Row) time.Duration {
 }
 
 // hold returns a context that ends some time after a request was accepted, unless its
-// result is there by then: the slot is then for others.
-func (w *Worker[Out]) hold(ctx context.Context) (context.Context, func()) {
+// result is there by then: the slot is then for others. Waiting says that it was accepted
+// before.
+func (w *Worker[Out]) hold(ctx context.Context, waiting bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
 	var timer *time.Timer
-	return context.WithValue(ctx, notedKey{}, func(row batch.Row) {
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case row.State == batch.Submitted && timer == nil:
-				timer = time.AfterFunc(max(0, cmp.Or(w.Hold, defaultHold)), cancel)
-			case row.State != batch.Submitted && timer != nil:
-				timer.Stop()
-			}
-		}), func() {
-			mu.Lock()
-			defer mu.Unlock()
-			if timer != nil {
-				timer.Stop()
-			}
-			cancel()
+	start := func() { timer = time.AfterFunc(max(0, cmp.Or(w.Hold, defaultHold)), cancel) }
+	if waiting {
+		start()
+	}
+	noted := func(row batch.Row) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case row.State == batch.Submitted && timer == nil:
+			start()
+		case row.State != batch.Submitted && timer != nil:
+			timer.Stop()
 		}
+	}
+	return context.WithValue(ctx, notedKey{}, noted), func() {
+		noted(batch.Row{})
+		cancel()
+	}
 }
 
 // ended says what River does after a run.

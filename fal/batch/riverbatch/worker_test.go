@@ -240,6 +240,11 @@ func TestSlots(t *testing.T) {
 		counts, err := f.j.Counts(t.Context())
 		return err == nil && counts == riverbatch.Counts{Items: 10, UnderWay: 10} && f.srv.Ledger().Submissions == 10
 	})
+	f.wait("all looked at again", func() bool {
+		var least int
+		err := f.pool.QueryRow(t.Context(), "SELECT min(coalesce((metadata->>'snoozes')::int, 0)) FROM river_job WHERE queue = $1 AND kind <> 'fal_batch_rescue'", f.j.Name()).Scan(&least)
+		return err == nil && least >= 2
+	})
 	later.Store(int64(time.Minute))
 	f.until("completed", 10)
 	f.settle(10)
