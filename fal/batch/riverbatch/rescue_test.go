@@ -122,7 +122,7 @@ func TestLease(t *testing.T) {
 	f := newFleet(t, faltest.RunTime(5*time.Second))
 	f.insert(mugs(1)...)
 	w := f.worker()
-	w.Hold = 20 * time.Second
+	w.Hold, w.Lease = 20*time.Second, 3*time.Second
 	f.start(w, 1)
 	holder := func() (lease string) {
 		if err := f.pool.QueryRow(t.Context(), "SELECT coalesce(max(lease), '') FROM falimage_item WHERE batch = $1 AND leased_until > clock_timestamp()", f.j.Name()).Scan(&lease); err != nil {

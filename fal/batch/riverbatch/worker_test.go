@@ -58,7 +58,7 @@ func (f *fleet) client() *fal.Client {
 func (f *fleet) worker() *riverbatch.Worker[fal.Images] {
 	client := f.client()
 	return &riverbatch.Worker[fal.Images]{
-		Account: f.j.Name(), Lease: 2 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		Account: f.j.Name(), Lease: 10 * time.Second, Logger: slog.New(slog.DiscardHandler),
 		Runner: &batch.Runner{Client: client, Journal: f.j, Dir: f.dir, Reconcile: platform.Reconciler{Client: client, Lag: 100 * time.Millisecond}.Find},
 	}
 }
@@ -85,13 +85,16 @@ func (f *fleet) start(w *riverbatch.Worker[fal.Images], slots int) {
 	})
 }
 
+// small is a size that is quickly drawn.
+var small = fal.Size(256, 256)
+
 // mugs returns items, FLUX and Qwen mixed.
 func mugs(n int) []batch.Item[fal.Images] {
 	items := make([]batch.Item[fal.Images], n)
 	for i := range items {
-		items[i] = batch.Item[fal.Images]{Key: fmt.Sprintf("mug %d", i), Request: flux.Schnell{Prompt: fmt.Sprint("mug ", i)}}
+		items[i] = batch.Item[fal.Images]{Key: fmt.Sprintf("mug %d", i), Request: flux.Schnell{Prompt: fmt.Sprint("mug ", i), ImageSize: small}}
 		if i%2 == 1 {
-			items[i].Request = qwen.Image{Prompt: fmt.Sprint("mug ", i)}
+			items[i].Request = qwen.Image{Prompt: fmt.Sprint("mug ", i), ImageSize: small}
 		}
 	}
 	return items
