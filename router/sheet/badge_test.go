@@ -3,7 +3,9 @@ package sheet_test
 import (
 	"image"
 	"image/color"
+	"image/draw"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/falimage/falimage-go/router/sheet"
@@ -53,5 +55,39 @@ func TestBadges(t *testing.T) {
 				t.Errorf("%s: at %v there are %.2f white pixels, want %.2f", tt.name, r, got, tt.want[i])
 			}
 		}
+	}
+}
+
+// The number stands in the middle of its pill, and a key that is too long ends
+// within it. A title has three lines at most.
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	picture := pngOf(t, flat(red, 480, 480))
+	words := strings.Repeat("many words ", 30)
+	m := drawn(t, untitled(sheet.Entry{Key: "8", Title: words, Picture: picture}, sheet.Entry{Key: strings.Repeat("W", 100), Picture: picture}))
+	top := area(m, red).Min.Y
+	for _, tt := range []struct {
+		x    int // of the picture
+		want string
+	}{{64, "12-39; 12-43, white 19-31; 24-31"}, {592, "12-39; 12-452, white 20-31; 23-439"}} {
+		pill := image.NewRGBA(image.Rect(0, 0, 480, 60))
+		draw.Draw(pill, pill.Rect, m, image.Pt(tt.x, top), draw.Src)
+		white := image.NewRGBA(pill.Rect)
+		for y := range 60 {
+			for x := range 480 {
+				if pill.RGBAAt(x, y).B > 140 {
+					white.Set(x, y, color.White)
+				}
+			}
+		}
+		got := inkedOn(pill, pill.Rect) + ", white " + inkedOn(white, white.Rect)
+		if got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
+	}
+	text := image.NewRGBA(image.Rect(0, 0, 480, m.Rect.Dy()-top-490))
+	draw.Draw(text, text.Rect, m, image.Pt(64, top+490), draw.Src)
+	if lines := strings.Fields(inked(text, text.Rect, true)); len(lines) != 4 { // and the size
+		t.Errorf("the lines of the caption are %s, want 4", lines)
 	}
 }

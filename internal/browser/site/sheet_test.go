@@ -3,10 +3,13 @@ package site_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +265,40 @@ func TestSheetWithoutScript(t *testing.T) {
 	})()`))
 	if want := ",none,none,1440,900"; err != nil || got != want {
 		t.Errorf("the page is %s, %v", got, err)
+	}
+}
+
+// Pictures beside the page are fetched when they come near the window, and not
+// before, however many there are.
+func TestSheetLazy(t *testing.T) {
+	t.Parallel()
+	const many = 2000
+	s := &sheet.Sheet{Title: "Many", Sections: []sheet.Section{{}}}
+	for i := range many {
+		s.Sections[0].Entries = append(s.Sections[0].Entries, sheet.Entry{Title: "M", File: fmt.Sprintf("p/%d.jpg", i+1), Width: 640, Height: 480})
+	}
+	picture := hill(t, 640, 480, 1)
+	var fetched atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/p/") {
+			fetched.Add(1)
+			_, _ = w.Write(picture)
+			return
+		}
+		if err := s.WriteHTML(w); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	tab := open(t, server.URL, 1440, "light")
+	until(t, tab, `document.documentElement.dataset.ready && document.querySelector(".entry img").naturalWidth`)
+	if n := fetched.Load(); n > many/10 {
+		t.Errorf("%d pictures were fetched at once", n)
+	}
+	press(t, tab, strconv.Itoa(many))
+	until(t, tab, fmt.Sprintf(`document.activeElement.closest("[data-key='%d']")?.querySelector("img").naturalWidth`, many))
+	if n := fetched.Load(); n > many/5 {
+		t.Errorf("%d pictures were fetched to see the last", n)
 	}
 }
 
