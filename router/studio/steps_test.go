@@ -152,7 +152,7 @@ func TestTwoStepsElsewhere(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	c, err := studio.Compare(t.Context(), client, sticker, []string{"flux.Pro2", "qwen.Image21"})
-	if err != nil || len(c.Models[0].Images()) != 2 || len(c.Models[1].Images()) != 1 || errors.Join(c.Models[0].Err, c.Models[1].Err) != nil {
+	if err != nil || c.Elapsed <= 0 || len(c.Models[0].Images()) != 2 || len(c.Models[1].Images()) != 1 || errors.Join(c.Models[0].Err, c.Models[1].Err) != nil {
 		t.Fatalf("%v, %+v", err, c)
 	}
 	if diff := cmp.Diff([]string{"flux.Pro2", "qwen.Layered"}, models(c.Models[0].Attempts)); diff != "" || srv.Ledger().Posts != 3 {
@@ -169,5 +169,17 @@ func TestTwoStepsElsewhere(t *testing.T) {
 	done, err := plan.Run(t.Context(), client, first)
 	if err != nil || len(done.Finals) != 1 || len(done.Finals[0].Images()) != 2 || done.Spent > plan.Cost.Max {
 		t.Errorf("%v: %+v", err, done)
+	}
+}
+
+// Two steps of which no source tells the price are bounded by nothing, where the
+// task allows that.
+func TestTwoStepsOfUnknownPrice(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	task := with(sticker, func(t *router.Task) { t.Only, t.UnknownPrice = []string{"flux.Klein9BBase"}, true })
+	out, err := studio.Do(t.Context(), client, task)
+	if diff := cmp.Diff([]string{"flux.Klein9BBase", "qwen.Layered"}, models(out.Attempts)); err != nil || diff != "" || out.Unpriced != 1 {
+		t.Errorf("%v, %d without a price, attempts (-want +got)\n%s", err, out.Unpriced, diff)
 	}
 }
