@@ -15,6 +15,12 @@ import (
 // Reconciler finds out what became of requests whose answers were lost. Only a
 // request that it proves absent may be sent again: what it does not know, it
 // says not to know.
+//
+// It looks by the time at which a request was sent, of this machine's clock. A clock
+// that is wrong by up to an hour is allowed for. One that was further behind when the
+// request was sent, and was set right before this is asked, is not: the request may
+// then be taken for absent though it is not. Wait for the clock to be set at the start
+// of a machine that has none of its own.
 type Reconciler struct {
 	// Client does the calls. Required. With a key of admin scope the bills are
 	// looked at too.
