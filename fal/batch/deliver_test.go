@@ -228,3 +228,23 @@ func TestDeliverRefused(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A row that was written by hand may have any digest.
+func TestDeliverShortDigest(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	client := quick(srv)
+	job, err := fal.Submit(t.Context(), client, mug("a").Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Guard = &spend.Budget{Ledger: new(spend.Ledger)}
+	j := batch.Memory()
+	if err := j.Put(t.Context(), batch.Row{Key: "a", Digest: "short", Endpoint: string(job.Endpoint()), State: batch.Submitted, RequestID: job.ID(), Revision: 1}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := batch.Deliver[fal.Images](t.Context(), &batch.Runner{Client: client, Journal: j}, "a", &webhook.Event{RequestID: job.ID()})
+	if err != nil || res.State != batch.Done || res.Units == "" {
+		t.Errorf("%+v %v", res.Row, err)
+	}
+}

@@ -23,7 +23,7 @@ type keeper interface {
 
 // reservationID is the id that an item's reservation has.
 func (e *entry) reservationID() string {
-	return "batch-" + naming.Sum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:12]
+	return "batch-" + naming.Sum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:min(len(e.row.Digest), 12)]
 }
 
 // resumed returns the reservation of a job that is taken up.
