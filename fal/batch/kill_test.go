@@ -134,11 +134,18 @@ func killBatch(t *testing.T, most int) (kills int) {
 	for base == "" && said.Scan() {
 		base, _ = strings.CutPrefix(said.Text(), "at ")
 	}
+	behind := false // was the clock of the program that was killed last
 	for ended := false; !ended; {
+		if behind {
+			// What it noted looks older than it is, and so as if the history had it by now.
+			time.Sleep(historyLag)
+		}
 		if kills > 0 && rand.IntN(4) == 0 {
 			tear(t, dir)
 		}
-		env := []string{baseEnv + "=" + base, clockEnv + "=" + wrong[rand.IntN(len(wrong))]}
+		clock := wrong[rand.IntN(len(wrong))]
+		behind = strings.HasPrefix(clock, "-")
+		env := []string{baseEnv + "=" + base, clockEnv + "=" + clock}
 		if kills < most && rand.IntN(6) == 0 {
 			env = append(env, diskEnv+"="+strconv.Itoa(rand.IntN(200<<10)))
 		}
@@ -208,7 +215,10 @@ func TestDiskFull(t *testing.T) {
 }
 
 // wrong is by how much the clock is wrong while the program runs.
-var wrong = []string{"0s", "0s", "-1s", "-13m", "300ms"}
+var wrong = []string{"0s", "0s", "0s", "0s", "-1s", "-13m", "300ms"}
+
+// historyLag is how long what a killed program has sent may be on its way.
+const historyLag = time.Second
 
 // diskFull is what the program exits with when its disk is full.
 const diskFull = 3
@@ -384,7 +394,7 @@ func program(t *testing.T) {
 		Retry: fal.Retry{MinWait: time.Millisecond, MaxWait: 10 * time.Millisecond},
 		Guard: &spend.Budget{Ledger: ledger, Limits: []spend.Limit{{Amount: 100 * pricing.Dollar}}},
 	}
-	look := platform.Reconciler{Client: client, Lag: 300 * time.Millisecond}
+	look := platform.Reconciler{Client: client, Lag: historyLag}
 	fmt.Print("\nbegun\n")
 	for left := true; left; {
 		left = false
