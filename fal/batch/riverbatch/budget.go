@@ -141,7 +141,7 @@ func (r *reservation) reserveFast(ctx context.Context, usage []byte) error {
 // reserve sets an amount aside, in place of what was set aside under the name before.
 func (r *reservation) reserve(ctx context.Context, usage []byte) error {
 	b := r.budget
-	return r.locked(ctx, func(tx pgx.Tx, used pricing.USD) error {
+	return r.locked(ctx, r.relaxed, func(tx pgx.Tx, used pricing.USD) error {
 		var before pricing.USD
 		err := tx.QueryRow(ctx, "SELECT id, amount FROM falimage_reservation WHERE budget = $1 AND name = $2 AND state = 'open' AND request_id IS NULL", b.Name, r.name).Scan(&r.id, &before)
 		there := err == nil
@@ -200,9 +200,9 @@ type reservation struct {
 
 // locked does something in a transaction, with the row of the budget locked. Used is
 // what is spent and set aside.
-func (r *reservation) locked(ctx context.Context, f func(tx pgx.Tx, used pricing.USD) error) error {
+func (r *reservation) locked(ctx context.Context, relaxed bool, f func(tx pgx.Tx, used pricing.USD) error) error {
 	return pgx.BeginFunc(ctx, r.budget.Pool, func(tx pgx.Tx) error {
-		if r.relaxed {
+		if relaxed {
 			if _, err := tx.Exec(ctx, relax); err != nil {
 				return err
 			}
@@ -223,14 +223,14 @@ const telling = 2 * patience
 
 // tell tells the database something: in one exchange if that is all, or else under the
 // lock of the budget.
-func (r *reservation) tell(fast func(ctx context.Context) error, slow func(ctx context.Context, tx pgx.Tx) error) {
+func (r *reservation) tell(durable bool, fast func(ctx context.Context) error, slow func(ctx context.Context, tx pgx.Tx) error) {
 	ctx, stop := context.WithTimeout(context.Background(), telling)
 	defer stop()
 	_ = again(ctx, func(maybe bool) error {
 		if r.relaxed && !maybe && fast(ctx) == nil {
 			return nil
 		}
-		return r.locked(ctx, func(tx pgx.Tx, _ pricing.USD) error { return slow(ctx, tx) })
+		return r.locked(ctx, r.relaxed && !durable, func(tx pgx.Tx, _ pricing.USD) error { return slow(ctx, tx) })
 	})
 }
 
@@ -240,7 +240,7 @@ func (r *reservation) Accepted(requestID string) {
 	const query = `UPDATE falimage_reservation SET request_id = $4 WHERE budget = $1 AND state = 'open' AND request_id IS NULL AND (id = $2 OR $2 = 0 AND name = $3)
 		AND NOT EXISTS (SELECT FROM falimage_reservation WHERE budget = $1 AND request_id = $4)`
 	args := []any{r.budget.Name, r.id, r.name, requestID}
-	r.tell(func(ctx context.Context) error {
+	r.tell(false, func(ctx context.Context) error {
 		_, err := relaxedExec(ctx, r.budget.Pool, query, args...)
 		return err
 	}, func(ctx context.Context, tx pgx.Tx) error {
@@ -277,9 +277,10 @@ func (b *Budget) billed(quote *pricing.Quote, meta fal.Meta, unknown pricing.USD
 	return bill.Max
 }
 
-// Settled books what was billed.
+// Settled books what was billed. The database is waited for to write it to its disk:
+// if it crashed before the journal notes the result, nothing would book it again.
 func (r *reservation) Settled(meta fal.Meta) {
-	r.tell(func(ctx context.Context) error { return r.settleFast(ctx, meta) }, func(ctx context.Context, tx pgx.Tx) error { return r.settle(ctx, tx, meta) })
+	r.tell(true, func(ctx context.Context) error { return r.settleFast(ctx, meta) }, func(ctx context.Context, tx pgx.Tx) error { return r.settle(ctx, tx, meta) })
 }
 
 // settleFast books what this process has set aside, if nobody else has.
@@ -288,9 +289,9 @@ func (r *reservation) settleFast(ctx context.Context, meta fal.Meta) error {
 		return errSlow
 	}
 	var id int64
-	return relaxedRow(ctx, r.budget.Pool, []any{&id}, `WITH r AS (UPDATE falimage_reservation SET state = 'settled', billed = $3, request_id = $2 WHERE id = $1 AND state = 'open' AND request_id = $2 RETURNING id, budget, amount)
+	return r.budget.Pool.QueryRow(ctx, `WITH r AS (UPDATE falimage_reservation SET state = 'settled', billed = $3, request_id = $2 WHERE id = $1 AND state = 'open' AND request_id = $2 RETURNING id, budget, amount)
 		UPDATE falimage_budget b SET reserved = reserved - r.amount, billed = billed + $3 FROM r WHERE b.name = r.budget RETURNING r.id`,
-		r.id, meta.RequestID, r.budget.billed(r.quote, meta, r.amount))
+		r.id, meta.RequestID, r.budget.billed(r.quote, meta, r.amount)).Scan(&id)
 }
 
 var errSlow = errors.New("there is more to it")
@@ -320,9 +321,9 @@ func (r *reservation) settle(ctx context.Context, tx pgx.Tx, meta fal.Meta) erro
 	return r.budget.add(ctx, tx, -e.amount, billed)
 }
 
-// Released takes back what was set aside.
+// Released takes back what was set aside, on the disk too, as Settled.
 func (r *reservation) Released(why error) {
-	r.tell(func(context.Context) error { return errSlow }, func(ctx context.Context, tx pgx.Tx) error {
+	r.tell(true, func(context.Context) error { return errSlow }, func(ctx context.Context, tx pgx.Tx) error {
 		e, err := r.find(ctx, tx, cmp.Or(fal.RequestID(why), r.job))
 		if err != nil || e.id == 0 || e.state != "open" {
 			return err

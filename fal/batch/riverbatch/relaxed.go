@@ -8,11 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// What a worker notes beside the journal is committed without a wait for the disk: the
-// lease of an item, and what a budget is told of it. The journal's next row waits, and
-// PostgreSQL writes commits in their order, so that whatever was noted before it is as
-// safe as it: what is set aside as the intent that follows, what was billed as the
-// result. A crash of the database loses only what has no such row yet, and is done again.
+// What a worker notes beside the journal is committed without a wait for the disk where
+// it can be lost: the lease of an item, and what a budget sets aside for it. The
+// journal's next row waits, and PostgreSQL writes commits in their order, so that what
+// was noted before it is as safe as it. A crash of the database between the two loses
+// what can be made up for: a request for which nothing is set aside is booked all the
+// same when it is billed. What was billed or is released waits for the disk itself: the
+// worker may live on, and note the result as if that were booked.
 const relax = "SELECT set_config('synchronous_commit', 'off', true)"
 
 // relaxedRow runs a statement so, in one exchange, and scans its row.
