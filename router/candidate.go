@@ -20,7 +20,9 @@ type Candidate struct {
 	Calls int
 	// Then is what is done with each picture of the model, by another: the second of
 	// two steps, where the task needs what the model does not do alone, such as a
-	// transparent background; nil where it does all. The picture in its Request is
+	// transparent background; nil where it does all. For that background, the second
+	// takes the picture apart into two: what was behind, and what stands before it,
+	// which alone has transparent pixels; in which order they come is unconfirmed. The picture in its Request is
 	// not there yet; [Candidate.Steps] has its task, and package studio does both. The
 	// quotes are those of the first step, and Amounts what both cost together.
 	Then *Candidate

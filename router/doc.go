@@ -26,7 +26,7 @@
 //
 // Where no model meets a need alone, or two do it better, a candidate takes two
 // steps: a transparent background, layers of a prompt, more pixels than a model
-// makes, exact lettering over a photo. [Candidate.Then] is the second; the price is
+// makes, a poster with exact lettering over a photo. [Candidate.Then] is the second; the price is
 // that of both. [Task.Require] with [FeatureOneStep] refuses that.
 //
 // The points, weights and rules are data: a [Policy], which can be read,
