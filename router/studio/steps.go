@@ -78,7 +78,7 @@ func good(attempts []Attempt) (out []fal.Image, flagged int) {
 		if a.Result == nil {
 			continue
 		}
-		for i, m := range a.Result.Images {
+		for i, m := range a.Result.Images[:a.made()] { // of more than were asked for nothing is made
 			if a.Flagged(i) {
 				flagged++
 				continue

@@ -147,6 +147,23 @@ func TestFirstStep(t *testing.T) {
 	}
 }
 
+// Of pictures of the first step that nobody asked for nothing is made: they neither
+// buy second steps nor take the money of those that were approved.
+func TestFirstStepMakesMore(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []pricing.USD{0, 5 * pricing.Dollar} {
+		srv, client := local(t)
+		srv.InjectFor(pro2, faltest.OpSubmit, faltest.Changed(func(result map[string]any) {
+			list, _ := result["images"].([]any)
+			result["images"] = append(list, list[0], list[0])
+		}), 1)
+		out, err := studio.Do(t.Context(), client, with(sticker, func(t *router.Task) { t.MaxPrice = limit }))
+		if diff := cmp.Diff([]string{"flux.Pro2", "qwen.Layered"}, models(out.Attempts)); err != nil || diff != "" || srv.Ledger().Posts != 2 || out.Missing != 0 {
+			t.Errorf("limit %v: %v, %d posts, attempts (-want +got)\n%s", limit, err, srv.Ledger().Posts, diff)
+		}
+	}
+}
+
 // Two steps are compared and made of drafts like others.
 func TestTwoStepsElsewhere(t *testing.T) {
 	t.Parallel()
