@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -129,14 +130,34 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	if width, height, ok := d.Size.Dimensions(); ok {
 		drafted.Width, drafted.Height = width, height
 	}
-	finals, err := s.router().Route(p.finalTask(p.prompts()[0], p.first, drafted))
+	finals := make(map[router.Picture]*router.Routing) // by the draft that they are made of
+	finalsOf := func(draft router.Picture) (_ *router.Routing, err error) {
+		if finals[draft] == nil {
+			finals[draft], err = s.router().Route(p.finalTask(p.prompts()[0], p.first, draft))
+		}
+		return finals[draft], err
+	}
+	ranked, err := finalsOf(drafted)
 	if err != nil {
 		return nil, unsent(fmt.Errorf("finals: %w", err))
 	}
 	// A better final counts for more than a better draft.
 	var least pricing.USD
-	for _, p.Final = range finals.Candidates {
+	for _, final := range ranked.Candidates {
 		for _, p.Draft = range drafts[0] {
+			p.Final = final
+			if larger := largerOf(drafted, &p.Draft); d.FromDraft && larger != drafted { // which may cost more
+				routing, err := finalsOf(larger)
+				if err != nil {
+					continue
+				}
+				same := func(c router.Candidate) bool { return c.Model.Endpoint == final.Model.Endpoint }
+				i := slices.IndexFunc(routing.Candidates, same)
+				if i < 0 {
+					continue
+				}
+				p.Final = routing.Candidates[i]
+			}
 			if !p.takesAll(drafts) {
 				continue
 			}
@@ -155,6 +176,27 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 		return nil, unsent(errors.New("studio: drafts: no model can make all of them: their seeds or prompts are past what each of them takes"))
 	}
 	return nil, unsent(fmt.Errorf("studio: %d drafts and %d finals cost up to %v in the cheapest way, which is more than max_price, %v", d.Count, d.Finals, least, t.MaxPrice))
+}
+
+// largerOf returns a draft in the size that a model makes, where that is larger:
+// what is made of it is priced so before, and not refused after the drafts are paid.
+func largerOf(draft router.Picture, c *router.Candidate) router.Picture {
+	for request := range c.Requests() {
+		user, ok := request.(interface{ Usage() fal.Usage })
+		if !ok {
+			break
+		}
+		u := user.Usage()
+		width, height, ok := u.Size.Dimensions()
+		if !ok && u.Size == "" {
+			side := int(math.Ceil(math.Sqrt(float64(u.MaxPixels))))
+			width, height = side, side
+		}
+		if width*height > draft.Width*draft.Height {
+			draft.Width, draft.Height = width, height
+		}
+	}
+	return draft
 }
 
 // prompts returns those of the variants, in turn; "" is that of the task.
@@ -369,6 +411,12 @@ func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, op
 		share = (limit - out.Spent) / pricing.USD(len(out.Picked))
 		if share <= 0 {
 			return fmt.Errorf("studio: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
+		}
+	}
+	if share == 0 { // what was approved counts, however large the drafts came
+		var err error
+		if share, err = p.studio.Fallback.bound(&router.Task{}, &p.Final); err != nil {
+			return err
 		}
 	}
 	prompts := p.prompts()

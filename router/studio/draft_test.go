@@ -114,6 +114,42 @@ func TestDraftBilledTooMuch(t *testing.T) {
 	}
 }
 
+// Finals cost no more than was approved, however large their drafts came, with no
+// MaxPrice too; of drafts that are large by nature they are priced so, and made.
+func TestFinalsOfLargeDrafts(t *testing.T) {
+	t.Parallel()
+	first := func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil }
+	strength := 0.5
+	for _, tt := range []struct {
+		draft, final string
+		strength     *float64
+		larger, made bool // than it was asked for, and whether there is a final
+	}{
+		{"flux.Schnell", "flux.Pro2Edit", nil, false, true},
+		{"flux.Schnell", "flux.Pro2Edit", nil, true, false},
+		{"flux.Schnell", "flux.DevImageToImage", &strength, true, false},
+		{"flux.Schnell", "flux.KontextMax", nil, true, true}, // of one price for all sizes
+		{"flux.Pro11Ultra", "flux.Pro2Edit", nil, false, true},
+		{"flux.Pro11Ultra", "flux.Pro2Edit", nil, true, true},
+		{"flux.Pro11Ultra", "flux.Max2Edit", nil, false, true},
+		{"flux.Pro11Ultra", "qwen.ImageToImage", &strength, false, true},
+	} {
+		srv, client := local(t)
+		if tt.larger {
+			srv.Inject(faltest.OpSubmit, faltest.WrongSize(2752, 1536), 1)
+		}
+		var approved pricing.USD
+		drafts := studio.Drafts{Count: 1, Models: []string{tt.draft}, FromDraft: true, Strength: tt.strength, Approve: func(p *studio.DraftPlan) error {
+			approved = p.Cost.Max
+			return nil
+		}}
+		out, err := studio.Draft(t.Context(), client, router.Task{Prompt: posterPrompt, Only: []string{tt.final}}, drafts, first)
+		if out == nil || (err == nil) != tt.made || out.Spent > approved || out.Billed > approved || len(out.Finals) != 1 || (len(out.Finals[0].Images()) == 1) != tt.made {
+			t.Errorf("%+v: approved %v, %v, %+v", tt, approved, err, out)
+		}
+	}
+}
+
 func TestDraftRefusals(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
