@@ -92,8 +92,9 @@ func failureOf(err error) *Failure {
 	return f
 }
 
-// err returns the error that a row tells of; nil if there is none.
-func (r *Row) err() error {
+// Err returns the error that a row tells of, as [Step] does without sending anything;
+// nil if there is none.
+func (r *Row) Err() error {
 	f := r.Failure
 	if f == nil {
 		return nil

@@ -155,7 +155,7 @@ func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error)
 	case e.row.State == Done:
 		return kept[Out](ctx, e)
 	case e.row.State == Failed && !e.row.free():
-		return nil, e.row.err()
+		return nil, e.row.Err()
 	case e.row.State == Submitted:
 		job := fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
 		job.Reserved(e.resumed(ctx))
@@ -337,7 +337,7 @@ func finish[Out any](ctx context.Context, e *entry, out *Out, problem error) err
 
 // kept returns the result of an item that was done before.
 func kept[Out any](ctx context.Context, e *entry) (*Out, error) {
-	out, problem := new(Out), e.row.err()
+	out, problem := new(Out), e.row.Err()
 	if len(e.row.Result) == 0 {
 		return nil, problem
 	}

@@ -49,6 +49,7 @@ type Attempt struct {
 	Err      error
 
 	because []string // why its model was taken, and what it cannot do
+	key     string   // what the journal calls it
 }
 
 // Outcome is what came of a task.
@@ -170,9 +171,24 @@ func (s Studio) newSlots(c *fal.Client) slots {
 	return slots{make(chan struct{}, 8), newBook(c, s.Journal)}
 }
 
+// reading returns slots that send nothing, and make what is on record.
+func (s slots) reading() slots { return slots{s.free, s.book.reading()} }
+
+// live returns an error of what is about to be sent: on record there is what came of
+// what was left then, whatever is now.
+func (s slots) live(err error) error {
+	if s.book.read {
+		return nil
+	}
+	return err
+}
+
 // run makes attempts, some at a time, and returns those it made. It makes no
 // more once one has failed with an error that stops it.
 func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.Option, stops func(error) bool) []Attempt {
+	if s.book.read {
+		return s.read(ctx, attempts, opts)
+	}
 	var made []*Attempt
 	var wait sync.WaitGroup
 	var stopped atomic.Bool
@@ -183,12 +199,15 @@ func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.O
 			break
 		}
 		made = append(made, &a)
-		key, err := s.book.key(a.Request)
+		var err error
+		if a.key == "" {
+			a.key, err = s.book.key(a.Request)
+		}
 		wait.Go(func() {
 			defer func() { <-s.free }()
 			start := time.Now()
 			if a.Err = err; err == nil {
-				a.Result, a.Err = s.book.make(ctx, key, a.Request, opts)
+				a.Result, a.Err = s.book.make(ctx, &a, opts)
 			}
 			a.Elapsed = time.Since(start)
 			a.settle()
@@ -201,6 +220,31 @@ func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.O
 	out := make([]Attempt, len(made))
 	for i, a := range made {
 		out[i] = *a
+	}
+	return out
+}
+
+// read returns what is on record of attempts, as run does of those it makes. After
+// one that failed, those that are not on record were never begun.
+func (s slots) read(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.Option) (out []Attempt) {
+	some := false // failed
+	for a := range attempts {
+		if a.key == "" {
+			a.key, a.Err = s.book.key(a.Request)
+		}
+		if a.Err == nil {
+			a.Result, a.Err = s.book.make(ctx, &a, opts)
+		}
+		none := errors.Is(a.Err, errNotOnRecord)
+		if none && some {
+			s.book.unmade(a.key)
+			break
+		}
+		a.settle()
+		if out = append(out, a); none {
+			break
+		}
+		some = some || a.Err != nil
 	}
 	return out
 }

@@ -39,76 +39,114 @@ func (s Studio) Do(ctx context.Context, c *fal.Client, t router.Task, opts ...fa
 	return s.do(ctx, s.newSlots(c), t, "", opts)
 }
 
-// do is Do that tries a certain model first, if one is given.
+// do is Do that tries a certain model first, if one is given. With a journal it reads
+// first what is on record: if all pictures are there, however they came, that is the
+// end. Else the models before the last that may have been paid are left as they failed.
 func (s Studio) do(ctx context.Context, slots slots, t router.Task, first string, opts []fal.Option) (*Outcome, error) {
-	out := &Outcome{Missing: max(t.Count, 1)}
+	if s.Journal == nil || slots.book.read {
+		out, _, err := s.try(ctx, slots, t, first, -1, opts)
+		return out, err
+	}
+	read := slots.reading()
+	out, paid, err := s.try(ctx, read, t, first, -1, opts)
+	if out.Missing == 0 {
+		slots.book.adopt(read.book)
+		return out, err
+	}
+	out, _, err = s.try(ctx, slots, t, first, paid, opts)
+	return out, err
+}
+
+// try tries one model after the other, of which the first few only as they are on
+// record. It returns which of them was the last that may have been paid; -1 is none.
+func (s Studio) try(ctx context.Context, all slots, t router.Task, first string, past int, opts []fal.Option) (out *Outcome, paid int, err error) {
+	out, paid = &Outcome{Missing: max(t.Count, 1)}, -1
 	approved, limit := t.MaxPrice, pricing.USD(0) // of the first model, and of others
 	var failure error
 	for round := range mostModels {
+		slots := all
+		if round < past {
+			slots = all.reading()
+		}
 		best, err := s.best(t, first)
 		if err != nil {
-			return out, errors.Join(failure, unsent(err))
+			return out, paid, errors.Join(failure, unsent(err))
 		}
 		switch first = ""; {
 		case round == 0:
 			if limit, err = s.Fallback.bound(&t, best); err != nil {
-				return out, unsent(err)
+				return out, paid, unsent(err)
 			}
-		case s.Fallback.Before != nil:
+		case s.Fallback.Before != nil && !slots.book.read:
 			step := Step{Next: best, Err: failure, Missing: out.Missing, Spent: out.Spent}
 			if err := s.Fallback.Before(ctx, step); err != nil {
-				return out, errors.Join(failure, err)
+				return out, paid, errors.Join(failure, err)
 			}
 		}
 		if best.Then != nil {
-			if err := allows(ctx, slots.book.runner.Client, best.Max); err != nil {
-				// Another way may be cheaper.
-				if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, err) {
-					return out, errors.Join(failure, errNothingLeft)
-				}
-				continue
-			}
+			left := limit
 			if limit > 0 {
-				limit -= out.Spent
+				left -= out.Spent
 			}
-			next, err := s.twoSteps(ctx, slots, t, best, limit, opts)
+			if round != past && !s.begun(ctx, slots, t, best, left) {
+				if err := allows(ctx, slots.book.runner.Client, best.Max); err != nil {
+					// Another way may be cheaper.
+					if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, slots.live(err)) {
+						return out, paid, errors.Join(failure, errNothingLeft)
+					}
+					continue
+				}
+			}
+			next, err := s.twoSteps(ctx, slots, t, best, left, opts)
+			if maybePaid(next.Attempts) {
+				paid = round
+			}
 			if err = errors.Join(err, out.add(next.Attempts)); out.Missing == 0 {
-				return out, err
+				return out, paid, err
 			}
-			return out, errors.Join(failure, err)
+			return out, paid, errors.Join(failure, err)
 		}
 		attempts := planned(best, out.Missing, t.Seed)
-		for repeated, short := false, false; attempts != nil; {
+		rest := attempts
+		for repeated, short, first := false, false, true; attempts != nil; first = false {
 			made := slots.run(ctx, attempts, opts, failed)
+			if first {
+				rest = after(rest, len(made))
+			}
+			if maybePaid(made) {
+				paid = round
+			}
 			if err := out.add(made); err != nil {
-				return out, errors.Join(failure, err)
+				return out, paid, errors.Join(failure, err)
 			}
 			if err = failures(made); out.Missing == 0 {
-				return out, err
+				return out, paid, err
 			}
 			if failure = errors.Join(failure, err); ctx.Err() != nil || slices.ContainsFunc(made, func(a Attempt) bool { return ends(a.Err) }) {
-				return out, failure
+				return out, paid, failure
 			}
 			switch attempts = nil; {
 			case err != nil && !repeated && again(made):
 				repeated = true
 				attempts = repeat(made)
+			case err == nil && rest != nil:
+				attempts, rest = rest, nil
 			case err == nil && !short:
 				short = true
 				failure = errors.Join(failure, fmt.Errorf("studio: %s made %d pictures fewer than it was asked for", best.Model.Endpoint, out.Missing))
 				if !leave(&t, approved, out.Spent, nil) {
-					return out, errors.Join(failure, errNothingLeft)
+					return out, paid, errors.Join(failure, errNothingLeft)
 				}
 				attempts = s.singles(t, best.Model.Endpoint, out.Missing)
 			}
 		}
-		if !leave(&t, limit, out.Spent, err) {
-			return out, errors.Join(failure, errNothingLeft)
+		if !leave(&t, limit, out.Spent, slots.live(err)) {
+			return out, paid, errors.Join(failure, errNothingLeft)
 		}
 		t.Count = out.Missing
 		t.Not = append(slices.Clone(t.Not), best.Model.Endpoint)
 	}
-	return out, failure
+	return out, paid, failure
 }
 
 var errNothingLeft = errors.New("studio: pictures are missing, and nothing is left for them of what was approved")
@@ -131,11 +169,46 @@ func leave(t *router.Task, bound, spent pricing.USD, err error) bool {
 	return true
 }
 
-// repeat yields the attempts that failed, as they were before.
+// begun reports whether something of two steps is on record that may have been paid.
+func (s Studio) begun(ctx context.Context, slots slots, t router.Task, best *router.Candidate, left pricing.USD) bool {
+	if !slots.book.read {
+		return false
+	}
+	out, _ := s.twoSteps(ctx, slots.reading(), t, best, left, nil)
+	return maybePaid(out.Attempts)
+}
+
+// maybePaid reports whether one of the attempts may have been paid.
+func maybePaid(attempts []Attempt) bool {
+	return slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Result != nil || fal.Charged(a.Err) != fal.NotBilled })
+}
+
+// after yields the attempts after the first n.
+func after(attempts iter.Seq[Attempt], n int) iter.Seq[Attempt] {
+	return func(yield func(Attempt) bool) {
+		i := 0
+		for a := range attempts {
+			if i++; i > n && !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// repeat yields the attempts that failed, as they were before. Where the journal
+// lets one be made again, it is the same there: what it comes to takes the place of
+// the failure.
 func repeat(made []Attempt) iter.Seq[Attempt] {
 	return func(yield func(Attempt) bool) {
 		for _, a := range made {
-			if a.Err != nil && !yield(Attempt{Model: a.Model, Request: a.Request, Asked: a.Asked, Seed: a.Seed, Quote: a.Quote, because: a.because}) {
+			if a.Err == nil {
+				continue
+			}
+			key := ""
+			if e := refusal(a.Err); e != nil && (e.RequestID == "" || e.Retryable) {
+				key = a.key
+			}
+			if !yield(Attempt{Model: a.Model, Request: a.Request, Asked: a.Asked, Seed: a.Seed, Quote: a.Quote, because: a.because, key: key}) {
 				return
 			}
 		}

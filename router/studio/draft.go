@@ -297,19 +297,23 @@ const mostDrafts = 1_000_000
 // takes.
 const seedRange = 1 << 31
 
-// Run refuses what the [spend.Budget] of the client does not allow as a whole. Else it makes the drafts, lets pick choose and makes the finals. A draft that
+// Run refuses what the [spend.Budget] of the client does not allow as a whole, unless
+// the journal has all drafts. Else it makes the drafts, lets pick choose and makes the finals. A draft that
 // fails is left out, whatever the reason; no more are made after one that tells
 // that the account or the key is at fault, or when the context ends.
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
 	out := &Drafted{Plan: p}
-	if err := allows(ctx, c, p.Cost.Max); err != nil {
-		return out, unsent(fmt.Errorf("studio: drafts and finals: %w", err))
-	}
 	if pick == nil {
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
 	slots := p.studio.newSlots(c)
-	attempts := slots.run(ctx, p.attempts(), opts, endsAll)
+	attempts := p.onRecord(ctx, slots)
+	if attempts == nil {
+		if err := allows(ctx, c, p.Cost.Max); err != nil {
+			return out, unsent(fmt.Errorf("studio: drafts and finals: %w", err))
+		}
+		attempts = slots.run(ctx, p.attempts(), opts, endsAll)
+	}
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
@@ -350,6 +354,25 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		run.watch.begins(picked)
 	}
 	return out, run.makeFinals(ctx, slots, out, opts)
+}
+
+// onRecord returns the drafts if the journal has what came of all of them, and some
+// were made: those that failed are left out then, as before.
+func (p *DraftPlan) onRecord(ctx context.Context, slots slots) []Attempt {
+	if p.studio.Journal == nil {
+		return nil
+	}
+	read := slots.reading()
+	attempts := read.run(ctx, p.attempts(), nil, endsAll)
+	missing := func(a Attempt) bool {
+		return errors.Is(a.Err, errNotOnRecord) || errors.Is(a.Err, errUnfinished) || endsAll(a.Err)
+	}
+	made := func(a Attempt) bool { return a.made() > 0 }
+	if len(attempts) < p.drafts.Count || slices.ContainsFunc(attempts, missing) || !slices.ContainsFunc(attempts, made) {
+		return nil
+	}
+	slots.book.adopt(read.book)
+	return attempts
 }
 
 // endsAll reports whether no other request may be sent after an error, whatever

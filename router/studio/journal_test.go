@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,5 +181,154 @@ func TestFinalsByDefault(t *testing.T) {
 	out, err := studio.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{}, two)
 	if err == nil || !strings.Contains(err.Error(), "2 were picked, and 1 were priced") || len(out.Variants) != 4 || len(out.Finals) != 0 {
 		t.Errorf("%d variants, %v", len(out.Variants), err)
+	}
+}
+
+// A task that succeeded is not paid again, nor anything else made, however it came
+// about: asked for once more, by another model, in two steps, or of drafts.
+func TestJournalAgain(t *testing.T) {
+	t.Parallel()
+	down := faltest.LateFailure(500, "internal_server_error", "The model failed")
+	busy := faltest.Answer(400, `{"detail":[{"loc":["body"],"msg":"Busy","type":"downstream_service_error"}]}`)
+	gone := faltest.Answer(404, `{"detail":"Application not found"}`)
+	task := router.Task{Prompt: posterPrompt}
+	one := router.Task{Prompt: posterPrompt, Only: []string{"qwen.Image2Pro"}}
+	pro := router.Task{Prompt: posterPrompt, Only: []string{"flux.Pro2", "flux.Turbo2"}} // a request for each picture
+	drafts := studio.Drafts{Count: 3, Finals: 1, Models: []string{"flux.Schnell"}}
+	for name, tt := range map[string]struct {
+		task   router.Task
+		drafts *studio.Drafts
+		faults func(*faltest.Server)
+		budget pricing.USD
+		posts  int
+	}{
+		"asked once more":     {task: one, faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, down, 1) }, posts: 2},
+		"refused at first":    {task: one, faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, busy, 1) }, posts: 2},
+		"one of many":         {task: with(pro, func(t *router.Task) { t.Count = 12 }), faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, down, 1) }, posts: 13},
+		"with seeds":          {task: with(pro, func(t *router.Task) { t.Count, t.Seed = 12, fal.Seed(7) }), faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, down, 1) }, posts: 13},
+		"fewer":               {task: with(task, func(t *router.Task) { t.Count, t.Only = 4, []string{"qwen.Image"} }), faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, keep(2), 1) }, posts: 3},
+		"another model":       {task: task, faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, down, 2) }, posts: 3},
+		"a model refused":     {task: task, faults: func(s *faltest.Server) { s.Inject(faltest.OpSubmit, gone, 1) }, posts: 2},
+		"two steps":           {task: sticker, faults: func(s *faltest.Server) { s.InjectFor(layered, faltest.OpSubmit, down, 1) }, posts: 3},
+		"another first step":  {task: sticker, faults: func(s *faltest.Server) { s.InjectFor(pro2, faltest.OpSubmit, gone, 1) }, posts: 3},
+		"within a budget":     {task: sticker, faults: func(*faltest.Server) {}, budget: 7 * cent, posts: 2},
+		"drafts":              {task: pro, drafts: &drafts, faults: func(s *faltest.Server) { s.InjectFor(schnell, faltest.OpSubmit, down, 1) }, posts: 4},
+		"final asked again":   {task: pro, drafts: &drafts, faults: func(s *faltest.Server) { s.InjectFor(pro2, faltest.OpSubmit, down, 1) }, posts: 5},
+		"final of another":    {task: pro, drafts: &drafts, faults: func(s *faltest.Server) { s.InjectFor(pro2, faltest.OpSubmit, gone, 1) }, posts: 5},
+		"finals of two steps": {task: sticker, drafts: &drafts, faults: func(s *faltest.Server) { s.InjectFor(layered, faltest.OpSubmit, down, 1) }, posts: 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, client := local(t)
+			tt.faults(srv)
+			if tt.budget > 0 {
+				client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: tt.budget}}}
+			}
+			path := filepath.Join(t.TempDir(), "journal")
+			var images []fal.Image
+			var spent pricing.USD
+			for i := range 3 {
+				reopened(t, path, func(s studio.Studio) {
+					out, err := doOrDraft(t, s, client, tt.task, tt.drafts)
+					if err != nil || out.Missing != 0 || len(out.Images()) == 0 || srv.Ledger().Posts != tt.posts {
+						t.Fatalf("%d: %v, %d pictures of %v, %d posts", i, err, len(out.Images()), models(out.Attempts), srv.Ledger().Posts)
+					}
+					if i == 0 {
+						images, spent = out.Images(), out.Spent
+					}
+					if diff := cmp.Diff(urls(images), urls(out.Images())); diff != "" || out.Spent != spent {
+						t.Errorf("%d: spent %v, then %v, pictures (-want +got)\n%s", i, spent, out.Spent, diff)
+					}
+				})
+			}
+		})
+	}
+}
+
+// doOrDraft does a task, or makes drafts of it.
+func doOrDraft(t *testing.T, s studio.Studio, c *fal.Client, task router.Task, d *studio.Drafts) (*studio.Outcome, error) {
+	t.Helper()
+	if d == nil {
+		return s.Do(t.Context(), c, task)
+	}
+	out, err := s.Draft(t.Context(), c, task, *d, func(_ context.Context, v []studio.Variant) ([]studio.Variant, error) { return v[:1], nil })
+	if out == nil {
+		return &studio.Outcome{}, err
+	}
+	return &out.Outcome, err
+}
+
+// urls returns those of pictures, in their order.
+func urls(images []fal.Image) []string {
+	var out []string
+	for _, m := range images {
+		out = append(out, m.URL)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// A task that failed half-way goes on, and what is there is not made again.
+func TestJournalHalfWay(t *testing.T) {
+	t.Parallel()
+	down := faltest.LateFailure(500, "internal_server_error", "The model failed")
+	bad := faltest.Answer(400, `{"detail":"Bad"}`)
+	gone := faltest.Answer(404, `{"detail":"Application not found"}`)
+	three := router.Task{Prompt: posterPrompt, Count: 3, Only: []string{"flux.Pro2", "flux.Turbo2"}}
+	for name, tt := range map[string]struct {
+		task   router.Task
+		faults func(*faltest.Server)
+		budget pricing.USD
+		images int
+		calls  int // that make what was asked for
+	}{
+		"one of three": {task: three, faults: func(s *faltest.Server) { s.InjectFor(pro2, faltest.OpSubmit, bad, 1) }, images: 3, calls: 3},
+		"by another model": {task: three, faults: func(s *faltest.Server) {
+			s.InjectFor(pro2, faltest.OpSubmit, gone, 3)
+			s.InjectFor("fal-ai/flux-2/turbo", faltest.OpSubmit, bad, 1)
+		}, images: 3, calls: 3},
+		"the first step asked again": {task: sticker, faults: func(s *faltest.Server) {
+			s.InjectFor(pro2, faltest.OpSubmit, down, 1)
+			s.InjectFor(layered, faltest.OpSubmit, bad, 1)
+		}, images: 2, calls: 2},
+		"the first step by another": {task: sticker, faults: func(s *faltest.Server) {
+			s.InjectFor(pro2, faltest.OpSubmit, down, 2)
+			s.InjectFor(layered, faltest.OpSubmit, bad, 1)
+		}, images: 2, calls: 2},
+		"with no more than it cost": {task: sticker, faults: func(s *faltest.Server) {
+			s.InjectFor(layered, faltest.OpSubmit, bad, 1)
+		}, budget: 8 * cent, images: 2, calls: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, client := local(t)
+			tt.faults(srv)
+			if tt.budget > 0 {
+				client.Guard = &spend.Budget{Limits: []spend.Limit{{Amount: tt.budget}}}
+			}
+			path := filepath.Join(t.TempDir(), "journal")
+			left := tt.calls
+			reopened(t, path, func(s studio.Studio) {
+				out, err := s.Do(t.Context(), client, tt.task)
+				if err == nil || out.Missing == 0 {
+					t.Fatalf("%v, %d missing", err, out.Missing)
+				}
+				for _, a := range out.Attempts {
+					if a.Result != nil {
+						left--
+					}
+				}
+			})
+			for range 2 {
+				posts := srv.Ledger().Posts
+				reopened(t, path, func(s studio.Studio) {
+					out, err := s.Do(t.Context(), client, tt.task)
+					if n := srv.Ledger().Posts - posts; err != nil || len(out.Images()) != tt.images || n != left {
+						t.Errorf("%v, %d pictures of %v, %d posts, want %d", err, len(out.Images()), models(out.Attempts), n, left)
+					}
+				})
+				left = 0
+			}
+		})
 	}
 }
