@@ -42,6 +42,7 @@ type Page struct {
 
 	mu       sync.Mutex
 	version  int                  // of what the page shows
+	round    int                  // how often somebody was to pick
 	state    pageState            // what it is for now
 	run      *drafting            // nil before there are drafts
 	variants []Variant            // those to pick from
@@ -130,6 +131,7 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 		return nil, errors.New("studio: the page is in use: somebody else is picking on it")
 	}
 	answer := make(chan []Variant, 1)
+	p.round++
 	p.answer, p.run, p.variants = answer, variants[0].run, slices.Clone(variants)
 	p.picked, p.waiting, p.finals, p.last = nil, nil, nil, nil
 	if p.run == nil { // they are none of Draft's
@@ -299,7 +301,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 // sheet returns what is to be seen now. The lock must be held.
 func (p *Page) sheet() *sheet.Sheet {
 	live := &sheet.Live{Events: "events/" + strconv.Itoa(p.version)}
-	s := &sheet.Sheet{Title: "Drafts", ID: p.token, Live: live}
+	s := &sheet.Sheet{Title: "Drafts", ID: p.token + strconv.Itoa(p.round), Live: live}
 	p.pictures = make(map[string]fal.Image)
 	if p.run == nil {
 		s.Sections = []sheet.Section{{Entries: []sheet.Entry{{Title: "Drafts", Waiting: "The drafts are being made."}}}}
@@ -331,7 +333,6 @@ func (p *Page) sheet() *sheet.Sheet {
 		if p.last != nil {
 			s.Note += fmt.Sprintf(" All of it cost %v.", p.last.Spent)
 		}
-		s.Live = nil
 	}
 	finals := sheet.Section{Title: "Finals", Prompt: drafts.Prompt}
 	if p.run.plan == nil {
@@ -359,9 +360,10 @@ func (p *Page) sheet() *sheet.Sheet {
 }
 
 // entries returns what is shown of an attempt, with its pictures beside the page.
+// A browser keeps them, so those of another round have other names.
 func (p *Page) entries(a *Attempt, kind string, number int) []sheet.Entry {
 	return a.describe(func(i int, m fal.Image, e *sheet.Entry) {
-		name := fmt.Sprintf("%s-%d-%d", kind, number, i)
+		name := fmt.Sprintf("%d-%s-%d-%d", p.round, kind, number, i)
 		p.pictures[name] = m
 		e.File, e.Width, e.Height = "picture/"+name, max(m.Width, 0), max(m.Height, 0)
 	})
