@@ -404,7 +404,7 @@ func (p *DraftPlan) attempts() iter.Seq[Attempt] {
 type drafting struct {
 	plan   *DraftPlan
 	drafts []Attempt
-	watch  *Page // nil if nobody watches
+	watch  *watch // nil if nobody watches
 }
 
 // watched returns the options for a final, which tell who watches how it is.

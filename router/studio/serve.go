@@ -126,9 +126,9 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 		return nil, nil
 	}
 	p.mu.Lock()
-	if p.answer != nil {
+	if p.answer != nil || p.state == pageMaking && p.run != variants[0].run {
 		p.mu.Unlock()
-		return nil, errors.New("studio: the page is in use: somebody else is picking on it")
+		return nil, errors.New("studio: the page is in use: somebody else is picking on it, or finals are made")
 	}
 	answer := make(chan []Variant, 1)
 	p.round++
@@ -140,7 +140,7 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 			p.run.drafts = append(p.run.drafts, v.Attempt)
 		}
 	}
-	p.run.watch = p
+	p.run.watch = &watch{p, p.run}
 	p.change(pagePicking)
 	p.mu.Unlock()
 	defer func() {
@@ -169,21 +169,27 @@ func (p *Page) begin(picked []Variant) {
 	}
 }
 
+// watch tells a page of the drafts that it shows, until it shows others.
+type watch struct {
+	*Page
+	of *drafting
+}
+
 // begins is told which finals are made: those that were picked, unless a Pick
 // around that of the page chose others.
-func (p *Page) begins(picked []Variant) {
+func (p *watch) begins(picked []Variant) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !slices.EqualFunc(p.picked, picked, func(a, b Variant) bool { return a.Index == b.Index }) {
+	if p.run == p.of && !slices.EqualFunc(p.picked, picked, func(a, b Variant) bool { return a.Index == b.Index }) {
 		p.begin(picked)
 	}
 }
 
 // waits is told what the final of a picked draft waits for.
-func (p *Page) waits(final int, words string) {
+func (p *watch) waits(final int, words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if final >= len(p.waiting) {
+	if p.run != p.of || final >= len(p.waiting) {
 		return
 	}
 	p.waiting[final] = words
@@ -200,21 +206,23 @@ func (p *Page) waits(final int, words string) {
 }
 
 // made is told of the final of a picked draft.
-func (p *Page) made(final int, o *Outcome) {
+func (p *watch) made(final int, o *Outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if final < len(p.finals) {
+	if p.run == p.of && final < len(p.finals) {
 		p.finals[final] = o
 		p.change(p.state)
 	}
 }
 
 // end is told that all is done.
-func (p *Page) end(d *Drafted) {
+func (p *watch) end(d *Drafted) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = d
-	p.change(pageDone)
+	if p.run == p.of {
+		p.last = d
+		p.change(pageDone)
+	}
 }
 
 // change has every browser load the page again. The lock must be held.
