@@ -45,6 +45,9 @@ type Live struct {
 	Pick string
 	// Most is how many can be picked. Default: any number.
 	Most int
+	// Seen is what the form sends back as field "seen", so that the program knows
+	// which state of the page its reader saw. Empty means no such field.
+	Seen string
 	// Events is the path, relative to the page, of server-sent events: "progress"
 	// has the JSON {"key": …, "text": …} and sets the text of an entry that is
 	// waited for, and "reload" says that the page has changed. Without script the

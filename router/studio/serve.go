@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -329,7 +330,7 @@ func (p *Page) sheet() *sheet.Sheet {
 	switch p.state {
 	case pagePicking:
 		s.Title, s.Note = "Pick the best", p.terms()
-		live.Pick, live.Most = "Make the finals", p.most()
+		live.Pick, live.Most, live.Seen = "Make the finals", p.most(), strconv.Itoa(p.round)
 	case pageMaking:
 		s.Title, s.Note = "Drafts and finals", "The finals are being made."
 	case pageDone:
@@ -404,42 +405,42 @@ func (p *Page) take(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "What was picked cannot be read.", http.StatusBadRequest)
 		return
 	}
-	if problem := p.pick(r.PostForm["pick"], r.PostForm.Get("none") != ""); problem != "" {
-		http.Error(w, problem, http.StatusBadRequest)
+	if status, problem := p.pick(r.PostForm); problem != "" {
+		http.Error(w, problem, status)
 		return
 	}
 	w.Header().Set("Location", "./") // http.Redirect would take it from the path, of which r has a part
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// pick hands over what was picked, and returns what is wrong with it. What comes
-// after the first is not looked at.
-func (p *Page) pick(keys []string, none bool) string {
+// pick hands over what was picked, and returns what is wrong with it, with the
+// status that says so. Only what the person saw can be picked from.
+func (p *Page) pick(form url.Values) (int, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != pagePicking || p.answer == nil {
-		return ""
+	if p.state != pagePicking || p.answer == nil || form.Get("seen") != strconv.Itoa(p.round) {
+		return http.StatusConflict, "Nothing was taken: the page has changed since it was shown, or something was picked already. Go back and load it again."
 	}
 	var picked []Variant
-	for _, key := range keys {
+	for _, key := range form["pick"] {
 		i := slices.IndexFunc(p.variants, func(v Variant) bool { return strconv.Itoa(v.Index) == key })
 		if i < 0 || slices.ContainsFunc(picked, func(v Variant) bool { return v.Index == p.variants[i].Index }) {
-			return "What was picked is none of the drafts, or was picked twice."
+			return http.StatusBadRequest, "What was picked is none of the drafts, or was picked twice."
 		}
 		picked = append(picked, p.variants[i])
 	}
 	switch {
-	case none:
+	case form.Get("none") != "":
 		picked = nil
 	case len(picked) == 0:
-		return "Nothing was picked. Go back and pick some, or none of them."
+		return http.StatusBadRequest, "Nothing was picked. Go back and pick some, or none of them."
 	case len(picked) > p.most():
-		return fmt.Sprintf("%d were picked, and %d can be. Go back and pick fewer.", len(picked), p.most())
+		return http.StatusBadRequest, fmt.Sprintf("%d were picked, and %d can be. Go back and pick fewer.", len(picked), p.most())
 	}
 	p.begin(picked)
 	p.answer <- picked
 	p.answer = nil
-	return ""
+	return 0, ""
 }
 
 // picture passes a picture on. It keeps none, however many there are.

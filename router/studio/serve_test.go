@@ -103,14 +103,19 @@ func TestServe(t *testing.T) {
 		t.Errorf("the picture is %s", kind)
 	}
 	for _, form := range []string{"", "pick=9", "pick=0&pick=0", "pick=0&pick=1&pick=2", "pick=%zz"} {
-		if resp, body := s.ask(http.MethodPost, "", form, nil); resp.StatusCode != http.StatusBadRequest {
+		if resp, body := s.ask(http.MethodPost, "", "seen=1&"+form, nil); resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d, %s", form, resp.StatusCode, body)
+		}
+	}
+	for _, form := range []string{"pick=0", "none=1", "seen=0&pick=0", "seen=2&none=1"} {
+		if resp, body := s.ask(http.MethodPost, "", form, nil); resp.StatusCode != http.StatusConflict || !strings.Contains(body, "Nothing was taken") {
 			t.Errorf("%s: status %d, %s", form, resp.StatusCode, body)
 		}
 	}
 	if n := srv.Ledger().Posts; n != 4 {
 		t.Errorf("%d requests before anything was picked", n)
 	}
-	resp, _ = s.ask(http.MethodPost, "", "pick=3&pick=1", nil)
+	resp, _ = s.ask(http.MethodPost, "", "seen=1&pick=3&pick=1", nil)
 	if to, err := resp.Location(); resp.StatusCode != http.StatusSeeOther || err != nil || to.String() != s.URL() {
 		t.Errorf("status %d, to %v, %v", resp.StatusCode, to, err)
 	}
@@ -126,7 +131,7 @@ func TestServe(t *testing.T) {
 	if n := strings.Count(body, `src="data:image/`); n != 6 || strings.Contains(body, `src="./`) || !strings.Contains(body, "data-events") {
 		t.Errorf("%d pictures are in the last page", n)
 	}
-	if resp, _ := s.ask(http.MethodPost, "", "pick=0", nil); resp.StatusCode != http.StatusSeeOther || srv.Ledger().Posts != 6 {
+	if resp, _ := s.ask(http.MethodPost, "", "seen=1&pick=0", nil); resp.StatusCode != http.StatusConflict || srv.Ledger().Posts != 6 {
 		t.Errorf("picked again: status %d, %d requests", resp.StatusCode, srv.Ledger().Posts)
 	}
 }
@@ -137,7 +142,7 @@ func TestServeNone(t *testing.T) {
 	srv := faltest.NewServer(t)
 	s := serve(t, srv)
 	s.until("Pick the best")
-	s.ask(http.MethodPost, "", "none=1&pick=0", nil)
+	s.ask(http.MethodPost, "", "seen=1&none=1&pick=0", nil)
 	made := <-s.made
 	if err := <-s.errs; err != nil || len(made.Picked) != 0 || srv.Ledger().Posts != 4 {
 		t.Errorf("%v, %d requests", err, srv.Ledger().Posts)
@@ -229,7 +234,7 @@ func TestServeForOthers(t *testing.T) {
 		"fetched by neighbour": {http.MethodGet, set("Sec-Fetch-Site", "same-site"), 403},
 		"foreign origin":       {http.MethodGet, set("Origin", "https://evil.example"), 403},
 		"own origin":           {http.MethodGet, set("Origin", "http://"+at.Host), 200},
-		"own form":             {http.MethodPost, set("Sec-Fetch-Site", "same-origin"), 303},
+		"own form":             {http.MethodPost, set("Sec-Fetch-Site", "same-origin"), 409},
 		"foreign form": {http.MethodPost, func(r *http.Request) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -286,7 +291,7 @@ func TestServeEvents(t *testing.T) {
 	if got := rest(listen(first)); !strings.Contains(got, "event: reload") {
 		t.Errorf("of the drafts one is told %q", got)
 	}
-	s.ask(http.MethodPost, "", "pick=2", nil)
+	s.ask(http.MethodPost, "", "seen=1&pick=2", nil)
 	made := s.until("The finals are being made.")
 	got := rest(listen(made))
 	for _, want := range []string{`data: {"key":"final 2","text":"It is being painted."}`, "event: reload"} {
