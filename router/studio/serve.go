@@ -3,7 +3,9 @@ package studio
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -310,7 +312,8 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 // sheet returns what is to be seen now. The lock must be held.
 func (p *Page) sheet() *sheet.Sheet {
 	live := &sheet.Live{Events: "events/" + strconv.Itoa(p.version)}
-	s := &sheet.Sheet{Title: "Drafts", ID: p.token + strconv.Itoa(p.round), Live: live}
+	id := sha256.Sum256([]byte(p.token + strconv.Itoa(p.round))) // it is exported, and who has the token can pick
+	s := &sheet.Sheet{Title: "Drafts", ID: hex.EncodeToString(id[:8]), Live: live}
 	p.pictures = make(map[string]fal.Image)
 	if p.run == nil {
 		s.Sections = []sheet.Section{{Entries: []sheet.Entry{{Title: "Drafts", Waiting: "The drafts are being made."}}}}
