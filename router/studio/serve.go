@@ -42,6 +42,7 @@ type Page struct {
 	mux    *http.ServeMux
 	ended  chan struct{} // closed when the page is
 	close  func()
+	stop   func() bool // has the context forget the page
 
 	mu       sync.Mutex
 	version  int                  // of what the page shows
@@ -89,7 +90,7 @@ func Serve(ctx context.Context, c *fal.Client) (*Page, error) {
 	p.mux.HandleFunc("GET /events/{version}", p.events)
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	p.close = sync.OnceFunc(func() { close(p.ended) })
-	context.AfterFunc(ctx, func() {
+	p.stop = context.AfterFunc(ctx, func() {
 		p.close()
 		_ = p.server.Close()
 	})
@@ -113,6 +114,7 @@ func (p *Page) Close() {
 		case <-time.After(10 * time.Second):
 		}
 	}
+	defer p.stop()
 	p.close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
