@@ -88,6 +88,13 @@ func place(sec *section, number int, title string, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
+// Check says what is wrong with an entry, so that a sheet with it cannot be
+// written; it reads no more of the picture than its header. A Key is not looked at.
+func (e *Entry) Check() error {
+	_, err := e.check("", 1)
+	return err
+}
+
 func (e *Entry) check(prompt string, number int) (*entry, error) {
 	out := &entry{
 		Title:     cmp.Or(clean(e.Title), clean(e.Endpoint), fmt.Sprintf("Picture %d", number)),

@@ -90,8 +90,11 @@ func because(reasons []router.Reason, losses []router.Loss) []string {
 func (a *Attempt) entries(ctx context.Context, client *fal.Client) []sheet.Entry {
 	return a.describe(func(_ int, m fal.Image, e *sheet.Entry) {
 		var err error
-		if e.Picture, err = content(ctx, client, m); err != nil {
-			e.Error = err.Error()
+		if e.Picture, err = content(ctx, client, m); err == nil {
+			err = e.Check()
+		}
+		if err != nil {
+			e.Picture, e.Error = nil, err.Error()
 		}
 	})
 }
@@ -148,9 +151,10 @@ func (a *Attempt) warnings() []fal.Warning {
 	return slices.DeleteFunc(slices.Clone(a.Result.Warnings), func(w fal.Warning) bool { return w.Picture >= 0 })
 }
 
-// address returns the URL of a picture unless it holds the picture itself.
+// address returns the URL of a picture unless it holds the picture itself, or is
+// none that a sheet can link.
 func address(m fal.Image) string {
-	if u, ok := m.File().URL(); ok && len(u) > 4 && u[:4] == "http" {
+	if u, ok := m.File().URL(); ok && (&sheet.Entry{URL: u}).Check() == nil {
 		return u
 	}
 	return ""
