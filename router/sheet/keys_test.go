@@ -139,11 +139,14 @@ func TestLive(t *testing.T) {
 			t.Errorf("a page that nobody serves has %s", no)
 		}
 	}
+	if !strings.Contains(quiet, `<meta name="referrer" content="no-referrer">`) {
+		t.Error("a page that nobody serves tells other hosts of itself")
+	}
 	s.Live = &sheet.Live{Pick: "Make <them>", Most: 2, Seen: `a"b`, Events: "events"}
 	live := page(t, s)
 	for _, want := range []string{
 		` method="post" data-most="2" data-events="events"`, `<button class="go" id="pick">Make &lt;them&gt;</button>`, `<button name="none" value="1">`,
-		`<input type="hidden" name="seen" value="a&#34;b" autocomplete="off">`, "form-action &#39;self&#39;; connect-src &#39;self&#39;;", refresh,
+		`<input type="hidden" name="seen" value="a&#34;b" autocomplete="off">`, `<meta name="referrer" content="same-origin">`, "form-action &#39;self&#39;; connect-src &#39;self&#39;;", refresh,
 	} {
 		if !strings.Contains(live, want) {
 			t.Errorf("the page lacks %s", want)

@@ -264,9 +264,11 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This page is for nobody but itself.", http.StatusForbidden)
 		return
 	}
+	// A form says where it comes from only if referrers are allowed, and older
+	// browsers say it in no other way. Other hosts get none.
 	for name, value := range map[string]string{
 		"Cache-Control": "no-store", "Content-Security-Policy": "frame-ancestors 'none'", "Cross-Origin-Opener-Policy": "same-origin",
-		"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+		"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 	} {
 		w.Header().Set(name, value)
 	}

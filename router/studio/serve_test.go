@@ -234,6 +234,8 @@ func TestServeForOthers(t *testing.T) {
 		"fetched by neighbour": {http.MethodGet, set("Sec-Fetch-Site", "same-site"), 403},
 		"foreign origin":       {http.MethodGet, set("Origin", "https://evil.example"), 403},
 		"own origin":           {http.MethodGet, set("Origin", "http://"+at.Host), 200},
+		"form of an older one": {http.MethodPost, set("Origin", "http://"+at.Host), 409},
+		"form of nobody":       {http.MethodPost, set("Origin", "null"), 403},
 		"own form":             {http.MethodPost, set("Sec-Fetch-Site", "same-origin"), 409},
 		"foreign form": {http.MethodPost, func(r *http.Request) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -249,7 +251,7 @@ func TestServeForOthers(t *testing.T) {
 		}
 	}
 	resp, body := s.ask(http.MethodGet, "", "", nil)
-	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin"} {
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin"} {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("%s is %q", name, got)
 		}
