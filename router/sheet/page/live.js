@@ -8,7 +8,7 @@ for (const box of document.querySelectorAll(".pick input")) box.checked = markOf
 counted();
 if (kept.blind?.on) blinded();
 say("");
-if (/^#p\d+-\d+$/.test(location.hash)) look([byID(location.hash.slice(1)).closest(".entry")]);
+if (/^#p\d+-\d+$/.test(location.hash)) look([byID(location.hash.slice(1))?.closest(".entry")].filter(Boolean)); // it may be of the page as it was
 
 if (byID("desk").dataset.events) {
   const events = new EventSource(byID("desk").dataset.events);
