@@ -60,6 +60,10 @@ type Page struct {
 	there    bool                 // some browser shows the page
 	shown    time.Time            // when it was fetched last
 	fetched  chan struct{}        // closed when it has what is to be seen now
+
+	keeping  sync.Mutex
+	keptOf   *Drafted        // whose sections are kept
+	sections []sheet.Section // with their pictures
 }
 
 // pageState is what a page is for.
@@ -293,8 +297,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	s, version, last := p.sheet(), p.version, p.last
 	p.mu.Unlock()
 	if last != nil { // the browser keeps it when the program is gone
-		s.Sections = slices.DeleteFunc(last.Sections(r.Context(), p.client), func(s sheet.Section) bool { return len(s.Entries) == 0 })
-		slices.Reverse(s.Sections)
+		s.Sections = p.kept(r.Context(), last)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := s.WriteHTML(w); err != nil {
@@ -311,6 +314,22 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 			close(p.fetched)
 		}
 	}
+}
+
+// kept returns the sections of what came of it all. Pictures are downloaded once,
+// unless the browser goes away meanwhile.
+func (p *Page) kept(ctx context.Context, last *Drafted) []sheet.Section {
+	p.keeping.Lock()
+	defer p.keeping.Unlock()
+	if p.keptOf == last {
+		return p.sections
+	}
+	sections := slices.DeleteFunc(last.Sections(ctx, p.client), func(s sheet.Section) bool { return len(s.Entries) == 0 })
+	slices.Reverse(sections)
+	if ctx.Err() == nil {
+		p.keptOf, p.sections = last, sections
+	}
+	return sections
 }
 
 // sheet returns what is to be seen now. The lock must be held.
