@@ -92,7 +92,7 @@ func Serve(ctx context.Context, c *fal.Client) (*Page, error) {
 	p.mux.HandleFunc("POST /{$}", p.take)
 	p.mux.HandleFunc("GET /picture/{name}", p.picture)
 	p.mux.HandleFunc("GET /events/{version}", p.events)
-	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
 	p.close = sync.OnceFunc(func() { close(p.ended) })
 	p.stop = context.AfterFunc(ctx, func() {
 		p.close()
@@ -251,6 +251,9 @@ var local = []string{"127.0.0.1", "::1", "localhost"}
 
 // ServeHTTP answers browsers on this machine that have the URL.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // events go on for hours, a form does not
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Second))
+	}
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
