@@ -200,3 +200,18 @@ func TestID(t *testing.T) {
 		t.Errorf("the id is %q", id(s))
 	}
 }
+
+// An entry can be checked before the sheet is written.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]sheet.Entry{
+		"":                     {Picture: webpDot(t), URL: "https://x.example/"},
+		"no PNG, JPEG":         {Picture: []byte("BM, a bitmap")},
+		"no http or https":     {URL: "https://[::1/"},
+		"must not be negative": {Width: -1},
+	} {
+		if err := e.Check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

@@ -92,6 +92,17 @@ func TestSection(t *testing.T) {
 			studio.Attempt{Err: errors.New("none"), Result: &fal.Images{}},
 			[]sheet.Entry{entry(func(e *sheet.Entry) { e.Error = "none" })},
 		},
+		"of a format that no sheet has": {
+			studio.Attempt{Result: &fal.Images{Images: []fal.Image{{URL: "data:image/bmp;base64,Qk0aAAAAAAAAABoAAAAMAAAAAQABAAEAGAA="}, smallImage}}},
+			[]sheet.Entry{
+				entry(func(e *sheet.Entry) { e.Error = "the picture is no PNG, JPEG, WebP or GIF" }),
+				entry(func(e *sheet.Entry) { e.Picture = small }),
+			},
+		},
+		"at no address": {
+			studio.Attempt{Result: &fal.Images{Images: []fal.Image{{URL: "https://[::1/"}}}},
+			[]sheet.Entry{entry(func(e *sheet.Entry) { e.Error = "fal: download: GET ?: the URL is malformed" })},
+		},
 		"gone": {
 			studio.Attempt{Result: &fal.Images{Images: []fal.Image{gone}}},
 			[]sheet.Entry{entry(func(e *sheet.Entry) { e.URL, e.Error = gone.URL, "gone" })},

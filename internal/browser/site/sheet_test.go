@@ -347,3 +347,12 @@ func TestSheetPrints(t *testing.T) {
 		t.Errorf("%d pages, want 3", n)
 	}
 }
+
+// A page that is opened at a picture it has no more works as any other.
+func TestStaleFragment(t *testing.T) {
+	t.Parallel()
+	tab := open(t, write(t, contest(t))+"#p9-9", 1280, "light")
+	if got := eval[string](t, tab, `document.documentElement.dataset.ready ?? "not"`); got != "true" {
+		t.Errorf("ready is %q", got)
+	}
+}
