@@ -155,7 +155,9 @@ func pick(ctx context.Context, address string, n int) error {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(body, `name="pick"`) {
+		if _, after, ok := strings.Cut(body, `name="seen" value="`); ok {
+			seen, _, _ := strings.Cut(after, `"`)
+			form.Set("seen", seen) // the page takes picks among what it shows now
 			_, err := ask(ctx, http.MethodPost, address, form.Encode())
 			return err
 		}
