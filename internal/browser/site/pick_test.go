@@ -82,10 +82,7 @@ func TestPickPage(t *testing.T) {
 	until(t, tab, `document.querySelectorAll(".waiting").length > 0 || document.querySelectorAll("[data-key^='final'] img").length > 0`)
 	until(t, tab, `document.querySelectorAll("[data-key='final 2'] img[src^='data:'], [data-key='final 5'] img[src^='data:']").length === 2`)
 	// The program is gone, and all of it is there.
-	time.Sleep(200 * time.Millisecond)
-	if n := eval[int](t, tab, `document.querySelectorAll(".entry img[src^='data:']").length`); n != 10 {
-		t.Errorf("%d pictures are left", n)
-	}
+	until(t, tab, `document.readyState === "complete" && document.documentElement.dataset.ready && document.querySelectorAll(".entry img[src^='data:']").length === 10`)
 	press(t, tab, "3s")
 	if got := eval[string](t, tab, `document.querySelector("[data-key='3']").className`); got != "entry starred" {
 		t.Errorf("starred afterwards it is %q", got)
