@@ -274,7 +274,7 @@ func TestJournalHalfWay(t *testing.T) {
 	down := faltest.LateFailure(500, "internal_server_error", "The model failed")
 	bad := faltest.Answer(400, `{"detail":"Bad"}`)
 	gone := faltest.Answer(404, `{"detail":"Application not found"}`)
-	three := router.Task{Prompt: posterPrompt, Count: 3, Only: []string{"flux.Pro2", "flux.Turbo2"}}
+	three := router.Task{Prompt: posterPrompt, Count: 3, MaxPrice: pricing.Dollar, Only: []string{"flux.Pro2", "flux.Max2"}}
 	for name, tt := range map[string]struct {
 		task   router.Task
 		faults func(*faltest.Server)
@@ -285,7 +285,8 @@ func TestJournalHalfWay(t *testing.T) {
 		"one of three": {task: three, faults: func(s *faltest.Server) { s.InjectFor(pro2, faltest.OpSubmit, bad, 1) }, images: 3, calls: 3},
 		"by another model": {task: three, faults: func(s *faltest.Server) {
 			s.InjectFor(pro2, faltest.OpSubmit, gone, 3)
-			s.InjectFor("fal-ai/flux-2/turbo", faltest.OpSubmit, bad, 1)
+			s.InjectFor("fal-ai/flux-2-max", faltest.OpSubmit, faltest.Changed(func(map[string]any) {}), 2)
+			s.InjectFor("fal-ai/flux-2-max", faltest.OpSubmit, bad, 1)
 		}, images: 3, calls: 3},
 		"the first step asked again": {task: sticker, faults: func(s *faltest.Server) {
 			s.InjectFor(pro2, faltest.OpSubmit, down, 1)
@@ -330,5 +331,27 @@ func TestJournalHalfWay(t *testing.T) {
 				left = 0
 			}
 		})
+	}
+}
+
+// A request that is asked for once more keeps its row, so that a program that ends
+// meanwhile leaves no failure to send again.
+func TestJournalAsksOnceMore(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.Inject(faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "The model failed"), 1)
+	j := batch.Memory()
+	if _, err := (studio.Studio{Journal: j}).Do(t.Context(), client, router.Task{Prompt: posterPrompt}); err != nil {
+		t.Fatal(err)
+	}
+	var rows []batch.State
+	for row, err := range j.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row.State)
+	}
+	if diff := cmp.Diff([]batch.State{batch.Done}, rows); diff != "" || srv.Ledger().Posts != 2 {
+		t.Errorf("%d posts, rows (-want +got)\n%s", srv.Ledger().Posts, diff)
 	}
 }

@@ -17,13 +17,13 @@ type Studio struct {
 	// Fallback says what may be done where a model fails. The zero value lets
 	// another model try, if it costs no more than what was approved.
 	Fallback Fallback
-	// Journal keeps what was sent and what came of it, so that a task survives the
-	// end of the program: the same task is not paid again, whichever model made
-	// it, but goes on where it stood, and what a request came to is on record before the next step. It holds
-	// each task once: to make another picture of the same task, give it another seed
-	// or journal. Variants without a seed have one that their prompt tells. Default:
-	// one in memory for each task, which ends with it. With any of them an answer that
-	// is lost is looked for in fal's history.
+	// Journal keeps what was sent and what came of it, so that a task survives the end
+	// of the program: the same task is not paid again, whichever model made it, but
+	// goes on where it stood, and what a request came to is on record before the next
+	// step. It holds each task once: to make another picture of the same task, give it
+	// another seed or journal. Variants without a seed have one that their prompt
+	// tells. Default: one in memory for each task, which ends with it. With any of
+	// them an answer that is lost is looked for in fal's history.
 	Journal batch.Journal
 }
 
