@@ -188,7 +188,10 @@ type OutcomeUnknownError struct {
 	// known. Package platform looks for it in the request history. It is a
 	// function so that the prompt in it is not printed or logged by accident.
 	Payload func() json.RawMessage `json:"-"`
-	Err     error
+	// Not are the ids of jobs that it certainly is not, such as those of earlier
+	// attempts with the same body. Package platform leaves them out.
+	Not []string
+	Err error
 
 	claim *claim
 }

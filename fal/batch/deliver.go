@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/webhook"
@@ -23,7 +24,8 @@ import (
 // first keeps the result, once. If the answer to the submit was lost, the item is
 // found by it. The query of an address is not signed: an event of another job than
 // the journal has for the key, or of one that fal does not know by this client's key
-// and the item's endpoint, is refused.
+// and the item's endpoint, is refused. One of a job that failed before the item was
+// sent again changes nothing, and is no error.
 //
 // The result is returned as by Step. The error is nil once that is kept, though the
 // job failed: what became of it is in the row. It is not nil where it should be
@@ -35,6 +37,10 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 	}
 	if event == nil || event.RequestID == "" {
 		return res, fmt.Errorf("batch: key %.80q: the event is nil, or has no request id", key)
+	}
+	if row, _, err := run.journal.Get(ctx, key); err == nil && slices.Contains(row.Past, event.RequestID) {
+		res.Row = row
+		return res, nil
 	}
 	// Before the lock: a step that looks for its lost answer is told of it so.
 	if err := run.found(ctx, key, event.RequestID); err != nil {
@@ -84,8 +90,9 @@ func (r *Runner) found(ctx context.Context, key, requestID string) error {
 
 // Received tells a journal the request id of an item, as a webhook brought it: if
 // the answer to its submit was lost, the item is known to be submitted from then
-// on. It changes nothing of an item whose request id is known, and an item that
-// the journal does not have is an error.
+// on. It changes nothing of an item whose request id is known, or by the id of a job
+// that failed before the item was sent again; an item that the journal does not have
+// is an error.
 func Received(ctx context.Context, j Journal, key, requestID string) error {
 	if requestID == "" {
 		return fmt.Errorf("batch: key %.80q: the request id is empty", key)
@@ -96,7 +103,7 @@ func Received(ctx context.Context, j Journal, key, requestID string) error {
 		return fmt.Errorf("batch: key %.80q: journal: %w", key, err)
 	case !ok:
 		return fmt.Errorf("batch: key %.80q: the journal does not have it", key)
-	case row.State != Intent && row.State != Unknown:
+	case row.State != Intent && row.State != Unknown, slices.Contains(row.Past, requestID):
 		return nil
 	}
 	row.State, row.RequestID, row.Failure = Submitted, requestID, nil

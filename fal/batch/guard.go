@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -82,6 +83,9 @@ func (r *reservation) Sending(payload json.RawMessage) error {
 	row := &r.entry.row
 	before := *row
 	row.State, row.Sent, row.Payload = Intent, time.Now().UTC(), payload
+	if row.RequestID != "" {
+		row.Past = append(slices.Clip(row.Past), row.RequestID)
+	}
 	row.RequestID, row.Failure = "", nil
 	err := r.entry.put(r.ctx)
 	if err != nil {

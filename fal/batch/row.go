@@ -40,6 +40,9 @@ type Row struct {
 	Payload json.RawMessage `json:"payload,omitzero"`
 	// RequestID is that of the job at fal; "" if none is known.
 	RequestID string `json:"request_id,omitzero"`
+	// Past are the ids of its earlier jobs, which failed without cost before it was
+	// sent again, the oldest first. None of them is taken for the job that it has now.
+	Past []string `json:"past,omitzero"`
 	// Units is what fal billed, in units of the endpoint, as the decimal that it
 	// sent; "" if it told none.
 	Units string `json:"units,omitzero"`
@@ -116,7 +119,7 @@ func (r *Row) Err() error {
 func (r *Row) lost(err error) *fal.OutcomeUnknownError {
 	payload := r.Payload
 	return &fal.OutcomeUnknownError{
-		Endpoint: r.Endpoint, RequestID: r.RequestID, Sent: r.Sent, Err: err,
+		Endpoint: r.Endpoint, RequestID: r.RequestID, Sent: r.Sent, Err: err, Not: r.Past,
 		Payload: func() json.RawMessage { return payload },
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/falimage/falimage-go/fal"
@@ -202,11 +203,15 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 // reconcile finds out what became of an intent. It is then submitted, or absent;
 // or else the error says that this is not known.
 func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (absent bool, err error) {
+	lost.Not = e.row.Past
 	id := lost.RequestID
 	if id == "" || !e.knows(ctx, id) {
 		id, err = "", lost
 		if e.run.Reconcile != nil {
 			id, err = e.run.Reconcile(ctx, lost)
+		}
+		if slices.Contains(e.row.Past, id) {
+			err = fmt.Errorf("batch: Runner.Reconcile returned request %.80q, which failed before this was sent", id)
 		}
 	}
 	switch {

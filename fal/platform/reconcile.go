@@ -222,6 +222,7 @@ func (c *inquiry) look(row Request) {
 	input := readJSON(row.Input)
 	row.Input = nil // it may be long
 	switch {
+	case slices.Contains(c.lost.Not, row.ID):
 	case row.ID == c.lost.RequestID:
 		c.byID, c.same = true, []Request{row}
 	case away < -early-doubtful || away > late+doubtful:
@@ -387,7 +388,7 @@ func (r Reconciler) searchSiblings(ctx context.Context, endpoint, app string, sp
 // mayBe reports whether a billing event may be that of the request, by its time.
 func (c *inquiry) mayBe(event BillingEvent) bool {
 	after := event.Time.Sub(c.lost.Sent)
-	return event.Time.IsZero() || after >= -early && after <= late+c.lag
+	return !slices.Contains(c.lost.Not, event.RequestID) && (event.Time.IsZero() || after >= -early && after <= late+c.lag)
 }
 
 // finding judges what was seen.

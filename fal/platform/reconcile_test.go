@@ -195,6 +195,19 @@ func TestReconcile(t *testing.T) {
 			return platform.Reconciler{Client: srv.Admin(), Lag: soon, Known: func(id string) bool { return id == job.ID() }},
 				[]*fal.OutcomeUnknownError{lose(t, srv, srv.Client(), req, faltest.Reset())}
 		}, []want{{platform.Absent, 0, "nor do the bills"}}},
+		"an earlier attempt, ours is absent": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
+			srv.SetLag(time.Hour, 0) // the bills have it, and the history does not
+			job, err := fal.Submit(t.Context(), srv.Client(), req)
+			if err == nil {
+				_, err = job.Wait(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := lose(t, srv, srv.Client(), req, faltest.Reset())
+			lost.Not = []string{job.ID()}
+			return platform.Reconciler{Client: srv.Admin(), Lag: soon}, []*fal.OutcomeUnknownError{lost}
+		}, []want{{platform.Absent, 0, "nor do the bills"}}},
 		"not stored": {func(t *testing.T, srv *faltest.Server) (platform.Reconciler, []*fal.OutcomeUnknownError) {
 			return platform.Reconciler{Client: srv.Client(), Lag: soon}, []*fal.OutcomeUnknownError{lose(t, srv, srv.Client(), req, faltest.LostAnswer(), fal.WithoutStorage())}
 		}, []want{{platform.Unknown, 1, "cannot be compared"}}},
