@@ -1,12 +1,14 @@
 package batch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/provenance"
@@ -321,6 +323,9 @@ func finish[Out any](ctx context.Context, e *entry, out *Out, problem error) err
 	}
 	if err != nil {
 		return fmt.Errorf("batch: key %.80q: request %s: the result cannot be kept: %w", row.Key, row.RequestID, err)
+	}
+	if !utf8.Valid(result) { // which not every journal can keep, such as one in PostgreSQL
+		result = bytes.ToValidUTF8(result, []byte("\ufffd"))
 	}
 	row.State, row.Result, row.Failure = Done, result, nil
 	if e.run.Mark == nil || e.run.Dir == "" {
