@@ -198,6 +198,26 @@ func TestWebhook(t *testing.T) {
 	u, err := url.Parse(address("mug 0"))
 	if err != nil || u.Query().Get("x") != "1" {
 		t.Fatal(u, err)
+// However long fal says to wait after a 429, the account pauses for an hour at most.
+func TestLongestPause(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(1)...)
+	f.srv.Inject(faltest.OpSubmit, faltest.Answer(429, `{"detail":"slow"}`, "Retry-After", "90000"), 1)
+	w := f.worker()
+	w.Runner.Client.Retry.MaxAttempts = 1
+	f.start(w, 1)
+	f.until("scheduled", 1)
+	var pause, wait float64 // seconds
+	if err := f.pool.QueryRow(t.Context(), "SELECT extract(epoch FROM paused_until - now())::float FROM falimage_pace WHERE account = $1", f.j.Name()).Scan(&pause); err != nil {
+		t.Fatal(err)
+	}
+	wait = time.Until(f.job("mug 0").ScheduledAt).Seconds()
+	if pause < 3000 || pause > 3600 || wait < 3000 || wait > 4000 {
+		t.Errorf("a pause of %.0f s, and the item waits %.0f s", pause, wait)
+	}
+}
+
 	}
 	q := u.Query()
 	q.Set("key", "mug 1")

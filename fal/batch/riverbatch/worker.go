@@ -50,6 +50,7 @@ const (
 	unknownWait  = 2 * time.Minute  // for fal's history
 	longestRetry = 10 * time.Minute // after a failure
 	tooManyWait  = 5 * time.Second  // after a 429 that does not say
+	longestPause = time.Hour        // after a 429, whatever it says
 	turnWait     = 2 * time.Second  // for a turn, with the slot held
 )
 
@@ -350,7 +351,7 @@ func (w *Worker[Out]) ended(ctx context.Context, it *claimed, row *batch.Row, er
 	case errors.Is(err, fal.ErrRateLimited) && state == batch.Failed:
 		wait := tooManyWait
 		if refusal, ok := errors.AsType[*fal.Error](err); ok && refusal.RetryAfter > 0 {
-			wait = refusal.RetryAfter
+			wait = min(refusal.RetryAfter, longestPause)
 		}
 		if err := it.j.pause(ctx, w.Account, wait); err != nil {
 			return outcome{err: err}
