@@ -46,11 +46,12 @@ const rescuable = `SELECT i.key, i.kind, i.endpoint, coalesce(i.state, ''), coal
 
 // Rescue gives each item a new job that is not finished and that no job of River will do
 // any more: the worker that had it is gone and its lease over, or the job was deleted,
-// or discarded though fal may have accepted the request. It returns how many there
-// were. The jobs go through the journal as any other, so that what was sent is waited
+// or cancelled or discarded though fal may have accepted the request. It returns how
+// many there were. The jobs go through the journal as any other, so that what was sent is waited
 // for or looked for and not sent again; should River rescue the old job too, that one
-// finds the item finished, or somebody at it. An item whose job was cancelled is left
-// alone.
+// finds the item finished, or somebody at it. An item whose job was cancelled or
+// discarded is left alone if nothing was sent of it, or it failed; else its result is
+// kept, and what was set aside for it settled.
 //
 // The periodic job of [Worker.Config] calls it. Who waits for a batch may do so too, so
 // that it does not depend on which worker is River's leader.
@@ -90,7 +91,7 @@ func (j *Journal) rescue(ctx context.Context, tx pgx.Tx) (looked, rescued int, e
 		looked++
 		key := append([]byte{}, key...)
 		switch {
-		case job == "cancelled", job == "discarded" && (state == "" || state == string(batch.Failed)):
+		case (job == "cancelled" || job == "discarded") && (state == "" || state == string(batch.Failed)):
 			over = append(over, key)
 			return nil
 		case job == "scheduled", job == "retryable":

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,10 +66,16 @@ func TestRescue(t *testing.T) {
 	f.exec(discard)
 	f.rescue(1) // it may be paid
 	f.exec("UPDATE falimage_item SET state = NULL WHERE batch = $1")
+	cancel := "UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE queue = $1"
+	for _, state := range []batch.State{batch.Intent, batch.Submitted, batch.Unknown, batch.Done} {
+		f.exec("UPDATE falimage_item SET state = '" + string(state) + "' WHERE batch = $1")
+		f.exec(cancel)
+		f.rescue(1)
+	}
 	f.exec(discard)
 	f.rescue(0)
 	f.insert(mugs(1)...) // it was given up, and is wanted again
-	f.exec("UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE queue = $1")
+	f.exec(cancel)
 	f.rescue(0)
 	f.exec("DELETE FROM river_job WHERE queue = $1")
 	f.rescue(0)
@@ -80,6 +87,28 @@ func TestRescue(t *testing.T) {
 }
 
 // A worker that was killed after its intent was noted: whoever takes up the item waits
+// An item whose job is cancelled in River while fal does it: its result is kept, and what
+// was set aside for it settled.
+func TestCancelledWhileSent(t *testing.T) {
+	t.Parallel()
+	var later atomic.Int64 // while it is 0, the job does not end
+	start := time.Now()
+	f := newFleet(t, faltest.RunTime(time.Second), faltest.Clock(func() time.Time { return start.Add(time.Duration(later.Load())) }))
+	f.insert(mugs(1)...)
+	w := f.worker()
+	w.Hold, w.RescueEvery = -1, time.Hour
+	f.start(w, 1)
+	f.wait("the request", func() bool {
+		row, _, _ := f.j.Get(t.Context(), "mug 0")
+		return row.State == batch.Submitted && f.jobs()["running"] == 0
+	})
+	f.exec("UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE queue = $1 AND state <> 'running'")
+	f.wait("the rescue", func() bool { n, err := f.j.Rescue(t.Context()); return n == 1 && err == nil })
+	later.Store(int64(time.Minute))
+	f.until("completed", 1)
+	f.settle(1)
+}
+
 // for the lease, and finds what was sent.
 func TestTakenUp(t *testing.T) {
 	t.Parallel()
