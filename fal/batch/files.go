@@ -49,7 +49,10 @@ func save[Out any](ctx context.Context, e *entry, out *Out) error {
 		e.row.Files = files
 		_ = e.put(ctx)
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return unkept{errors.Join(errs...)}
+	}
+	return nil
 }
 
 // local reports whether an error is about this machine's files.

@@ -66,6 +66,15 @@ func (e refused) Unwrap() error { return e.error }
 // NotSent returns true.
 func (refused) NotSent() bool { return true }
 
+// unkept is an error of what has yet to be kept of a result, though that is in the row:
+// the row itself, or a file. Doing the item again makes up for it.
+type unkept struct{ error }
+
+func (e unkept) Unwrap() error { return e.error }
+
+// Unkept returns true.
+func (unkept) Unkept() bool { return true }
+
 // Key returns the key that an item without one has: a digest of its request, the same
 // in every program. Local files count by their content, wherever they are.
 func Key[Out any](r fal.Request[Out]) (string, error) {

@@ -57,7 +57,7 @@ func (e *entry) put(ctx context.Context) error {
 		return nil
 	}
 	e.row.Revision--
-	err = fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)
+	err = unkept{fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)}
 	e.ill = errors.Join(e.ill, err)
 	return err
 }

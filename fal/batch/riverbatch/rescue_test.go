@@ -21,6 +21,7 @@ import (
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/batch/riverbatch"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -65,13 +66,13 @@ func TestRescue(t *testing.T) {
 	f.exec("UPDATE falimage_item SET state = 'submitted' WHERE batch = $1")
 	f.exec(discard)
 	f.rescue(1) // it may be paid
-	f.exec("UPDATE falimage_item SET state = NULL WHERE batch = $1")
 	cancel := "UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE queue = $1"
 	for _, state := range []batch.State{batch.Intent, batch.Submitted, batch.Unknown, batch.Done} {
 		f.exec("UPDATE falimage_item SET state = '" + string(state) + "' WHERE batch = $1")
 		f.exec(cancel)
 		f.rescue(1)
 	}
+	f.exec("UPDATE falimage_item SET state = NULL WHERE batch = $1")
 	f.exec(discard)
 	f.rescue(0)
 	f.insert(mugs(1)...) // it was given up, and is wanted again
@@ -86,7 +87,6 @@ func TestRescue(t *testing.T) {
 	f.settle(1)
 }
 
-// A worker that was killed after its intent was noted: whoever takes up the item waits
 // An item whose job is cancelled in River while fal does it: its result is kept, and what
 // was set aside for it settled.
 func TestCancelledWhileSent(t *testing.T) {
@@ -109,6 +109,7 @@ func TestCancelledWhileSent(t *testing.T) {
 	f.settle(1)
 }
 
+// A worker that was killed after its intent was noted: whoever takes up the item waits
 // for the lease, and finds what was sent.
 func TestTakenUp(t *testing.T) {
 	t.Parallel()
@@ -197,6 +198,26 @@ func TestPace(t *testing.T) {
 	f.settle(10)
 }
 
+// However long fal says to wait after a 429, the account pauses for an hour at most.
+func TestLongestPause(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.insert(mugs(1)...)
+	f.srv.Inject(faltest.OpSubmit, faltest.Answer(429, `{"detail":"slow"}`, "Retry-After", "90000"), 1)
+	w := f.worker()
+	w.Runner.Client.Retry.MaxAttempts = 1
+	f.start(w, 1)
+	f.until("scheduled", 1)
+	var pause, wait float64 // seconds
+	if err := f.pool.QueryRow(t.Context(), "SELECT extract(epoch FROM paused_until - now())::float FROM falimage_pace WHERE account = $1", f.j.Name()).Scan(&pause); err != nil {
+		t.Fatal(err)
+	}
+	wait = time.Until(f.job("mug 0").ScheduledAt).Seconds()
+	if pause < 3000 || pause > 3600 || wait < 3000 || wait > 4000 {
+		t.Errorf("a pause of %.0f s, and the item waits %.0f s", pause, wait)
+	}
+}
+
 // Fal calls when a job is done, and who is called completes the item, though it is no
 // worker of River.
 func TestWebhook(t *testing.T) {
@@ -227,26 +248,6 @@ func TestWebhook(t *testing.T) {
 	u, err := url.Parse(address("mug 0"))
 	if err != nil || u.Query().Get("x") != "1" {
 		t.Fatal(u, err)
-// However long fal says to wait after a 429, the account pauses for an hour at most.
-func TestLongestPause(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	f.insert(mugs(1)...)
-	f.srv.Inject(faltest.OpSubmit, faltest.Answer(429, `{"detail":"slow"}`, "Retry-After", "90000"), 1)
-	w := f.worker()
-	w.Runner.Client.Retry.MaxAttempts = 1
-	f.start(w, 1)
-	f.until("scheduled", 1)
-	var pause, wait float64 // seconds
-	if err := f.pool.QueryRow(t.Context(), "SELECT extract(epoch FROM paused_until - now())::float FROM falimage_pace WHERE account = $1", f.j.Name()).Scan(&pause); err != nil {
-		t.Fatal(err)
-	}
-	wait = time.Until(f.job("mug 0").ScheduledAt).Seconds()
-	if pause < 3000 || pause > 3600 || wait < 3000 || wait > 4000 {
-		t.Errorf("a pause of %.0f s, and the item waits %.0f s", pause, wait)
-	}
-}
-
 	}
 	q := u.Query()
 	q.Set("key", "mug 1")
@@ -335,6 +336,46 @@ func TestFailures(t *testing.T) {
 	}
 	if n := poor.srv.Ledger().Posts; n != 0 {
 		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// A result that is paid and not as wished ends its item when it is kept, and not before:
+// a file that could not be fetched, or a row that could not be written, is tried again.
+func TestKeptThoughFlagged(t *testing.T) {
+	t.Parallel()
+	for name, hinder := range map[string]func(f *fleet) (free func()){
+		"files": func(f *fleet) func() {
+			f.srv.Inject(faltest.OpDownload, faltest.Answer(503, "down"), 3)
+			return func() {}
+		},
+		"row": func(f *fleet) func() {
+			exec := func(sql string) {
+				if _, err := f.pool.Exec(f.Context(), strings.ReplaceAll(sql, "BATCH", f.j.Name())); err != nil {
+					f.Fatal(err)
+				}
+			}
+			exec("CREATE FUNCTION full_BATCH() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$")
+			exec("CREATE TRIGGER full_BATCH BEFORE UPDATE ON falimage_item FOR EACH ROW WHEN (NEW.batch = 'BATCH' AND NEW.state = 'done') EXECUTE FUNCTION full_BATCH()")
+			return func() { exec("DROP FUNCTION full_BATCH CASCADE") }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			free := hinder(f)
+			f.srv.Inject(faltest.OpSubmit, faltest.NSFW(), 1)
+			f.insert(batch.Item[fal.Images]{Key: "mug 0", Request: flux.Schnell{Prompt: "a mug", NumImages: 2, ImageSize: small}})
+			w := f.worker()
+			w.Runner.Options = []fal.Option{fal.RefuseFlagged()}
+			f.start(w, 1)
+			f.wait("a failure", func() bool { return len(f.job("mug 0").Errors) > 0 })
+			free()
+			f.wait("the end", func() bool { c, err := f.j.Counts(t.Context()); return err == nil && c.Finished == 1 })
+			row, _, err := f.j.Get(t.Context(), "mug 0")
+			if err != nil || row.State != batch.Done || len(row.Files) != 2 || f.srv.Ledger().Submissions != 1 {
+				t.Errorf("%s, files %v: %v", row.State, row.Files, err)
+			}
+		})
 	}
 }
 

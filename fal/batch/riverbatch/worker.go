@@ -341,9 +341,9 @@ func (w *Worker[Out]) ended(ctx context.Context, it *claimed, row *batch.Row, er
 	switch {
 	case err == nil && state == batch.Done:
 		return outcome{finished: true, report: report}
-	case state == batch.Done && row.Failure != nil, conflict: // paid, and not as wished
+	case state == batch.Done && row.Failure != nil && !unkept(err), conflict: // paid, and not as wished
 		return outcome{err: river.JobCancel(err), finished: true, report: report}
-	case state == batch.Done: // a file could not be saved
+	case state == batch.Done: // a file or the row could not be saved
 		return outcome{err: err, report: report}
 	case exhausted(err) || errors.Is(err, fal.ErrUnauthorized) || errors.Is(err, fal.ErrLocked) || errors.Is(err, fal.ErrNoKey):
 		w.log(ctx, "fal batch waits", it.key, err)
@@ -372,6 +372,15 @@ func (w *Worker[Out]) ended(ctx context.Context, it *claimed, row *batch.Row, er
 func better(row *batch.Row) bool {
 	f := row.Failure
 	return f != nil && f.Billing == fal.NotBilled && (f.Retryable || f.Status == 0 || f.Status == 429 || f.Status >= 500)
+}
+
+// unkept reports whether something has yet to be kept of a result: its row or a file.
+func unkept(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		Unkept() bool
+	}](err)
+	return ok && e.Unkept()
 }
 
 // exhausted reports whether a guard has nothing left for any item.
