@@ -204,6 +204,9 @@ func TestDiskFull(t *testing.T) {
 		files, _ := filepath.Glob(filepath.Join(dir, "out", "m*"))
 		return len(files)
 	}
+	if exit := work(diskEnv + "=" + strconv.Itoa(10<<10)); exit != diskFull || srv.Ledger().Posts != 0 { // not even the beginning of a journal
+		t.Errorf("exit %d, %d posts", exit, srv.Ledger().Posts)
+	}
 	exit := work(diskEnv + "=" + strconv.Itoa(40<<10)) // the journal needs more, no picture does
 	if jobs := srv.Ledger().Submissions; exit != diskFull || jobs == 0 || jobs == killItems() || pictures() != jobs {
 		said, _ := os.ReadFile(filepath.Join(dir, "program.log"))

@@ -17,15 +17,15 @@ import (
 )
 
 // seeded returns an item that has the same body whenever it is sent.
-func seeded(key string) item {
-	return item{Key: key, Request: flux.Schnell{Prompt: "a mug, " + key, ImageSize: fal.Size(256, 256), Seed: fal.Seed(7)}}
+func seeded() item {
+	return item{Key: "a", Request: flux.Schnell{Prompt: "a mug", ImageSize: fal.Size(256, 256), Seed: fal.Seed(7)}}
 }
 
 // failOnce does an item whose job fails without cost, and returns the id of that.
 func failOnce(t *testing.T, srv *faltest.Server, run *batch.Runner) (requestID string) {
 	t.Helper()
 	srv.Inject(faltest.OpSubmit, faltest.LateFailure(500, "internal_server_error", "x"), 1)
-	res, err := batch.Step(t.Context(), run, seeded("a"))
+	res, err := batch.Step(t.Context(), run, seeded())
 	if err == nil || res.State != batch.Failed || res.RequestID == "" {
 		t.Fatalf("%s %s %v", res.State, res.RequestID, err)
 	}
@@ -61,9 +61,9 @@ func TestPastInHistory(t *testing.T) {
 				time.Sleep(lag + 100*time.Millisecond) // the one that failed is listed, and the next not yet
 			}
 			srv.Inject(faltest.OpSubmit, faltest.LostAnswer(), 1)
-			res, err := batch.Step(t.Context(), run, seeded("a"))
+			res, err := batch.Step(t.Context(), run, seeded())
 			for end := time.Now().Add(20 * time.Second); res.State == batch.Unknown && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-				res, err = batch.Step(t.Context(), run, seeded("a"))
+				res, err = batch.Step(t.Context(), run, seeded())
 			}
 			paidOnce(t, srv, res, err, failed)
 		})
@@ -83,7 +83,7 @@ func TestPastByReconcile(t *testing.T) {
 		return failed, nil
 	}
 	srv.Inject(faltest.OpSubmit, faltest.LostAnswer(), 1)
-	res, err := batch.Step(t.Context(), run, seeded("a"))
+	res, err := batch.Step(t.Context(), run, seeded())
 	if _, unknown := errors.AsType[*fal.OutcomeUnknownError](err); !unknown || res.State != batch.Unknown || res.RequestID != "" {
 		t.Errorf("%s %s: %v", res.State, res.RequestID, err)
 	}
@@ -134,7 +134,7 @@ func TestPastByWebhook(t *testing.T) {
 				if row, _, err := j.Get(t.Context(), "a"); err != nil || row.State != batch.Intent || row.RequestID != "" {
 					t.Errorf("%s %s %v", row.State, row.RequestID, err)
 				}
-			}}}, seeded("a"))
+			}}}, seeded())
 			if calls != 1 {
 				t.Errorf("%d calls", calls)
 			}

@@ -77,7 +77,7 @@ func (j *Journal) open(name string) error {
 		return err
 	}
 	var file *os.File
-	opened := false
+	opened, fresh := false, false
 	defer func() {
 		if !opened && file != nil {
 			_ = file.Close() // which unlocks it, whatever bbolt did
@@ -87,6 +87,10 @@ func (j *Journal) open(name string) error {
 		Timeout: lockTime, FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
 			f, err = os.OpenFile(path, flag, mode)
+			if err == nil {
+				about, problem := f.Stat()
+				fresh = problem == nil && about.Size() == 0
+			}
 			file = f
 			return f, err
 		},
@@ -97,6 +101,9 @@ func (j *Journal) open(name string) error {
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return fmt.Errorf("it is no journal, or its beginning is damaged: %w", err)
 	case err != nil:
+		if fresh { // the disk is full, say: half a beginning would look like damage
+			err = errors.Join(err, os.Truncate(j.path, 0))
+		}
 		return err
 	}
 	if err := guarded(func() error { return db.Update(func(tx *bbolt.Tx) error { return introduce(tx, name) }) }); err != nil {
