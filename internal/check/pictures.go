@@ -33,13 +33,13 @@ func (l *List) Pictures(field string, rule PictureRule, files ...fal.File) {
 		if len(files) > 1 {
 			at = At(field, i)
 		}
-		size := strconv.Itoa(width) + "x" + strconv.Itoa(height)
+		size := func() string { return strconv.Itoa(width) + "x" + strconv.Itoa(height) }
 		if least, most := rule.MinSide, cmp.Or(rule.MaxSide, math.MaxInt); min(width, height) < least || max(width, height) > most {
-			l.Add(at, size, "width and height must each be "+between(least, most)+" pixels")
+			l.Add(at, size(), "width and height must each be "+between(least, most)+" pixels")
 		}
 		area := width * height
 		if rule.MaxArea > 0 && area > rule.MaxArea {
-			l.Add(at, size, "must have at most "+strconv.Itoa(rule.MaxArea/Megapixel)+" megapixels")
+			l.Add(at, size(), "must have at most "+strconv.Itoa(rule.MaxArea/Megapixel)+" megapixels")
 		}
 		total += area
 	}

@@ -84,7 +84,7 @@ func All(text string) iter.Seq[Code] {
 				before, i = r, start+size
 				continue
 			}
-			if n >= 3 && n <= 8 && isCode(text, start, end, mark, before) {
+			if (mark && n >= 3 && n <= 8 || n == 6 || n == 8) && isCode(text, start, end, mark, before) {
 				if !yield(Code{start, end}) {
 					return
 				}
@@ -100,7 +100,10 @@ func All(text string) iter.Seq[Code] {
 // run returns where the letters and digits at i end, and how many they are.
 func run(text string, i int) (end, n int) {
 	for i < len(text) {
-		r, size := utf8.DecodeRuneInString(text[i:])
+		r, size := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(text[i:])
+		}
 		if !letter(wide(r)) {
 			break
 		}

@@ -128,44 +128,36 @@ func Unmentioned(prompt string, files int) []int {
 
 // saysAll reports whether a prompt in small letters speaks of all files at once.
 func saysAll(prompt string, files int) bool {
-	for _, noun := range []string{"images", "pictures", "photos", "references", "reference images", "input images"} {
-		if hasPhrase(prompt, "all "+noun) || hasPhrase(prompt, "all the "+noun) || files == 2 && (hasPhrase(prompt, "both "+noun) || hasPhrase(prompt, "the two "+noun)) {
-			return true
-		}
+	if hasPhrase(prompt, "all ", plurals) || hasPhrase(prompt, "all the ", plurals) ||
+		files == 2 && (hasPhrase(prompt, "both ", plurals) || hasPhrase(prompt, "the two ", plurals)) {
+		return true
 	}
 	return files == 2 && (strings.Contains(prompt, "两张") || strings.Contains(prompt, "两幅")) || strings.Contains(prompt, "所有图")
 }
 
-// ordinals are the words for the first, the second and so on.
+// What follows in phrases such as "the second image" and "all pictures".
+var (
+	nouns   = []string{"image", "picture", "photo", "reference", "input", "one", "bild", "foto", "imagen", "imagem", "immagine"}
+	plurals = []string{"images", "pictures", "photos", "references", "reference images", "input images"}
+)
+
+// ordinals are the words for the first, the second and so on, each with a space.
 var ordinals = [][]string{
-	{"first", "1st", "erste", "ersten", "primera", "première", "premier", "prima", "primeira"},
-	{"second", "2nd", "other", "zweite", "zweiten", "segunda", "deuxième", "seconde", "seconda"},
-	{"third", "3rd", "dritte", "dritten", "tercera", "troisième", "terza", "terceira"},
-	{"fourth", "4th", "vierte", "vierten", "cuarta", "quatrième", "quarta"},
-	{"fifth", "5th"}, {"sixth", "6th"}, {"seventh", "7th"}, {"eighth", "8th"}, {"ninth", "9th"}, {"tenth", "10th"},
+	{"first ", "1st ", "erste ", "ersten ", "primera ", "première ", "premier ", "prima ", "primeira "},
+	{"second ", "2nd ", "other ", "zweite ", "zweiten ", "segunda ", "deuxième ", "seconde ", "seconda "},
+	{"third ", "3rd ", "dritte ", "dritten ", "tercera ", "troisième ", "terza ", "terceira "},
+	{"fourth ", "4th ", "vierte ", "vierten ", "cuarta ", "quatrième ", "quarta "},
+	{"fifth ", "5th "}, {"sixth ", "6th "}, {"seventh ", "7th "}, {"eighth ", "8th "}, {"ninth ", "9th "}, {"tenth ", "10th "},
 }
 
 // saysOrdinal reports whether a prompt in small letters speaks of "the second
 // image" or the like.
 func saysOrdinal(prompt string, n, files int) bool {
-	nouns := []string{"image", "picture", "photo", "reference", "input", "one", "bild", "foto", "imagen", "imagem", "immagine"}
-	if n <= len(ordinals) {
-		for _, ordinal := range ordinals[n-1] {
-			for _, noun := range nouns {
-				if hasPhrase(prompt, ordinal+" "+noun) {
-					return true
-				}
-			}
-		}
+	if n <= len(ordinals) && slices.ContainsFunc(ordinals[n-1], func(ordinal string) bool { return hasPhrase(prompt, ordinal, nouns) }) ||
+		n == files && hasPhrase(prompt, "last ", nouns) {
+		return true
 	}
-	if n == files {
-		for _, noun := range nouns {
-			if hasPhrase(prompt, "last "+noun) {
-				return true
-			}
-		}
-	}
-	if n <= 10 {
+	if n <= 10 && strings.Contains(prompt, "第") {
 		for _, counter := range []string{"张", "幅", "張", "个", "枚"} {
 			if strings.Contains(prompt, "第"+chineseDigits[n-1]+counter) || strings.Contains(prompt, "第"+string(rune('0'+n))+counter) {
 				return true
@@ -175,18 +167,21 @@ func saysOrdinal(prompt string, n, files int) bool {
 	return false
 }
 
-// hasPhrase reports whether s has the words, and not as a part of longer ones.
-func hasPhrase(s, words string) bool {
+// hasPhrase reports whether s has the words, followed by one of the others, and not
+// as a part of longer ones.
+func hasPhrase(s, words string, then []string) bool {
 	for at := 0; ; {
 		i := strings.Index(s[at:], words)
 		if i < 0 {
 			return false
 		}
 		i += at
-		if !joinedBefore(s, i) && !joinedAfter(s, i+len(words)) {
+		at = i + len(words)
+		if !joinedBefore(s, i) && slices.ContainsFunc(then, func(word string) bool {
+			return strings.HasPrefix(s[at:], word) && !joinedAfter(s, at+len(word))
+		}) {
 			return true
 		}
-		at = i + 1
 	}
 }
 
