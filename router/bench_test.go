@@ -28,6 +28,29 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
+// TestAllocations bounds what routing allocates: of what the many models do not need
+// for the task, nothing may be made. The bounds have room for a race detector.
+func TestAllocations(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		task router.Task
+		most float64
+	}{
+		{"text", router.Task{Prompt: "a sign reading 'OPEN' on a door, photo"}, 150},
+		{"terrace", router.Task{Prompt: terracePrompt}, 200},
+		{"edit", router.Task{Prompt: "make it night", Pictures: pictures(2)}, 260},
+		{"sticker in two steps", router.Task{Prompt: "sticker of a cat", Not: []string{"Qwen Image 2.1"}}, 320},
+	} {
+		if got := testing.AllocsPerRun(10, func() {
+			if _, err := router.Route(tt.task); err != nil {
+				t.Fatal(err)
+			}
+		}); got > tt.most {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", tt.name, got, tt.most)
+		}
+	}
+}
+
 // BenchmarkLongPrompt routes prompts of which each part is to be looked at: time
 // must grow with their length alone.
 func BenchmarkLongPrompt(b *testing.B) {

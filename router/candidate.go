@@ -60,7 +60,7 @@ type requests struct {
 	// rest is the number of pictures in the last request where that is another
 	// than in the others, and else 0; lastQuote is its quote then.
 	rest      int
-	lastQuote pricing.Quote
+	lastQuote *pricing.Quote
 }
 
 // request returns request i of n.
@@ -83,7 +83,7 @@ func (c *Candidate) Requests() iter.Seq2[fal.Request[fal.Images], pricing.Quote]
 		for i := range c.Calls {
 			quote := c.Quote
 			if c.requests.rest > 0 && i == c.Calls-1 {
-				quote = c.requests.lastQuote
+				quote = *c.requests.lastQuote
 			}
 			if !yield(c.requests.request(i, c.Calls), quote) {
 				return

@@ -8,32 +8,51 @@ import (
 
 // input is a task as the fields of a request take it.
 type input struct {
-	prompt, negative string
-	pictures         []fal.File
-	mask             fal.File
-	size             fal.ImageSize
-	aspect           string
-	count            int
-	layers           int
-	seed             *uint64
-	steps            int
-	guidance         *float64
-	acceleration     string
-	turbo            bool
-	loras            []LoRA
-	format           fal.OutputFormat
-	expansion        *bool
-	expander         qwen.PromptExpander
-	resolution       flux.Resolution
-	angle            Angle
-	upscale          float64
-	strength         *float64
-	wider, higher    int   // by how many pixels a picture is extended
-	task             *Task // that it is made of
+	*asked
+	prompt       string
+	size         fal.ImageSize
+	aspect       string
+	count        int
+	seed         *uint64
+	acceleration string
+	turbo        bool
+}
+
+// asked is what a task asks of each model in the same form. All inputs share it.
+type asked struct {
+	task          *Task
+	negative      string
+	pictures      []fal.File
+	mask          fal.File
+	layers        int
+	steps         int
+	guidance      *float64
+	loras         []LoRA
+	format        fal.OutputFormat
+	expansion     *bool
+	expander      qwen.PromptExpander
+	resolution    flux.Resolution
+	angle         Angle
+	upscale       float64
+	strength      *float64
+	wider, higher int // by how many pixels a picture is extended
+}
+
+// newAsked fills in all but the pictures.
+func newAsked(t *Task) *asked {
+	a := &asked{
+		task: t, negative: t.NegativePrompt, layers: t.Layers, steps: t.Steps, guidance: t.Guidance, loras: t.LoRAs, format: t.Format,
+		resolution: resolutionFor(t), angle: t.Angle, upscale: t.Scale, strength: t.Strength,
+	}
+	a.wider, a.higher = t.extension()
+	if t.VerbatimPrompt {
+		a.expansion, a.expander = new(false), qwen.ExpanderNone
+	}
+	return a
 }
 
 // picture returns one of the pictures.
-func (in *input) picture(i int) fal.File {
+func (in *asked) picture(i int) fal.File {
 	if i < 0 || i >= len(in.pictures) {
 		return fal.File{}
 	}
@@ -41,9 +60,9 @@ func (in *input) picture(i int) fal.File {
 }
 
 // last returns the last of the pictures.
-func (in *input) last() fal.File { return in.picture(len(in.pictures) - 1) }
+func (in *asked) last() fal.File { return in.picture(len(in.pictures) - 1) }
 
-func (in *input) fluxLoRAs() []flux.LoRA {
+func (in *asked) fluxLoRAs() []flux.LoRA {
 	var out []flux.LoRA
 	for _, l := range in.loras {
 		out = append(out, flux.LoRA{Path: l.Path, Scale: l.Scale})
@@ -51,7 +70,7 @@ func (in *input) fluxLoRAs() []flux.LoRA {
 	return out
 }
 
-func (in *input) qwenLoRAs() []qwen.LoRA {
+func (in *asked) qwenLoRAs() []qwen.LoRA {
 	var out []qwen.LoRA
 	for _, l := range in.loras {
 		out = append(out, qwen.LoRA{Path: l.Path, Scale: l.Scale})
@@ -61,7 +80,7 @@ func (in *input) qwenLoRAs() []qwen.LoRA {
 
 // turn is the direction as a move of the camera. What the move cannot reach is
 // refused before.
-func (in *input) turn() qwen.Turn {
+func (in *asked) turn() qwen.Turn {
 	t, _ := in.angle.Direction.Turn()
 	return t
 }

@@ -91,8 +91,10 @@ func (m *model) is(name string) bool {
 
 // pkg returns the package of its Go type.
 func (m *model) pkg() string {
-	pkg, _, _ := strings.Cut(m.Name, ".")
-	return pkg
+	if i := strings.IndexByte(m.Name, '.'); i >= 0 {
+		return m.Name[:i]
+	}
+	return m.Name
 }
 
 // readsJSON reports whether structured prompts are documented for it: FLUX.2
@@ -219,8 +221,8 @@ func (m *model) takesPrompt() bool {
 func (m *model) reaches(a Angle) bool {
 	switch m.Name {
 	case "qwen.Edit2509Angles":
-		in := input{angle: a}
-		return a.Direction == 0 || in.turn() != 0
+		turn, _ := a.Direction.Turn()
+		return a.Direction == 0 || turn != 0
 	case "flux.Gallery2Angles":
 		return a.Height >= 0 && a.Height <= 60
 	}

@@ -34,15 +34,15 @@ func (t *Task) spells(m *model) bool {
 
 // extension returns by how many pixels the first picture is made wider and
 // higher, to have the size or the aspect ratio that the task asks for.
-func (r *route) extension() (wider, higher int) {
-	if len(r.task.Pictures) == 0 {
+func (t *Task) extension() (wider, higher int) {
+	if len(t.Pictures) == 0 || t.Size == "" && t.Aspect == "" {
 		return 0, 0
 	}
-	p := r.task.Pictures[0]
-	if width, height, ok := r.task.Size.Dimensions(); ok {
+	p := t.Pictures[0]
+	if width, height, ok := t.Size.Dimensions(); ok {
 		return width - p.Width, height - p.Height
 	}
-	w, h, err := parseAspect(r.task.Aspect)
+	w, h, err := parseAspect(t.Aspect)
 	if err != nil || p.Width == 0 || p.Width > schema.MaxSide || p.Height > schema.MaxSide {
 		return 0, 0
 	}
@@ -55,6 +55,6 @@ func (r *route) extension() (wider, higher int) {
 // extends reports whether a model that extends pictures by pixels can do what
 // the task asks for: the picture must be known, and grow.
 func (r *route) extends() bool {
-	wider, higher := r.extension()
+	wider, higher := r.asked.wider, r.asked.higher
 	return r.task.Pictures[0].Width > 0 && wider >= 0 && higher >= 0 && wider+higher > 0
 }

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
-	"github.com/falimage/falimage-go/qwen"
 )
 
 // Routing is how a task was understood and which models can serve it.
@@ -77,15 +74,20 @@ func (r *Router) Route(t Task) (*Routing, error) {
 
 // rank tries all models.
 func (r *route) rank() (*Routing, error) {
-	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Candidates: make([]Candidate, 0, 32), Refused: make([]Refusal, 0, len(r.router.models))}
-	for i := range r.router.models {
-		c, refused := r.try(i, 0)
+	unmet, most := r.needs()
+	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Candidates: make([]Candidate, 0, most), Refused: make([]Refusal, 0, len(unmet))}
+	for i, lacks := range unmet {
+		var c Candidate
+		refused := Refusal{model: r.router.models[i], needs: lacks}
+		if lacks == 0 {
+			c, refused = r.candidate(i, 0)
+		}
 		alone := refused.needs == 0
 		if alone {
 			routing.Candidates = append(routing.Candidates, c)
 		}
-		if len(r.ways) > 0 {
-			if c, refused = r.tryTwo(i, Refusal{model: r.router.models[i], needs: refused.needs, price: refused.price, err: refused.err}); refused.needs == 0 && c.Calls > 0 {
+		if r.way.helps(refused.needs) {
+			if c, refused = r.tryTwo(i, refused); c.Calls > 0 {
 				routing.Candidates = append(routing.Candidates, c)
 				continue
 			}
@@ -97,50 +99,79 @@ func (r *route) rank() (*Routing, error) {
 	if len(routing.Candidates) == 0 {
 		return nil, r.noModel(routing.Refused)
 	}
-	routing.Candidates = ranked(routing.Candidates)
+	sortCandidates(routing.Candidates)
 	return routing, nil
 }
 
-// ranked returns the candidates by whether they are still listed, by score, then by price, then in their order.
-// They are large, so each is moved once.
-func ranked(list []Candidate) []Candidate {
+// needs returns what each model cannot meet, and how many candidates there are at most.
+func (r *route) needs() (unmet []needs, most int) {
+	unmet = make([]needs, len(r.router.models))
+	for i, m := range r.router.models {
+		n := r.unmet(m)
+		if unmet[i] = n; n == 0 {
+			most++
+		}
+		if r.way.helps(n) {
+			most++
+		}
+	}
+	return unmet, most
+}
+
+// best returns the best of some models, or nil if none of them can serve the task.
+func (r *route) best(among []int) (best *Candidate) {
+	for _, i := range among {
+		if c, refused := r.try(i, 0); refused.needs == 0 && (best == nil || before(&c, best) < 0) {
+			best = new(c)
+		}
+	}
+	return best
+}
+
+// before compares candidates by whether they are still listed, by score, then by price.
+func before(a, b *Candidate) int {
+	if a.last != b.last {
+		if a.last {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Expected, b.Expected))
+}
+
+// sortCandidates sorts them; equal ones stay in their order. They are large, so each
+// is moved once.
+func sortCandidates(list []Candidate) {
 	order := make([]int, len(list))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(i, j int) int {
-		a, b := &list[i], &list[j]
-		if a.last != b.last {
-			if a.last {
-				return 1
-			}
-			return -1
+	slices.SortFunc(order, func(i, j int) int { return cmp.Or(before(&list[i], &list[j]), cmp.Compare(i, j)) })
+	for i := range list {
+		held, to := list[i], i
+		for order[to] != i {
+			from := order[to]
+			list[to], order[to], to = list[from], to, from
 		}
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Expected, b.Expected), cmp.Compare(i, j))
-	})
-	out := make([]Candidate, len(list))
-	for to, from := range order {
-		out[to] = list[from]
+		list[to], order[to] = held, to
 	}
-	return out
 }
 
 // route is a task on its way to the models.
 type route struct {
 	router  *Router
 	task    *Task
-	known   understanding
+	known   *understanding
 	listed  []Fact // those of known, once a function asked
 	prompts prompts
 	size    fal.ImageSize
 	count   int
 	weights Preference
-	files   []fal.File // the pictures
-	// sizes stand for the pictures where sizes alone matter, so that no file
-	// is opened.
-	sizes []fal.File
-	mask  fal.File // stands for the mask
-	ways  []*way   // to do it in two steps
+	asked   *asked
+	// closed is the same with stand-ins for the pictures that have a size alone, so
+	// that no file is opened; it is the same pointer where there are none.
+	closed *asked
+	way    *way // to do it in two steps, or nil
 }
 
 func (r *Router) newRoute(t *Task) (*route, error) {
@@ -149,23 +180,29 @@ func (r *Router) newRoute(t *Task) (*route, error) {
 	if err := known.replace(t, r.policy.Detect); err != nil {
 		return nil, err
 	}
-	out := r.routeKnowing(t, p, known)
-	out.ways = out.findWays()
+	out := r.routeKnowing(t, p, &known)
+	out.way = out.findWay()
 	return out, nil
 }
 
 // routeKnowing returns the route of a task of which it is known what it says.
-func (r *Router) routeKnowing(t *Task, p prompts, known understanding) *route {
+func (r *Router) routeKnowing(t *Task, p prompts, known *understanding) *route {
 	out := &route{router: r, task: t, prompts: p, known: known, size: sizeFor(t), count: max(t.Count, 1), weights: t.Prefer}
 	if out.weights == (Preference{}) {
 		out.weights = r.policy.Stages[cmp.Or(t.Stage, StageFinal)]
 	}
+	out.asked = newAsked(t)
+	out.closed = out.asked
+	if len(t.Pictures) == 0 && t.Mask.IsZero() {
+		return out
+	}
+	out.closed = new(*out.asked)
 	for _, p := range t.Pictures {
-		out.files = append(out.files, p.File)
-		out.sizes = append(out.sizes, standIn(p.Width, p.Height))
+		out.asked.pictures = append(out.asked.pictures, p.File)
+		out.closed.pictures = append(out.closed.pictures, standIn(p.Width, p.Height))
 	}
 	if !t.Mask.IsZero() {
-		out.mask = unknownSize
+		out.asked.mask, out.closed.mask = t.Mask, unknownSize
 	}
 	return out
 }
@@ -173,37 +210,34 @@ func (r *Router) routeKnowing(t *Task, p prompts, known understanding) *route {
 // unknownSize stands for a picture of which nothing is known.
 var unknownSize = fal.URL("https://picture.invalid/")
 
-// standIn returns a file that has a size and nothing else.
-func standIn(width, height int) fal.File {
-	if width <= 0 || height <= 0 {
-		return unknownSize
-	}
-	return fal.Picture(blank{width, height})
-}
-
-// blank is a picture of one colour.
-type blank struct{ width, height int }
-
-func (b blank) ColorModel() color.Model { return color.GrayModel }
-func (b blank) Bounds() image.Rectangle { return image.Rect(0, 0, b.width, b.height) }
-func (b blank) At(_, _ int) color.Color { return color.Gray{} }
+// standIn returns a file that has a size, as far as it is known, and nothing else.
+func standIn(width, height int) fal.File { return unknownSize.Sized(width, height) }
 
 // try makes a candidate of a model, or says why that cannot be. Needs in ignore
 // are not looked at.
 func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 	m := r.router.models[i]
-	refusal := Refusal{model: m, needs: r.unmet(m) &^ ignore}
-	if refusal.needs != 0 {
-		return Candidate{}, refusal
+	if lacks := r.unmet(m) &^ ignore; lacks != 0 {
+		return Candidate{}, Refusal{model: m, needs: lacks}
 	}
-	in := r.input(m)
+	return r.candidate(i, ignore)
+}
+
+// candidate is try for a model that lacks nothing, as far as that shows before
+// there is a request.
+func (r *route) candidate(i int, ignore needs) (Candidate, Refusal) {
+	m := r.router.models[i]
+	refusal := Refusal{model: m}
 	perRequest := min(max(m.maxCount, 1), r.count)
+	calls := (r.count + perRequest - 1) / perRequest
+	requests := &requests{model: m, input: r.input(m), rest: r.count % perRequest}
+	in := &requests.input
 	if perRequest > 1 {
 		in.count = perRequest
 	}
 	// The first round is with pictures that have a size alone.
-	in.pictures, in.mask = r.sizes, r.mask
-	plain, calls := m.request(&in), (r.count+perRequest-1)/perRequest
+	in.asked = r.closed
+	plain := m.request(in)
 	if m.own != nil && (plain == nil || string(plain.Endpoint()) != m.Endpoint) {
 		refusal.needs, refusal.err = needLimits.set(), fmt.Errorf("its function in the policy made no request to %s", m.Endpoint)
 		return Candidate{}, refusal
@@ -212,19 +246,22 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 		refusal.needs, refusal.err = needLimits.set(), err
 		return Candidate{}, refusal
 	}
-	in.pictures, in.mask = r.files, r.task.Mask
+	in.asked = r.asked
 	c := Candidate{
 		last:  m.state != "" && !r.router.policy.Outdated,
 		Model: m.Model, Calls: calls,
 		points:   points{entry: &r.router.entries[i], facts: r.known.facts, weights: r.weights},
-		requests: &requests{model: m, input: in, rest: r.count % perRequest},
+		requests: requests,
 	}
 	var unmet need
 	if unmet, refusal.err = r.quote(&c, plain); unmet != needNothing && !ignore.has(unmet) {
 		refusal.needs, refusal.price = unmet.set(), c.Max
 		return Candidate{}, refusal
 	}
-	c.Request = c.requests.request(0, c.Calls)
+	c.Request = plain
+	if r.asked != r.closed {
+		c.Request = m.request(in)
+	}
 	c.Losses = r.losses(m)
 	r.score(&c)
 	return c, Refusal{}
@@ -232,7 +269,7 @@ func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
 
 // validate checks the first of several requests, and the last, whose seed may
 // be past the model's range: that must show before the first is paid.
-func validate(first fal.Request[fal.Images], m *model, in input, calls int) error {
+func validate(first fal.Request[fal.Images], m *model, in *input, calls int) error {
 	v, ok := first.(interface{ Validate() error })
 	if !ok {
 		return nil
@@ -240,8 +277,9 @@ func validate(first fal.Request[fal.Images], m *model, in input, calls int) erro
 	if err := v.Validate(); err != nil || in.seed == nil || calls == 1 {
 		return err
 	}
-	in.seed = new(*in.seed + uint64(calls-1))
-	if v, ok = m.request(&in).(interface{ Validate() error }); !ok {
+	last := *in
+	last.seed = new(*in.seed + uint64(calls-1))
+	if v, ok = m.request(&last).(interface{ Validate() error }); !ok {
 		return nil
 	}
 	if err := v.Validate(); err != nil {
@@ -257,29 +295,29 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 		u = user.Usage()
 	}
 	q, err := r.router.Prices().Estimate(u)
-	if err != nil {
-		if errors.Is(err, pricing.ErrUnknown) && r.task.UnknownPrice {
-			c.Quote, c.Unpriced = q, true
-			return needNothing, nil
-		}
-		return needPrice, err
-	}
 	c.Quote = q
 	full := int64(c.Calls)
 	if c.requests.rest > 0 {
 		full--
 		u.Outputs = c.requests.rest
-		if c.requests.lastQuote, err = r.router.Prices().Estimate(u); err != nil {
-			return needPrice, err
-		}
+		last, lastErr := r.router.Prices().Estimate(u)
+		c.requests.lastQuote, err = &last, cmp.Or(err, lastErr)
 	}
-	total, err := q.Mul(full)
+	if errors.Is(err, pricing.ErrUnknown) && r.task.UnknownPrice {
+		c.Unpriced = true
+		return needNothing, nil
+	}
+	var total pricing.Amounts
 	if err == nil {
-		c.Amounts, err = total.Add(c.requests.lastQuote.Amounts)
+		total, err = q.Mul(full)
+	}
+	if err == nil && c.requests.lastQuote != nil {
+		total, err = total.Add(c.requests.lastQuote.Amounts)
 	}
 	if err != nil {
 		return needPrice, err
 	}
+	c.Amounts = total
 	return r.tooDear(c.Max), nil
 }
 
@@ -311,25 +349,11 @@ func (r *route) facts() []Fact {
 	return r.listed
 }
 
-// input fills in what the endpoint takes of the task. Pictures come later.
+// input fills in what the endpoint takes of the task.
 func (r *route) input(m *model) input {
-	t := r.task
-	in := input{
-		prompt: r.prompts.of(m), negative: t.NegativePrompt, size: m.fit(r.size), layers: t.Layers, seed: t.Seed,
-		steps: t.Steps, guidance: t.Guidance, loras: t.LoRAs, format: t.Format, angle: t.Angle, upscale: t.Scale,
-		strength: t.Strength, task: t,
-	}
-	if m.task == "outpaint" {
-		in.wider, in.higher = r.extension()
-	}
+	in := input{asked: r.asked, prompt: r.prompts.of(m), size: m.fit(r.size), seed: r.task.Seed}
 	if len(m.aspects) > 0 {
-		in.aspect = nearestAspect(m.aspects, t)
-	}
-	if m.has&hasResolution != 0 {
-		in.resolution = resolutionFor(t)
-	}
-	if t.VerbatimPrompt {
-		in.expansion, in.expander = new(false), qwen.ExpanderNone
+		in.aspect = nearestAspect(m.aspects, r.task)
 	}
 	in.acceleration, in.turbo = r.acceleration(m)
 	return in

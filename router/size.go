@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -14,8 +15,14 @@ import (
 // multiple is what widths and heights are a multiple of, as FLUX.2 makes them.
 const multiple = 16
 
+// errNoAspect is the error of the ratio that is not given, which is no fault.
+var errNoAspect = errors.New("no aspect ratio")
+
 // parseAspect reads an aspect ratio such as "16:9".
 func parseAspect(aspect string) (width, height int, err error) {
+	if aspect == "" {
+		return 0, 0, errNoAspect
+	}
 	w, h, ok := strings.Cut(aspect, ":")
 	width, errW := strconv.Atoi(w)
 	height, errH := strconv.Atoi(h)

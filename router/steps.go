@@ -25,12 +25,15 @@ type way struct {
 
 	route *route                // of first
 	known *understanding        // of the second
+	among []int                 // the models that may do the second
 	after map[[2]int]*following // by the size of what was made
 }
 
 // following is the best second step for pictures of a size.
 type following struct {
 	best *Candidate
+	all  pricing.Amounts // for all pictures
+	loss Loss            // that there is one
 	err  error
 }
 
@@ -48,8 +51,9 @@ func (c *Candidate) Steps() (first Task, then func(made Picture) Task) {
 	}
 }
 
-// findWays returns the two-step ways to do the task. They are for finals alone.
-func (r *route) findWays() (out []*way) {
+// findWay returns the way to do the task in two steps, or nil if there is none. It
+// is for finals alone.
+func (r *route) findWay() *way {
 	t := r.task
 	layered := t.Edit == EditLayers && len(t.Pictures) == 0
 	larger := t.MinPixels > 0 && t.Edit != EditUpscale && t.Edit != EditLayers
@@ -63,6 +67,7 @@ func (r *route) findWays() (out []*way) {
 			Only: r.allowed(), Not: t.Not, Require: []Feature{FeatureOneStep}, UnknownPrice: t.UnknownPrice,
 		}
 	}
+	w := &way{after: make(map[[2]int]*following)}
 	first := *t
 	first.Format, first.Require = "", append(slices.Clone(t.Require), FeatureOneStep)
 	switch {
@@ -70,7 +75,8 @@ func (r *route) findWays() (out []*way) {
 		first.Edit, first.Layers = "", 0
 		second := then("", EditLayers)
 		second.Layers = t.Layers
-		out = append(out, &way{lacks: needTask.set() | needFormat.set(), drops: 1 << layersEdit, name: "layers", first: first, second: withPicture(second)})
+		w.name, w.lacks, w.drops = "layers", needTask.set()|needFormat.set(), 1<<layersEdit
+		w.second = withPicture(second)
 	case r.known.facts.has(transparent):
 		first.Transparent = false
 		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
@@ -78,14 +84,16 @@ func (r *route) findWays() (out []*way) {
 		first.Text = t.Text
 		second := then("", EditLayers)
 		second.Layers = 2 // the background and what stands before it
-		out = append(out, &way{lacks: needAlpha.set() | needFormat.set(), drops: 1 << transparent, name: "transparency", first: first, second: withPicture(second)})
+		w.name, w.lacks, w.drops = "transparency", needAlpha.set()|needFormat.set(), 1<<transparent
+		w.second = withPicture(second)
 	case larger:
 		first.MinPixels = 0
 		if first.Aspect == "" && first.Size == "" {
 			first.Size = r.size
 		}
 		second := then("", EditUpscale)
-		out = append(out, &way{lacks: needPixels.set() | needFormat.set(), drops: 1 << large, name: "upscaling", first: first, second: func(made Picture) (Task, bool) {
+		w.name, w.lacks, w.drops = "upscaling", needPixels.set()|needFormat.set(), 1<<large
+		w.second = func(made Picture) (Task, bool) {
 			s := second
 			s.Pictures = []Picture{made}
 			have := pixels(made.Width, made.Height)
@@ -94,19 +102,18 @@ func (r *route) findWays() (out []*way) {
 			}
 			s.Scale = math.Ceil(math.Sqrt(float64(t.MinPixels)/float64(have))*100) / 100
 			return s, s.Scale <= 4
-		}})
+		}
 	default:
 		first.Text, first.Purpose, first.Languages = []string{}, Photo, nil
 		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Colors: t.Colors}).Prose(), "Leave room for lettering, but write none: it is added afterwards"), nil
 		second := then(lettering(t), EditText)
 		second.Text, second.Languages = t.Text, t.Languages
-		out = append(out, &way{drops: 1<<poster | 1<<text | 1<<multilingual, adds: 1 << photo, name: "lettering", first: first, second: withPicture(second),
-			points: letteringPoints, why: "lettering that must be exact goes onto a photo in a step of its own: each by the models that are best at it"})
+		w.name, w.drops, w.adds = "lettering", 1<<poster|1<<text|1<<multilingual, 1<<photo
+		w.second = withPicture(second)
+		w.points, w.why = letteringPoints, "lettering that must be exact goes onto a photo in a step of its own: each by the models that are best at it"
 	}
-	for _, w := range out {
-		w.after = make(map[[2]int]*following)
-	}
-	return out
+	w.first = first
+	return w
 }
 
 // allowed returns what Only says of a second step: the names of models choose who
@@ -153,54 +160,52 @@ func withPicture(t Task) func(Picture) (Task, bool) {
 	}
 }
 
-// tryTwo makes a candidate of a model that does the task with a second one.
-// What it returns is what the model lacks alone, unless a second step helps.
+// helps reports whether a model that lacks some needs may do the task this way.
+func (w *way) helps(lacks needs) bool { return w != nil && lacks&^w.lacks == 0 }
+
+// tryTwo makes a candidate of a model that does the task with a second one, or says
+// what speaks against it.
 func (r *route) tryTwo(i int, alone Refusal) (Candidate, Refusal) {
-	for _, w := range r.ways {
-		if alone.needs&^w.lacks != 0 || w.lacks == 0 && alone.needs != 0 {
-			continue
-		}
-		if w.route == nil {
-			known := r.known
-			known.facts = known.facts&^w.drops | w.adds
-			w.route = r.router.routeKnowing(&w.first, newPrompts(&w.first), known)
-		}
-		c, refused := w.route.try(i, needMaxPrice.set()|needMaxPricePerImage.set())
-		if refused.needs != 0 {
-			if w.lacks == 0 {
-				return Candidate{}, alone
-			}
-			return Candidate{}, refused
-		}
-		if refused = r.follow(&c, w, alone); refused.needs != 0 {
-			return Candidate{}, refused
-		}
-		return c, Refusal{}
+	w := r.way
+	if w.route == nil {
+		known := new(*r.known)
+		known.facts = known.facts&^w.drops | w.adds
+		w.route = r.router.routeKnowing(&w.first, newPrompts(&w.first), known)
 	}
-	return Candidate{}, alone
+	c, refused := w.route.try(i, needMaxPrice.set()|needMaxPricePerImage.set())
+	if refused.needs == 0 {
+		refused = r.follow(&c, alone)
+	}
+	if refused.needs != 0 {
+		return Candidate{}, refused
+	}
+	return c, Refusal{}
 }
 
 // follow adds the second step to a candidate for the first.
-func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
+func (r *route) follow(c *Candidate, alone Refusal) Refusal {
+	w := r.way
 	size := c.madeSize()
 	next, ok := w.after[size]
 	if !ok {
 		next = new(following)
 		w.after[size] = next
 		made := Picture{File: unknownSize, Width: size[0], Height: size[1]}
+		var err error
 		task, reaches := w.second(made)
 		if !reaches {
 			next.err = fmt.Errorf("its pictures are too small to be made %d pixels large, 4 times as wide and high at most", r.task.MinPixels)
 			if size[0] == 0 {
 				next.err = errors.New("the size of its pictures is not known, so that they may not be made large enough")
 			}
-		} else if routing, err := w.routeSecond(&task); err != nil {
+		} else if next.best, err = w.routeSecond(&task); err == nil {
+			next.all, next.err = next.best.Quote.Mul(int64(r.count))
+			next.loss = Loss{FeatureOneStep, r.router.policy.Losses[FeatureOneStep], fmt.Sprintf("does not do it alone: %s follows, by %v for %v each", w.name, next.best.Model, next.best.Expected)}
+		} else {
 			next.err = fmt.Errorf("the second step, %s: %w", w.name, err)
 			if e, ok := errors.AsType[*NoModelError](err); ok {
 				next.err = fmt.Errorf("no model can do the second step, %s: %s", w.name, strings.Join(e.Conflict, " + "))
 			}
-		} else {
-			next.best = routing.Best()
 		}
 	}
 	refusal := Refusal{model: alone.model, needs: needSecond.set(), err: next.err}
@@ -208,19 +213,14 @@ func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
 		return refusal
 	}
 	c.Then, c.way = next.best, w
-	each, err := next.best.Quote.Mul(int64(r.count))
-	if err == nil {
-		c.Amounts, err = c.Add(each)
-	}
-	if err != nil {
-		refusal.err = err
+	if c.Amounts, refusal.err = c.Add(next.all); refusal.err != nil {
 		return refusal
 	}
 	c.Unpriced = c.Unpriced || next.best.Unpriced
 	if n := r.tooDear(c.Max); n != needNothing {
 		return Refusal{model: alone.model, needs: n.set(), price: c.Max}
 	}
-	c.Losses = append(c.Losses, Loss{FeatureOneStep, r.router.policy.Losses[FeatureOneStep], fmt.Sprintf("does not do it alone: %s follows, by %v for %v each", w.name, next.best.Model, next.best.Expected)})
+	c.Losses = append(c.Losses, next.loss)
 	c.points.functions = nil
 	if w.points > 0 {
 		c.points.functions = append(c.points.functions, Reason{"second step", w.points, w.why, "a judgement of this package"})
@@ -230,21 +230,37 @@ func (r *route) follow(c *Candidate, w *way, alone Refusal) Refusal {
 	return Refusal{}
 }
 
-// routeSecond routes a second task. What it says is found out once for all of them:
-// they differ in the size of the picture alone.
-func (w *way) routeSecond(t *Task) (*Routing, error) {
+// routeSecond returns the best model for a second task. What the task says and which
+// models may do it is found out once for all of them: they differ in the size of the
+// picture alone.
+func (w *way) routeSecond(t *Task) (*Candidate, error) {
+	router := w.route.router
+	var second *route
 	if w.known != nil {
-		return w.route.router.routeKnowing(t, newPrompts(t), *w.known).rank()
+		second = router.routeKnowing(t, newPrompts(t), w.known)
+	} else {
+		if err := router.check(t); err != nil {
+			return nil, err
+		}
+		var err error
+		if second, err = router.newRoute(t); err != nil {
+			return nil, err
+		}
+		w.known = second.known
+		for i, m := range router.models {
+			if m.routable() && m.serves(t) && second.unmet(m) == 0 {
+				w.among = append(w.among, i)
+			}
+		}
 	}
-	if err := w.route.router.check(t); err != nil {
-		return nil, err
+	if best := second.best(w.among); best != nil {
+		return best, nil
 	}
-	second, err := w.route.router.newRoute(t)
+	routing, err := second.rank() // says why there is none
 	if err != nil {
 		return nil, err
 	}
-	w.known = &second.known
-	return second.rank()
+	return routing.Best(), nil
 }
 
 // tooDear returns the bound of the task that a price is over.
