@@ -8,11 +8,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
@@ -104,21 +109,26 @@ func BenchmarkSubscribe(b *testing.B) {
 	})
 }
 
+// bareSubscribe does the exchanges of Subscribe, header for header.
 func bareSubscribe(client *http.Client, origin string, in plainPro2) error {
-	do := func(method, url string, body []byte) (*http.Response, error) {
+	do := func(method, url string, body []byte, header ...string) (*http.Response, error) {
 		req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(body))
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set("Authorization", "Key "+secret)
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("User-Agent", "bare-go/0.1.0")
+		req.Header.Set("X-Call-Id", "0123456789abcdef")
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
 		return client.Do(req)
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	resp, err := do(http.MethodPost, origin+"/fal-ai/flux-2-pro", body)
+	resp, err := do(http.MethodPost, origin+"/fal-ai/flux-2-pro", body, "Content-Type", "application/json")
 	if err != nil {
 		return err
 	}
@@ -131,7 +141,7 @@ func bareSubscribe(client *http.Client, origin string, in plainPro2) error {
 	if err != nil {
 		return err
 	}
-	if resp, err = do(http.MethodGet, job.StatusURL+"/stream", nil); err != nil {
+	if resp, err = do(http.MethodGet, job.StatusURL+"/stream", nil, "Accept", "text/event-stream", "Cache-Control", "no-cache"); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(resp.Body)
@@ -194,4 +204,33 @@ func BenchmarkTwoSecondJob(b *testing.B) {
 	l := srv.Ledger()
 	b.ReportMetric(float64(l.Polls+l.Streams)/float64(b.N), "exchanges/op")
 	b.ReportMetric(float64(late.Microseconds())/1000/float64(b.N), "late-ms/op")
+}
+
+// TestBareSubscribe sees to it that the loop that Subscribe is measured against
+// does the same exchanges, but for the values of its headers.
+func TestBareSubscribe(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var got []string
+	quick := quickFal(0)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, fmt.Sprint(r.Method, " ", r.URL.Path, " ", slices.Sorted(maps.Keys(r.Header)), " ", string(body)))
+		quick.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	if err := bareSubscribe(srv.Client(), srv.URL, newPlain()); err != nil {
+		t.Fatal(err)
+	}
+	bare := got
+	got = nil
+	client := &fal.Client{Key: fal.NewKey(secret), Hosts: fal.Hosts{Run: srv.URL, Queue: srv.URL, REST: srv.URL}}
+	if _, err := fal.Subscribe(t.Context(), client, benchRequest); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bare, got); diff != "" {
+		t.Errorf("-bare +fal.Subscribe:\n%s", diff)
+	}
 }

@@ -253,8 +253,8 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	silence := time.AfterFunc(streamBegin, cancel)
-	defer silence.Stop()
+	// The timer that is due first is set first: the runtime wakes a thread for
+	// each that is due before all others.
 	var quiet *time.Timer
 	quiet = time.AfterFunc(streamQuiet, func() {
 		if w.look(ctx, cancel) {
@@ -262,6 +262,8 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 		}
 	})
 	defer quiet.Stop()
+	silence := time.AfterFunc(streamBegin, cancel)
+	defer silence.Stop()
 	resp, err := w.job.c.transport.Send(ctx, &transport.Request{
 		Class: transport.Once, Method: http.MethodGet, URL: target, Header: eventStream,
 		Auth: true, Endpoint: w.job.endpoint, Stream: true,
@@ -276,7 +278,8 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 	silence.Reset(streamIdle)
 	w.takeBeside() // of a stream before, too late
 	w.replayed = 0
-	for event, err := range readEvents(ctx, &noisyReader{resp.Body, silence}, maxStatus, maxStatusStream) {
+	noisy := noisyReader{Reader: resp.Body, silence: silence}
+	for event, err := range readEvents(ctx, &noisy, maxStatus, maxStatusStream) {
 		if err != nil {
 			return began, nil
 		}
@@ -292,8 +295,10 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 		if w.done {
 			// Fal ends the stream here. Reading its end lets the connection
 			// be used again for the result.
-			silence.Reset(streamEnd)
-			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+			if !noisy.ended {
+				silence.Reset(streamEnd)
+				_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+			}
 			return began, nil
 		}
 	}
@@ -304,10 +309,12 @@ func (w *watcher) stream(ctx context.Context) (began bool, err error) {
 type noisyReader struct {
 	io.Reader
 	silence *time.Timer
+	ended   bool // it was read to its end
 }
 
 func (r *noisyReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
+	r.ended = err != nil
 	if n > 0 {
 		r.silence.Reset(streamIdle)
 	}

@@ -3,6 +3,7 @@ package fal
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -51,7 +52,7 @@ type statusBody struct {
 	QueuePosition float64 `json:"queue_position"`
 	Logs          []Log   `json:"logs"`
 	Metrics       struct {
-		InferenceTime float64 `json:"inference_time"`
+		InferenceTime json.RawMessage `json:"inference_time"` // parsed later, where less stack is in use
 	} `json:"metrics"`
 	Error     json.RawMessage `json:"error"`
 	ErrorType string          `json:"error_type"`
@@ -84,11 +85,15 @@ func tolerant(err error) bool {
 }
 
 func (b *statusBody) status() Status {
+	seconds, err := strconv.ParseFloat(string(b.Metrics.InferenceTime), 64)
+	if err != nil {
+		seconds = 0
+	}
 	s := Status{
 		State:         b.Status,
 		QueuePosition: int(b.QueuePosition),
 		Logs:          b.Logs,
-		InferenceTime: time.Duration(b.Metrics.InferenceTime * float64(time.Second)),
+		InferenceTime: time.Duration(seconds * float64(time.Second)),
 		ErrorType:     b.ErrorType,
 	}
 	if len(b.Error) > 0 && json.Unmarshal(b.Error, &s.Error) != nil {
