@@ -1,6 +1,9 @@
 package fal
 
-import "sync"
+import (
+	"cmp"
+	"sync"
+)
 
 // claim is what a request leaves whose answer was lost: what it asked for, and
 // the reservation that its guard has made. One may take it.
@@ -40,6 +43,17 @@ func (j *Job[Out]) TakeOver(lost *OutcomeUnknownError) {
 	j.j.reservation = p.reservation
 	j.j.mu.Unlock()
 	p.reservation.Accepted(j.j.id)
+}
+
+// Asked has a job of [Resume] be that of a request with its options, as if it had just
+// been submitted: its result is held against what was asked for, [RefuseFlagged] holds,
+// and its updates are told. Guard, tags and what is for fal play no part. Call it before
+// any other method.
+func (j *Job[Out]) Asked(r Request[Out], opts ...Option) {
+	o := applyOptions(opts)
+	j.j.logs, j.j.onUpdate, j.j.refuseFlagged = o.logs, o.onUpdate, o.refuseFlagged
+	j.j.usage = usage(r)
+	j.j.usage.Endpoint = cmp.Or(j.j.usage.Endpoint, j.j.endpoint)
 }
 
 // NotAccepted tells the guard of the request, with the reason why, that fal is

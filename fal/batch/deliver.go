@@ -58,10 +58,12 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 	if row.RequestID != event.RequestID {
 		return res, fmt.Errorf("batch: key %.80q: the journal has request %.80q for it, and the event is of request %.80q", key, row.RequestID, event.RequestID)
 	}
-	e := &entry{run: run, row: row, about: about(asSent[Out](&row))}
+	request := asSent[Out](&row)
+	e := &entry{run: run, row: row, about: about(request)}
 	switch row.State {
 	case Submitted:
 		job := fal.Resume(run.Client, fal.Endpoint[Out](row.Endpoint), row.RequestID)
+		job.Asked(request, run.Options...)
 		job.Reserved(e.resumed(ctx))
 		out, problem := webhook.Fetch(ctx, event, job)
 		res.Out, err = ended(ctx, e, job, out, problem)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,6 +127,9 @@ func (r *Runner) check() error {
 	}
 	return checkName(r.template())
 }
+
+// options returns the options of an item with options of its own.
+func (r *Runner) options(own []fal.Option) []fal.Option { return slices.Concat(r.Options, own) }
 
 // checkDir makes the folder and tries to write to it.
 func (r *Runner) checkDir() error {

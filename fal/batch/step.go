@@ -161,6 +161,7 @@ func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error)
 		return nil, e.row.Err()
 	case e.row.State == Submitted:
 		job := fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
+		job.Asked(request, e.run.options(it.Options)...)
 		job.Reserved(e.resumed(ctx))
 		return wait(ctx, e, job, e.called(ctx, job.Status))
 	}
@@ -169,7 +170,7 @@ func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error)
 
 // send sends a request and waits for its result.
 func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts []fal.Option) (*Out, error) {
-	all := append(append([]fal.Option{}, e.run.Options...), opts...)
+	all := e.run.options(opts)
 	if e.run.Webhook != nil {
 		all = append(all, fal.WithWebhook(e.run.Webhook(e.row.Key)))
 	}

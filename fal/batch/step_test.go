@@ -20,6 +20,7 @@ import (
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/fal/webhook"
 	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/qwen"
 )
@@ -323,6 +324,40 @@ func TestFlagged(t *testing.T) {
 	}
 	if srv.Ledger().Posts != 1 {
 		t.Errorf("%d posts", srv.Ledger().Posts)
+	}
+}
+
+// A job that is taken up is held against its request as by the program that sent it: by
+// the next step, or by who is called.
+func TestFlaggedWhenTakenUp(t *testing.T) {
+	t.Parallel()
+	for _, called := range []bool{false, true} {
+		t.Run(fmt.Sprint("called ", called), func(t *testing.T) {
+			t.Parallel()
+			srv := faltest.NewServer(t, faltest.QueueTime(200*time.Millisecond))
+			srv.Inject(faltest.OpSubmit, faltest.NSFW(), 1)
+			updates := 0
+			run := &batch.Runner{Client: quick(srv), Options: []fal.Option{fal.RefuseFlagged()}}
+			it := mug("a")
+			it.Options = []fal.Option{fal.WithUpdates(func(fal.Status) { updates++ })}
+			ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer leave()
+			first, err := batch.Step(ctx, run, it)
+			if first.State != batch.Submitted {
+				t.Fatalf("%s: %v", first.State, err)
+			}
+			updates = 0
+			var res batch.Result[fal.Images]
+			if called {
+				time.Sleep(150 * time.Millisecond)
+				res, err = batch.Deliver[fal.Images](t.Context(), run, "a", &webhook.Event{RequestID: first.RequestID})
+			} else {
+				res, err = batch.Step(t.Context(), run, it)
+			}
+			if errors.Is(err, fal.ErrFlagged) == called || !errors.Is(res.Err(), fal.ErrFlagged) || res.State != batch.Done || (updates > 0) == called {
+				t.Errorf("%s, %d updates: %v, %v", res.State, updates, err, res.Err())
+			}
+		})
 	}
 }
 
