@@ -97,6 +97,7 @@ func TestSaveAllRefused(t *testing.T) {
 		"result has no files":                {(*fal.Images)(nil), "{n}"},
 		"2 files would have the same name":   {two, "a{ext}"},
 		"unknown field {seed}":               {two, "{seed}{n}"},
+		"column 4 a brace is closed":         {two, "{n}}"},
 		"{n}, {-n}, {ext}, {id}":             {two, "{key}{n}"},
 		"never closed":                       {two, "{n"},
 		"does not tell what to put for {id}": {two, "{id}{n}"},

@@ -15,7 +15,12 @@ func TestFill(t *testing.T) {
 	t.Parallel()
 	for template, want := range map[string]string{
 		"":                                     "",
-		"plain}":                               "plain}",
+		"{a}}":                                 `at column 4 a brace is closed and none is open`,
+		"}}":                                   `at column 2 a brace is closed and none is open`,
+		"{{a}}{a}":                             `at column 5 a brace is closed and none is open`,
+		"} x} y":                               "} x} y",
+		"} {{}}":                               `at column 6 a brace is closed and none is open`,
+		"{{{a}}-{{}":                           "{A}-{}",
 		"{a}-{b}":                              "A-B",
 		"{{a}{a}":                              "{a}A",
 		"x{{{a}":                               "x{A",

@@ -7,16 +7,30 @@ import (
 	"strings"
 )
 
-// Fill fills a template by what value returns for each field: a field is a name in braces, and "{{" is a brace.
+// Fill fills a template by what value returns for each field: a field is a name in
+// braces, and "{{" is a brace. A "}" is one too, but not beside another one, as in
+// "{n}}", if no brace is open.
 func Fill(template string, value func(field string) (string, bool)) (string, error) {
 	var b strings.Builder
+	open := 0 // braces of the text
 	for rest := template; rest != ""; {
 		before, after, found := strings.Cut(rest, "{")
+		for i, c := range []byte(before) {
+			if c != '}' {
+				continue
+			}
+			at := len(template) - len(rest) + i
+			if open == 0 && at > 0 && template[at-1] == '}' {
+				return "", fmt.Errorf("at column %d a brace is closed and none is open", at+1)
+			}
+			open = max(0, open-1)
+		}
 		if b.WriteString(before); !found {
 			break
 		}
 		if strings.HasPrefix(after, "{") {
 			b.WriteByte('{')
+			open++
 			rest = after[1:]
 			continue
 		}
