@@ -3,6 +3,7 @@ package fal
 import (
 	"context"
 	"encoding/json"
+	"maps"
 )
 
 // Guard is asked before each request that may cost money, and told how it
@@ -14,6 +15,26 @@ type Guard interface {
 	// is sent. Tags are those of the request, if any. An error refuses the
 	// request: it is returned as it is and nothing is sent.
 	Reserve(ctx context.Context, u Usage, tags map[string]string) (Reservation, error)
+}
+
+// GuardOf returns the guard that is asked before a request with the options: that of
+// [WithGuard], or else the client's, or nil. Tags are those that it is told, of
+// [WithTags]. It is for who asks a guard about a work of many requests before the
+// first is sent.
+func (c *Client) GuardOf(opts ...Option) (g Guard, tags map[string]string) {
+	if c != nil {
+		g = c.Guard
+	}
+	o := applyOptions(opts)
+	return o.guardOr(g), maps.Clone(o.tags)
+}
+
+// guardOr returns the guard of the options, or else that of the client.
+func (o *options) guardOr(g Guard) Guard {
+	if o.guard != nil {
+		return o.guard
+	}
+	return g
 }
 
 // Reservation is the money set aside for one request. Its methods are called

@@ -303,3 +303,37 @@ func units(status int, billed, body string) httpmock.Responder {
 		return resp, nil
 	}
 }
+
+// Who asks a guard about a work of many requests asks the one that the requests ask,
+// with the tags that it is told.
+func TestGuardOf(t *testing.T) {
+	t.Parallel()
+	own, other := new(ledger), new(ledger)
+	tags := map[string]string{"team": "shop"}
+	client := &fal.Client{Guard: own}
+	for _, tt := range []struct {
+		client *fal.Client
+		opts   []fal.Option
+		guard  fal.Guard
+		tags   map[string]string
+	}{
+		{client, nil, own, nil},
+		{client, []fal.Option{nil, fal.WithLogs(), fal.WithTags(tags)}, own, tags},
+		{client, []fal.Option{fal.WithGuard(other)}, other, nil},
+		{client, []fal.Option{fal.WithGuard(other), fal.WithGuard(nil)}, own, nil},
+		{new(fal.Client), nil, nil, nil},
+		{nil, []fal.Option{fal.WithGuard(other), fal.WithTags(tags)}, other, tags},
+		{nil, nil, nil, nil},
+	} {
+		guard, got := tt.client.GuardOf(tt.opts...)
+		if diff := cmp.Diff(tt.tags, got); guard != tt.guard || diff != "" {
+			t.Errorf("%v, want %v; tags (-want +got)\n%s", guard, tt.guard, diff)
+		}
+		if got != nil {
+			got["team"] = "changed"
+		}
+	}
+	if _, got := client.GuardOf(fal.WithTags(tags)); got["team"] != "shop" {
+		t.Errorf("the tags of an option were changed to %v", got)
+	}
+}

@@ -135,10 +135,7 @@ func (p *prepared) doubt(ctx context.Context, doubts []Problem) {
 
 // reserve asks the guard, if there is one.
 func (p *prepared) reserve(ctx context.Context) error {
-	guard := p.opts.guard
-	if guard == nil {
-		guard = p.c.Guard
-	}
+	guard := p.opts.guardOr(p.c.Guard)
 	if guard == nil {
 		return nil
 	}

@@ -190,17 +190,15 @@ func (b *Budget) Reserve(ctx context.Context, u fal.Usage, tags map[string]strin
 	return &reservation{ledger: ledger, entry: id, quote: quote, amount: amount}, nil
 }
 
-// Allows returns a [*BudgetError] if an amount is more than what is left, for the
-// tags of the context: what a work of many requests costs can be asked for before its
-// first is sent. Nothing is set aside. Limits for tags that the context lacks are not
-// looked at.
-func (b *Budget) Allows(ctx context.Context, amount pricing.USD) error {
+// Allows returns a [*BudgetError] if an amount is more than what is left for requests
+// with the tags, and those of the context: what a work of many requests costs can be
+// asked for before its first is sent. Nothing is set aside.
+func (b *Budget) Allows(ctx context.Context, amount pricing.USD, tags map[string]string) error {
 	ledger := b.ledger()
 	if b.err != nil {
 		return b.err
 	}
-	tags := localTags(ctx)
-	accounts := slices.DeleteFunc(b.accountsOf(tags), func(a account) bool { return a.tag.Name != "" && a.tag.Value == "" })
+	accounts := b.accountsOf(merged(tags, localTags(ctx)))
 	silent := Budget{Limits: b.Limits}
 	ledger.mu.Lock()
 	defer ledger.mu.Unlock()

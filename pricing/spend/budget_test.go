@@ -1,6 +1,7 @@
 package spend_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
@@ -81,6 +82,46 @@ func TestBudget(t *testing.T) {
 }
 
 // A reservation is settled or released once, whatever happens after.
+// Allows says of a work what Reserve would of one request that costs as much, and sets
+// nothing aside.
+func TestBudgetAllows(t *testing.T) {
+	t.Parallel()
+	const cent = pricing.Cent
+	b := &spend.Budget{Limits: []spend.Limit{
+		{Amount: 12 * cent},
+		{Amount: 6 * cent, Tag: tag("")},
+		{Amount: 3 * cent, Tag: tag("small")},
+	}}
+	small := spend.WithTags(t.Context(), tenant("small"))
+	for _, tt := range []struct {
+		ctx  context.Context
+		tags map[string]string
+		most pricing.USD
+	}{
+		{t.Context(), tenant("small"), 3 * cent},
+		{t.Context(), tenant("big"), 6 * cent},
+		{t.Context(), nil, 6 * cent}, // each value of the tag, and none, by itself
+		{small, nil, 3 * cent},
+		{small, tenant("big"), 3 * cent}, // the context's counts, as when a request is sent
+	} {
+		for range 2 {
+			if err := b.Allows(tt.ctx, tt.most, tt.tags); err != nil {
+				t.Errorf("%v: %v", tt.tags, err)
+			}
+		}
+		e, ok := errors.AsType[*spend.BudgetError](b.Allows(tt.ctx, tt.most+1, tt.tags))
+		if !ok || e.Limit != tt.most || e.Left != tt.most || e.Asked != tt.most+1 {
+			t.Errorf("%v: %+v", tt.tags, e)
+		}
+	}
+	if b.Reserved() != 0 {
+		t.Errorf("%v set aside", b.Reserved())
+	}
+	if err := (&spend.Budget{Limits: []spend.Limit{{Tag: spend.Tag{Value: "x"}}}}).Allows(t.Context(), cent, nil); err == nil {
+		t.Error("a limit for a value without a name was accepted")
+	}
+}
+
 func TestBudgetSettlesOnce(t *testing.T) {
 	t.Parallel()
 	b := &spend.Budget{Limits: []spend.Limit{{Amount: pricing.Dollar}}}

@@ -83,7 +83,7 @@ func (b *book) make(ctx context.Context, a *Attempt, opts []fal.Option) (*fal.Im
 		case err != nil:
 			return nil, unsent(err)
 		case !found:
-			if err := allows(ctx, b.runner.Client, a.Quote.Max); err != nil {
+			if err := allows(ctx, b.runner.Client, a.Quote.Max, opts); err != nil {
 				return nil, unsent(err) // as it was when less was spent, or was not
 			}
 			return nil, errNotOnRecord

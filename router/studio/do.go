@@ -88,8 +88,8 @@ func (s Studio) try(ctx context.Context, all slots, t router.Task, first string,
 			if limit > 0 {
 				left -= out.Spent
 			}
-			if round != past && !s.begun(ctx, slots, t, best, left) {
-				if err := allows(ctx, slots.book.runner.Client, best.Max); err != nil {
+			if round != past && !s.begun(ctx, slots, t, best, left, opts) {
+				if err := allows(ctx, slots.book.runner.Client, best.Max, opts); err != nil {
 					// Another way may be cheaper.
 					if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, slots.live(err)) {
 						return out, paid, errors.Join(failure, errNothingLeft)
@@ -170,11 +170,11 @@ func leave(t *router.Task, bound, spent pricing.USD, err error) bool {
 }
 
 // begun reports whether something of two steps is on record that may have been paid.
-func (s Studio) begun(ctx context.Context, slots slots, t router.Task, best *router.Candidate, left pricing.USD) bool {
+func (s Studio) begun(ctx context.Context, slots slots, t router.Task, best *router.Candidate, left pricing.USD, opts []fal.Option) bool {
 	if !slots.book.read {
 		return false
 	}
-	out, _ := s.twoSteps(ctx, slots.reading(), t, best, left, nil)
+	out, _ := s.twoSteps(ctx, slots.reading(), t, best, left, opts)
 	return maybePaid(out.Attempts)
 }
 

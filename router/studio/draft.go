@@ -86,7 +86,8 @@ type Drafted struct {
 // Draft makes variants of a task with a cheap model, each with a seed of its
 // own, lets pick choose, and makes the chosen ones again with the best model;
 // see [Drafts] for what they share. MaxPrice bounds all of it; the whole is
-// priced before anything is sent. The error comes with what was made until then.
+// priced before anything is sent, and a final costs no more than the plan says, unless
+// [Fallback] allows more. The error comes with what was made until then.
 // Count is not used: Drafts has the numbers. Drafts that the safety checker
 // flagged are not among those that pick chooses from. If pick chooses none, that
 // is the end, and no error.
@@ -297,8 +298,9 @@ const mostDrafts = 1_000_000
 // takes.
 const seedRange = 1 << 31
 
-// Run refuses what the [spend.Budget] of the client does not allow as a whole, unless
-// the journal has all drafts. Else it makes the drafts, lets pick choose and makes the finals. A draft that
+// Run refuses what the [spend.Budget] of the client, or that of an option, does not
+// allow as a whole, for the tags of the options and the context, unless the journal has
+// all drafts. Else it makes the drafts, lets pick choose and makes the finals. A draft that
 // fails is left out, whatever the reason; no more are made after one that tells
 // that the account or the key is at fault, or when the context ends.
 func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...fal.Option) (*Drafted, error) {
@@ -307,9 +309,9 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
 	slots := p.studio.newSlots(c)
-	attempts := p.onRecord(ctx, slots)
+	attempts := p.onRecord(ctx, slots, opts)
 	if attempts == nil {
-		if err := allows(ctx, c, p.Cost.Max); err != nil {
+		if err := allows(ctx, c, p.Cost.Max, opts); err != nil {
 			return out, unsent(fmt.Errorf("studio: drafts and finals: %w", err))
 		}
 		attempts = slots.run(ctx, p.attempts(), opts, endsAll)
@@ -358,12 +360,12 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 
 // onRecord returns the drafts if the journal has what came of all of them, and some
 // were made: those that failed are left out then, as before.
-func (p *DraftPlan) onRecord(ctx context.Context, slots slots) []Attempt {
+func (p *DraftPlan) onRecord(ctx context.Context, slots slots, opts []fal.Option) []Attempt {
 	if p.studio.Journal == nil {
 		return nil
 	}
 	read := slots.reading()
-	attempts := read.run(ctx, p.attempts(), nil, endsAll)
+	attempts := read.run(ctx, p.attempts(), opts, endsAll)
 	missing := func(a Attempt) bool {
 		return errors.Is(a.Err, errNotOnRecord) || errors.Is(a.Err, errUnfinished) || endsAll(a.Err)
 	}
@@ -427,20 +429,20 @@ func (r *drafting) watched(final int, opts []fal.Option) []fal.Option {
 // makeFinals makes the picked variants again, some at a time.
 func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, opts []fal.Option) error {
 	p := r.plan
-	var share pricing.USD
+	// What was approved counts, however large the drafts came, and however much more
+	// the MaxPrice would allow.
+	share, err := p.studio.Fallback.bound(&router.Task{}, &p.Final)
+	if err != nil {
+		return err
+	}
 	if limit := p.task.MaxPrice; limit > 0 {
 		// What is left is shared. The planned model fits into each share, unless
 		// more was billed for the drafts than they were to cost.
-		share = (limit - out.Spent) / pricing.USD(len(out.Picked))
-		if share <= 0 {
+		left := (limit - out.Spent) / pricing.USD(len(out.Picked))
+		if left <= 0 {
 			return fmt.Errorf("studio: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
 		}
-	}
-	if share == 0 { // what was approved counts, however large the drafts came
-		var err error
-		if share, err = p.studio.Fallback.bound(&router.Task{}, &p.Final); err != nil {
-			return err
-		}
+		share = min(share, left)
 	}
 	prompts := p.prompts()
 	out.Finals = make([]*Outcome, len(out.Picked))

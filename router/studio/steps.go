@@ -61,13 +61,14 @@ func (s Studio) twoSteps(ctx context.Context, slots slots, t router.Task, best *
 	return out, failure
 }
 
-// allows returns an error if the budget of the client does not allow an amount.
-// Nothing is set aside.
-func allows(ctx context.Context, c *fal.Client, amount pricing.USD) error {
-	if g, ok := c.Guard.(interface {
-		Allows(ctx context.Context, amount pricing.USD) error
+// allows returns an error if the budget that requests with the options are asked of,
+// theirs or the client's, does not allow an amount. Nothing is set aside.
+func allows(ctx context.Context, c *fal.Client, amount pricing.USD, opts []fal.Option) error {
+	guard, tags := c.GuardOf(opts...)
+	if g, ok := guard.(interface {
+		Allows(ctx context.Context, amount pricing.USD, tags map[string]string) error
 	}); ok {
-		return g.Allows(ctx, amount)
+		return g.Allows(ctx, amount, tags)
 	}
 	return nil
 }
