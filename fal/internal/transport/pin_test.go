@@ -24,7 +24,7 @@ func TestHTTPTransport(t *testing.T) {
 	t.Parallel()
 	own := transport.HTTPTransport()
 	got := []any{own.TLSHandshakeTimeout, own.IdleConnTimeout, own.ExpectContinueTimeout, own.MaxResponseHeaderBytes, own.MaxIdleConns, own.MaxIdleConnsPerHost, own.ForceAttemptHTTP2}
-	want := []any{10 * time.Second, 30 * time.Second, time.Second, int64(262144), 256, 64, true}
+	want := []any{10 * time.Second, 30 * time.Second, time.Second, int64(262144), 1024, 1024, true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

@@ -174,8 +174,10 @@ func newHTTPTransport(dial dialFunc) *http.Transport {
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxResponseHeaderBytes: 256 << 10, // fal sends at most 16 kB
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    64,
+		// A thousand jobs at once over HTTP/1 keep the connections that they have:
+		// between two exchanges of a job, one that is closed would be dialled anew.
+		MaxIdleConns:        1024,
+		MaxIdleConnsPerHost: 1024,
 		// Shorter than servers keep a connection, so that a request is seldom
 		// written to one that is just being closed.
 		IdleConnTimeout:       30 * time.Second,
