@@ -1,12 +1,20 @@
 package router_test
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 )
+
+// mug is what the model takes. A seed that a task does not have is left out.
+type mug struct {
+	Prompt string        `json:"prompt"`
+	Seed   *uint64       `json:"seed,omitzero"`
+	Size   fal.ImageSize `json:"image_size,omitzero"`
+}
 
 // A fine-tune of your own, hosted on fal, is chosen from like the models that
 // the package knows.
@@ -20,9 +28,7 @@ func ExampleOwnModel() {
 		Rating: router.Rating{Quality: 8, Speed: 7},
 		Price:  pricing.PerMegapixel{Price: pricing.Cent},
 		Request: func(t router.Task) fal.Request[fal.Images] {
-			return fal.Call[fal.Images]{ID: "acme/mugs", Input: map[string]any{
-				"prompt": t.Prompt, "seed": t.Seed, "image_size": t.Size,
-			}}
+			return fal.Call[fal.Images]{ID: "acme/mugs", Input: mug{t.Prompt, t.Seed, t.Size}}
 		},
 	}}
 	policy.Rules = append(policy.Rules, router.ScoreRule{
@@ -39,13 +45,20 @@ func ExampleOwnModel() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Printf("%v for %v: %s\n", routing.Best().Model, routing.Best().Expected, routing.Best().Reasons()[0].Text)
+		body, err := json.Marshal(routing.Best().Request)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%v for %v: %s\n%s\n", routing.Best().Model, routing.Best().Expected, routing.Best().Reasons()[0].Text, body)
 	}
 	// studio.Studio{Router: chooser} does the tasks; chooser.Prices() is for budgets.
 
 	// Output:
 	// Acme Mugs (acme.Mugs) for $0.01: it has seen our mugs
+	// {"prompt":"our mug on marble, product photo"}
 	// Qwen Image (qwen.Image) for $0.02: Qwen Image renders text that is legible and in perspective
+	// {"prompt":"a sign reading 'OPEN'"}
 }
 
 // A need that no model meets alone takes two steps, which are priced as a whole.

@@ -56,7 +56,9 @@ type OwnModel struct {
 	// prompt is one text with the colours, lettering and numbers of pictures in
 	// it, the size within the bounds, the count that of this request, and what the
 	// model does not have is left out. It must always make the same of the same,
-	// and open no file. [fal.Call] is such a request; what it charges for is told by this package.
+	// and open no file. [fal.Call] is such a request, best with a struct whose fields are
+	// omitzero: a seed that is nil then is no null. What it charges for is told by this
+	// package.
 	Request func(t Task) fal.Request[fal.Images]
 }
 

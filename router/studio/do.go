@@ -92,7 +92,7 @@ func (s Studio) try(ctx context.Context, all slots, t router.Task, first string,
 				if err := allows(ctx, slots.book.runner.Client, best.Max, opts); err != nil {
 					// Another way may be cheaper.
 					if failure = errors.Join(failure, err); !leave(&t, limit, out.Spent, slots.live(err)) {
-						return out, paid, errors.Join(failure, errNothingLeft)
+						return out, paid, errors.Join(failure, nothingLeft(out, limit))
 					}
 					continue
 				}
@@ -135,13 +135,13 @@ func (s Studio) try(ctx context.Context, all slots, t router.Task, first string,
 				short = true
 				failure = errors.Join(failure, fmt.Errorf("studio: %s made %d pictures fewer than it was asked for", best.Model.Endpoint, out.Missing))
 				if !leave(&t, approved, out.Spent, nil) {
-					return out, paid, errors.Join(failure, errNothingLeft)
+					return out, paid, errors.Join(failure, nothingLeft(out, approved))
 				}
 				attempts = s.singles(t, best.Model.Endpoint, out.Missing)
 			}
 		}
 		if !leave(&t, limit, out.Spent, slots.live(err)) {
-			return out, paid, errors.Join(failure, errNothingLeft)
+			return out, paid, errors.Join(failure, nothingLeft(out, limit))
 		}
 		t.Count = out.Missing
 		t.Not = append(slices.Clone(t.Not), best.Model.Endpoint)
@@ -149,7 +149,14 @@ func (s Studio) try(ctx context.Context, all slots, t router.Task, first string,
 	return out, paid, failure
 }
 
-var errNothingLeft = errors.New("studio: pictures are missing, and nothing is left for them of what was approved")
+// nothingLeft says why nothing more is sent although pictures are missing: what failed
+// may have been charged, or a budget is used up.
+func nothingLeft(out *Outcome, approved pricing.USD) error {
+	if approved == 0 || out.Spent < approved {
+		return fmt.Errorf("studio: pictures are missing (%d), and nothing more is sent: the budget has nothing left", out.Missing)
+	}
+	return fmt.Errorf("studio: pictures are missing (%d), and nothing more is sent: %v were approved, and what was sent may be charged up to %v", out.Missing, approved, out.Spent)
+}
 
 // leave sets the MaxPrice of a task to what is left of a bound, of which 0 is
 // none, and of a budget that refused. It returns false if that is nothing.

@@ -79,8 +79,28 @@ type Drafted struct {
 	Variants []Variant  // those that succeeded, in order, flagged ones included
 	Picked   []Variant  // those that were made again
 	Finals   []*Outcome // what came of them, in the order of Picked
-	// Outcome has all attempts and what they cost.
+	// Outcome has all attempts and what they cost, and how many finals are missing.
 	Outcome
+}
+
+// Images returns the pictures of the finals, flagged ones included. The drafts are in
+// Variants.
+func (d *Drafted) Images() []fal.Image {
+	var out []fal.Image
+	for _, o := range d.Finals {
+		out = append(out, o.Images()...)
+	}
+	return out
+}
+
+// Winner returns the attempt that made a final last, or nil if none was made.
+func (d *Drafted) Winner() *Attempt {
+	for _, o := range slices.Backward(d.Finals) {
+		if w := o.Winner(); w != nil {
+			return w
+		}
+	}
+	return nil
 }
 
 // Draft makes variants of a task with a cheap model, each with a seed of its
@@ -473,6 +493,9 @@ func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, op
 	wait.Wait()
 	for i, o := range out.Finals {
 		errs[i] = errors.Join(errs[i], out.add(o.Attempts))
+	}
+	for _, o := range out.Finals {
+		out.Missing += o.Missing
 	}
 	return errors.Join(errs...)
 }

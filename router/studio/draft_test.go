@@ -61,6 +61,9 @@ func TestDraft(t *testing.T) {
 			t.Errorf("variant %d: seed %d, result %+v", i, *v.Seed, v.Result)
 		}
 	}
+	if images := out.Images(); len(images) != 3 || images[2].URL != out.Finals[2].Attempts[0].Result.Images[0].URL || out.Winner() != &out.Finals[2].Attempts[0] || out.Missing != 0 {
+		t.Errorf("%d pictures and %d missing, won by %v", len(images), out.Missing, out.Winner())
+	}
 	for k, o := range out.Finals {
 		if got := *o.Attempts[0].Seed; got != *out.Picked[k].Seed || o.Attempts[0].Model.Name != "flux.Pro2" {
 			t.Errorf("final %d: %s with seed %d", k, o.Attempts[0].Model.Name, got)
@@ -68,6 +71,19 @@ func TestDraft(t *testing.T) {
 	}
 	if posts := srv.Ledger().Posts; posts != 10 {
 		t.Errorf("%d posts, want 10", posts)
+	}
+}
+
+// Drafts are no pictures of the task: without finals there are none, and they are
+// missing.
+func TestDraftsWithoutFinals(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(422, `{"detail":[{"loc":["body","seed"],"msg":"odd","type":"value_error"}]}`), 9)
+	task := router.Task{Prompt: journalPrompt, Size: fal.SquareHD, Only: []string{"flux.Pro2"}}
+	out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3, Finals: 2}, studio.ByScore(2, func(context.Context, studio.Variant) (float64, error) { return 1, nil }))
+	if err == nil || len(out.Variants) != 3 || len(out.Images()) != 0 || out.Winner() != nil || out.Missing != 2 {
+		t.Errorf("%v, %d drafts, %d pictures, %d missing", err, len(out.Variants), len(out.Images()), out.Missing)
 	}
 }
 

@@ -58,6 +58,13 @@ func TestOwnModel(t *testing.T) {
 	if diff := cmp.Diff([]string{"acme.Mugs!", "flux.Turbo2"}, models(out.Attempts)); err != nil || diff != "" {
 		t.Errorf("%v, attempts (-want +got)\n%s", err, diff)
 	}
+	// Where nothing answers, what it may have cost is what is said to be in the way.
+	_, bare := local(t)
+	out, err = s.Do(t.Context(), bare, router.Task{Prompt: "a mug"})
+	if len(out.Images()) != 0 || err == nil || !strings.Contains(err.Error(), "there is no such endpoint") ||
+		!strings.Contains(err.Error(), "pictures are missing (1), and nothing more is sent: $0.01 were approved, and what was sent may be charged up to $0.01") {
+		t.Errorf("without a server: %v", err)
+	}
 	c, err := s.Compare(t.Context(), client, router.Task{Prompt: "a mug"}, []string{"acme.Mugs", "flux.Pro2"})
 	if err != nil || len(c.Models[0].Images()) != 1 || c.Spent != 4*cent {
 		t.Errorf("compared for %v: %v", c.Spent, err)

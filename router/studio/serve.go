@@ -51,6 +51,7 @@ type Page struct {
 	run      *drafting            // nil before there are drafts
 	variants []Variant            // those to pick from
 	picked   []Variant            // those that were picked
+	taken    []string             // their numbers as the form had them; nil before
 	waiting  []string             // what the final of each waits for
 	finals   []*Outcome           // those that are made; nil entries are not yet
 	last     *Drafted             // what came of it all
@@ -142,7 +143,7 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 	answer := make(chan []Variant, 1)
 	p.round++
 	p.answer, p.run, p.variants = answer, variants[0].run, slices.Clone(variants)
-	p.picked, p.waiting, p.finals, p.last = nil, nil, nil, nil
+	p.picked, p.taken, p.waiting, p.finals, p.last = nil, nil, nil, nil, nil
 	if p.run == nil { // they are none of Draft's
 		p.run = &drafting{}
 		for _, v := range variants {
@@ -447,11 +448,19 @@ func (p *Page) take(w http.ResponseWriter, r *http.Request) {
 func (p *Page) pick(form url.Values) (int, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != pagePicking || p.answer == nil || form.Get("seen") != strconv.Itoa(p.round) {
+	keys := form["pick"]
+	if form.Get("none") != "" {
+		keys = nil
+	}
+	seen := form.Get("seen") == strconv.Itoa(p.round)
+	if seen && p.taken != nil && slices.Equal(keys, p.taken) {
+		return 0, "" // the same once more, as by a double click
+	}
+	if p.state != pagePicking || p.answer == nil || !seen {
 		return http.StatusConflict, "Nothing was taken: the page has changed since it was shown, or something was picked already. Go back and load it again."
 	}
 	var picked []Variant
-	for _, key := range form["pick"] {
+	for _, key := range keys {
 		i := slices.IndexFunc(p.variants, func(v Variant) bool { return strconv.Itoa(v.Index) == key })
 		if i < 0 || slices.ContainsFunc(picked, func(v Variant) bool { return v.Index == p.variants[i].Index }) {
 			return http.StatusBadRequest, "What was picked is none of the drafts, or was picked twice."
@@ -459,14 +468,13 @@ func (p *Page) pick(form url.Values) (int, string) {
 		picked = append(picked, p.variants[i])
 	}
 	switch {
-	case form.Get("none") != "":
-		picked = nil
-	case len(picked) == 0:
+	case len(picked) == 0 && form.Get("none") == "":
 		return http.StatusBadRequest, "Nothing was picked. Go back and pick some, or none of them."
 	case len(picked) > p.most():
 		return http.StatusBadRequest, fmt.Sprintf("%d were picked, and %d can be. Go back and pick fewer.", len(picked), p.most())
 	}
 	p.begin(picked)
+	p.taken = append([]string{}, keys...)
 	p.answer <- picked
 	p.answer = nil
 	return 0, ""

@@ -119,6 +119,16 @@ func TestServe(t *testing.T) {
 	if to, err := resp.Location(); resp.StatusCode != http.StatusSeeOther || err != nil || to.String() != s.URL() {
 		t.Errorf("status %d, to %v, %v", resp.StatusCode, to, err)
 	}
+	for range 2 { // once more, as by a double click
+		if resp, body := s.ask(http.MethodPost, "", "seen=1&pick=3&pick=1", nil); resp.StatusCode != http.StatusSeeOther {
+			t.Errorf("the same again: status %d, %s", resp.StatusCode, body)
+		}
+	}
+	for _, form := range []string{"seen=1&pick=3", "seen=1&pick=1&pick=3", "seen=1&none=1", "pick=3&pick=1"} {
+		if resp, _ := s.ask(http.MethodPost, "", form, nil); resp.StatusCode != http.StatusConflict {
+			t.Errorf("%s after another: status %d", form, resp.StatusCode)
+		}
+	}
 	if body := s.until("The finals are being made."); !strings.Contains(body, `data-key="final 3"`) || strings.Contains(body, `name="pick"`) || !strings.Contains(body, "1 picture") && !strings.Contains(body, "under way") {
 		t.Error("the page does not say that finals are being made")
 	}
@@ -148,6 +158,11 @@ func TestServeNone(t *testing.T) {
 		t.Errorf("%v, %d requests", err, srv.Ledger().Posts)
 	}
 	s.until("None was picked, so no final is made.")
+	for form, status := range map[string]int{"seen=1&none=1": http.StatusSeeOther, "seen=1&pick=0": http.StatusConflict} {
+		if resp, _ := s.ask(http.MethodPost, "", form, nil); resp.StatusCode != status {
+			t.Errorf("%s after none: status %d", form, resp.StatusCode)
+		}
+	}
 }
 
 // Who waits is told when the context ends or the page is closed.

@@ -42,7 +42,7 @@ func (s Studio) twoSteps(ctx context.Context, slots slots, t router.Task, best *
 		second := then(router.Picture{File: m.File(), Width: m.Width, Height: m.Height})
 		if second.MaxPrice = 0; limit > 0 {
 			if second.MaxPrice = (limit - out.Spent) / pricing.USD(len(pictures)-i); second.MaxPrice <= 0 {
-				return out, errors.Join(failure, errNothingLeft)
+				return out, errors.Join(failure, nothingLeft(out, limit))
 			}
 			second.UnknownPrice = false
 		}
