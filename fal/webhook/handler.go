@@ -206,15 +206,13 @@ func (h *Handler) deliver(ctx context.Context, e *Event) (status int, err error)
 		}
 		handled <- err
 	}()
-	late := time.NewTimer(answerTime)
-	defer late.Stop()
 	select {
 	case err := <-handled:
 		if err != nil {
 			return http.StatusInternalServerError, err
 		}
 		return http.StatusOK, nil
-	case <-late.C:
+	case <-time.After(answerTime):
 		go func() {
 			if err := <-handled; err != nil {
 				h.logger.LogAttrs(ctx, slog.LevelWarn, "fal webhook failed", slog.String("request_id", e.RequestID), slog.String("error", err.Error()))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -243,6 +244,28 @@ func TestMemory(t *testing.T) {
 		time.Sleep(time.Minute)
 		claim("a", webhook.Claimed) // a day later it is forgotten
 	})
+}
+
+// A store keeps the latest million ids: the oldest goes for a new one, and for a new
+// one alone.
+func TestMemoryKeepsAMillion(t *testing.T) {
+	t.Parallel()
+	s := webhook.Memory()
+	claim := func(i int, want webhook.State) {
+		t.Helper()
+		if got, err := s.Claim(t.Context(), strconv.Itoa(i), time.Hour); got != want || err != nil {
+			t.Fatalf("%d: %s, %v, want %s", i, got, err, want)
+		}
+	}
+	for i := range 1_000_000 {
+		claim(i, webhook.Claimed)
+	}
+	claim(0, webhook.Busy) // all are there
+	claim(0, webhook.Busy) // and asking for one takes none away
+	claim(1_000_000, webhook.Claimed)
+	claim(1, webhook.Busy)
+	claim(0, webhook.Claimed)
+	claim(1, webhook.Claimed)
 }
 
 func TestSources(t *testing.T) {

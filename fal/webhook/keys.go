@@ -55,8 +55,8 @@ func (k *keys) verify(ctx context.Context, c *fal.Client, message, signature []b
 	if signed(list, message, signature) {
 		return nil
 	}
-	list, again, err := k.get(ctx, c, fetched)
-	if err == nil && !again.Equal(fetched) && signed(list, message, signature) {
+	list, again, _ := k.get(ctx, c, fetched)
+	if !again.Equal(fetched) && signed(list, message, signature) {
 		return nil
 	}
 	return ErrSignature
@@ -74,11 +74,11 @@ func signed(list []ed25519.PublicKey, message, signature []byte) bool {
 // get returns the keys, and fetches them where that is due: they are old, or
 // those of the time seen were not enough.
 func (k *keys) get(ctx context.Context, c *fal.Client, seen time.Time) ([]ed25519.PublicKey, time.Time, error) {
-	for {
+	for waited := false; ; waited = true { // once is enough
 		k.mu.Lock()
 		age := time.Since(k.fetched)
-		wanted := age >= keysFresh || k.fetched.Equal(seen)
-		usable := age < keysKept && len(k.list) > 0
+		wanted := !waited && (age >= keysFresh || k.fetched.Equal(seen))
+		usable := age < keysKept
 		busy, pause := k.busy, keysPause
 		if !usable {
 			pause = keysHurry
@@ -105,7 +105,6 @@ func (k *keys) get(ctx context.Context, c *fal.Client, seen time.Time) ([]ed2551
 		case <-ctx.Done():
 			return nil, time.Time{}, ctx.Err()
 		}
-		seen = time.Time{} // once is enough
 	}
 }
 

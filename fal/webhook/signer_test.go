@@ -81,8 +81,12 @@ func (p *publisher) client() *fal.Client {
 
 // sign returns the headers of a call.
 func sign(key ed25519.PrivateKey, at time.Time, requestID, body string) http.Header {
+	return signAs(key, strconv.FormatInt(at.Unix(), 10), requestID, body)
+}
+
+// signAs is sign with the time in these digits.
+func signAs(key ed25519.PrivateKey, seconds, requestID, body string) http.Header {
 	sum := sha256.Sum256([]byte(body))
-	seconds := strconv.FormatInt(at.Unix(), 10)
 	h := http.Header{}
 	h.Set("X-Fal-Webhook-Request-Id", requestID)
 	h.Set("X-Fal-Webhook-User-Id", "user")

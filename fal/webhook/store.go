@@ -57,9 +57,8 @@ func (m *memory) Claim(_ context.Context, id string, lease time.Duration) (State
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	for len(m.order) > 0 && (len(m.order) >= storeMost || now.Sub(m.ids[m.order[0]].since) >= storeKept) {
-		delete(m.ids, m.order[0])
-		m.order = m.order[1:]
+	for len(m.order) > 0 && now.Sub(m.ids[m.order[0]].since) >= storeKept {
+		m.forgetOldest()
 	}
 	e, known := m.ids[id]
 	switch {
@@ -68,6 +67,9 @@ func (m *memory) Claim(_ context.Context, id string, lease time.Duration) (State
 	case now.Before(e.until):
 		return Busy, nil
 	case !known:
+		if len(m.order) == storeMost {
+			m.forgetOldest()
+		}
 		e.since = now
 		m.order = append(m.order, id)
 	}
@@ -84,4 +86,9 @@ func (m *memory) Settle(_ context.Context, id string, done bool) error {
 		m.ids[id] = e
 	}
 	return nil
+}
+
+func (m *memory) forgetOldest() {
+	delete(m.ids, m.order[0])
+	m.order = m.order[1:]
 }

@@ -103,9 +103,5 @@ func plain(s string) bool {
 // message is what fal signs.
 func (c *claim) message(body []byte) []byte {
 	sum := sha256.Sum256(body)
-	m := make([]byte, 0, len(c.requestID)+len(c.userID)+len(c.timestamp)+3+2*len(sum))
-	for _, part := range []string{c.requestID, c.userID, c.timestamp} {
-		m = append(append(m, part...), '\n')
-	}
-	return hex.AppendEncode(m, sum[:])
+	return []byte(c.requestID + "\n" + c.userID + "\n" + c.timestamp + "\n" + hex.EncodeToString(sum[:]))
 }

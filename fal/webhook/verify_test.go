@@ -1,9 +1,11 @@
 package webhook_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/webhook"
 )
 
@@ -49,6 +52,11 @@ func TestVerify(t *testing.T) {
 			"time of many digits":      {with("Timestamp", strings.Repeat("0", 10)+"946684800"), okBody, webhook.ErrSignature},
 			"short signature":          {with("Signature", "00"), okBody, webhook.ErrSignature},
 			"no hexadecimal signature": {with("Signature", strings.Repeat("x", 128)), okBody, webhook.ErrSignature},
+			"id with a space":          {sign(key, now, "g 1", okBody), okBody, nil},
+			"signed with a line end":   {sign(key, now, "g\n1", okBody), okBody, webhook.ErrSignature},
+			"signed with a delete":     {sign(key, now, "g\x7f1", okBody), okBody, webhook.ErrSignature},
+			"time of twelve digits":    {signAs(key, "000946684800", "g-1", okBody), okBody, nil},
+			"time of thirteen digits":  {signAs(key, "0000946684800", "g-1", okBody), okBody, webhook.ErrSignature},
 			"id with a line end":       {with("Request-Id", "g\n1"), okBody, webhook.ErrSignature},
 			"nothing":                  {http.Header{}, okBody, webhook.ErrSignature},
 			"by a key of nobody":       {sign(newKey(), now, "g-1", okBody), okBody, webhook.ErrSignature},
@@ -138,8 +146,14 @@ func TestKeysAreKept(t *testing.T) {
 			t.Errorf("too old: %v", err)
 		}
 		p.set(http.StatusOK, key)
-		time.Sleep(5 * time.Second)
+		time.Sleep(4*time.Second - 1) // five seconds after the last try
+		if err := verify(key); err == nil || p.count() != 5 {
+			t.Errorf("too soon: %v after %d fetches", err, p.count())
+		}
+		time.Sleep(1)
 		check("to be had again", verify(key), nil, 6)
+		time.Sleep(time.Minute - 1)
+		check("forged within the minute", verify(next), webhook.ErrSignature, 6)
 	})
 }
 
@@ -183,6 +197,106 @@ func TestKeySets(t *testing.T) {
 		_, err := (&webhook.Verifier{Client: p.client()}).Verify(t.Context(), sign(key, time.Now(), "g", okBody), []byte(okBody))
 		if (err == nil) != good {
 			t.Errorf("%s: %v", set, err)
+		}
+	}
+}
+
+// A set of keys is as long as 64 KiB.
+func TestLongestKeySet(t *testing.T) {
+	t.Parallel()
+	key := newKey()
+	set := `{"keys":[{"x":"` + base64.RawURLEncoding.EncodeToString(key[32:]) + `"}]}`
+	for length, good := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		p := &publisher{status: http.StatusOK, raw: strings.Repeat(" ", length-len(set)) + set}
+		_, err := (&webhook.Verifier{Client: p.client()}).Verify(t.Context(), sign(key, time.Now(), "g", okBody), []byte(okBody))
+		if (err == nil) != good {
+			t.Errorf("%d bytes: %v", length, err)
+		}
+	}
+}
+
+// Where fal does not say its keys, that is known five seconds later, and the next
+// call asks once more. Who leaves before does not keep others from them.
+func TestKeysThatDoNotCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		c := &fal.Client{HTTPClient: &http.Client{Transport: told(func(string) string {
+			fetches++
+			return ""
+		})}}
+		v := &webhook.Verifier{Client: c}
+		for i := range 3 {
+			start := time.Now()
+			_, err := v.Verify(t.Context(), sign(newKey(), start, "g", okBody), []byte(okBody))
+			if took := time.Since(start); err == nil || errors.Is(err, webhook.ErrSignature) || took != 5*time.Second || fetches != i+1 {
+				t.Errorf("%v after %v and %d fetches", err, took, fetches)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := v.Verify(ctx, sign(newKey(), start, "g", okBody), []byte(okBody))
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+			t.Errorf("whoever left: %v after %v", err, took)
+		}
+		_, err = v.Verify(t.Context(), sign(newKey(), time.Now(), "g", okBody), []byte(okBody))
+		if took := time.Since(start); err == nil || took != 5*time.Second || fetches != 4 {
+			t.Errorf("whoever stayed: %v after %v and %d fetches", err, took, fetches)
+		}
+	})
+}
+
+// closing is a body that notes that it was closed.
+type closing struct {
+	io.Reader
+	closed *int
+}
+
+func (c closing) Close() error {
+	*c.closed++
+	return nil
+}
+
+type keysAt struct {
+	key     ed25519.PrivateKey
+	asked   []string
+	closed  int
+	problem error
+}
+
+func (k *keysAt) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.asked = append(k.asked, r.URL.String())
+	body := io.Reader(strings.NewReader(`{"keys":[{"x":"` + base64.RawURLEncoding.EncodeToString(k.key[32:]) + `"}]}`))
+	if k.problem != nil {
+		body = io.MultiReader(body, errorReader{})
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: closing{body, &k.closed}, Request: r}, nil
+}
+
+// Keys come from where the client says, the connection is given back, and a set that
+// breaks off is none.
+func TestWhereKeysComeFrom(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		rest, asked string
+		problem     error
+		good        bool
+	}{
+		"fal":            {"", "https://rest.fal.ai/.well-known/jwks.json", nil, true},
+		"another":        {"https://keys.example/", "https://keys.example/.well-known/jwks.json", nil, true},
+		"this machine":   {"http://127.0.0.1:7", "http://127.0.0.1:7/.well-known/jwks.json", nil, true},
+		"a cut-off set":  {"", "https://rest.fal.ai/.well-known/jwks.json", io.ErrUnexpectedEOF, false},
+		"no address":     {"https://[", "", nil, false},
+		"without secret": {"http://keys.example", "", nil, false},
+	} {
+		k := &keysAt{key: newKey(), problem: tt.problem}
+		c := &fal.Client{HTTPClient: &http.Client{Transport: k}, Retry: fal.Retry{MaxAttempts: 1}}
+		c.Hosts.REST = tt.rest
+		_, err := (&webhook.Verifier{Client: c}).Verify(t.Context(), sign(k.key, time.Now(), "g", okBody), []byte(okBody))
+		asked := strings.Join(k.asked, " ")
+		if (err == nil) != tt.good || errors.Is(err, webhook.ErrSignature) || asked != tt.asked || k.closed != len(k.asked) {
+			t.Errorf("%s: %v, asked %q, closed %d", name, err, asked, k.closed)
 		}
 	}
 }

@@ -68,15 +68,14 @@ func Wait[Out any](ctx context.Context, h *Handler, j *fal.Job[Out]) (*Out, erro
 // await returns the event of a job, or nil once a look says that it is done, or
 // that looking is of no use.
 func await[Out any](ctx context.Context, events <-chan *Event, j *fal.Job[Out]) (*Event, error) {
-	look := time.NewTicker(lookTime)
-	defer look.Stop()
+	look := time.Tick(lookTime)
 	for failed := 0; failed < looksFailed; {
 		select {
 		case e := <-events:
 			return e, nil
 		case <-ctx.Done():
 			return nil, &fal.JobError{Endpoint: string(j.Endpoint()), RequestID: j.ID(), Err: ctx.Err()}
-		case <-look.C:
+		case <-look:
 		}
 		s, err := j.Status(ctx)
 		switch {
