@@ -18,7 +18,7 @@ import (
 const (
 	// maxBody limits what a page sends. Large files are uploaded instead.
 	maxBody = 16 << 20
-	// maxAnswer limits the answers that are looked into: those of submits.
+	// maxAnswer limits the answers to submits: they are looked into.
 	maxAnswer = 1 << 20
 	// submitTime is how long a submit may take, whoever leaves meanwhile.
 	submitTime = time.Minute
@@ -266,9 +266,9 @@ func (c *call) forward(w http.ResponseWriter, r *http.Request) *refusal {
 
 // passSubmit passes on the answer to a submit, and notes whose job it is.
 func (c *call) passSubmit(w http.ResponseWriter, resp *http.Response) *refusal {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(http.MaxBytesReader(w, resp.Body, maxAnswer))
 	if err != nil {
-		return refuse(http.StatusBadGateway, "the answer of fal was cut off", err) // what is reserved stays so
+		return refuse(http.StatusBadGateway, "the answer of fal is too long or was cut off", err) // what is reserved stays so
 	}
 	var accepted struct {
 		RequestID string `json:"request_id"`

@@ -34,7 +34,7 @@ func (h *Handler) find(r *http.Request) (t target, ok bool) {
 		return t, false
 	}
 	u, err := url.Parse(values[0])
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Opaque != "" || u.Fragment != "" || u.RawPath != "" {
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Fragment != "" || u.RawPath != "" {
 		return t, false
 	}
 	if u.Host == "rest.alpha.fal.ai" {
@@ -110,7 +110,7 @@ func only(u *url.URL, names ...string) bool {
 // appOf returns the part of an endpoint that the URLs of its jobs have: owner
 // and alias.
 func appOf(endpoint string) string {
-	parts := strings.SplitN(endpoint, "/", 4)
+	parts := strings.Split(endpoint, "/")
 	n := 2
 	if parts[0] == "workflows" || parts[0] == "comfy" {
 		n = 3
