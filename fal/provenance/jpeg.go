@@ -49,16 +49,13 @@ func splitJPEG(picture []byte) (*file, error) {
 		content := picture[at+2 : at+size]
 		at += size
 		packet, isXMP := bytes.CutPrefix(content, []byte(jpegNamespace))
-		switch {
-		case marker == 0xe1 && isXMP:
+		if marker == 0xe1 && isXMP { // the record goes into this one
 			f.add(picture[start:at], packet)
-			leading = false
-		default:
-			f.add(picture[start:at], nil)
-			leading = leading && (marker == 0xe0 || marker == 0xe1)
-			if leading {
-				head = len(f.pieces)
-			}
+			continue
+		}
+		f.add(picture[start:at], nil)
+		if leading = leading && (marker == 0xe0 || marker == 0xe1); leading {
+			head = len(f.pieces)
 		}
 	}
 }

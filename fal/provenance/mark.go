@@ -15,6 +15,8 @@ var ErrNoRecord = errors.New("provenance: the picture has no record of how it wa
 // maxPicture is how large a picture is at most.
 const maxPicture = 256 << 20
 
+var errPicture = fmt.Errorf("provenance: the file is larger than %d bytes", maxPicture)
+
 // Mark returns a PNG, JPEG or WebP picture with the record in it. Values that
 // it already has for what a record holds are replaced; everything else stays as
 // it is. Picture is not changed. The error says what is wrong with the file, or
@@ -139,10 +141,17 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close() // it is only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxPicture {
+		return nil, errPicture
+	}
 	picture, err := io.ReadAll(io.LimitReader(f, maxPicture+1))
-	_ = f.Close() // it was only read
-	if err == nil && len(picture) > maxPicture {
-		err = fmt.Errorf("provenance: the file is larger than %d bytes", maxPicture)
+	if len(picture) > maxPicture { // a device says that it is empty
+		return nil, errPicture
 	}
 	return picture, err
 }
@@ -178,15 +187,11 @@ func (f *file) place(before int) {
 
 // plain puts the pieces together.
 func (f *file) plain() []byte {
-	n := 0
-	for _, p := range f.pieces {
-		n += len(p.raw)
+	parts := make([][]byte, len(f.pieces))
+	for i, p := range f.pieces {
+		parts[i] = p.raw
 	}
-	out := make([]byte, 0, n)
-	for _, p := range f.pieces {
-		out = append(out, p.raw...)
-	}
-	return out
+	return bytes.Join(parts, nil)
 }
 
 // split takes a picture apart.

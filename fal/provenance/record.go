@@ -148,7 +148,7 @@ func nameOf(f fal.File) (fal.File, error) {
 	return fal.URL(uploaded + hex.EncodeToString(h.Sum(nil))), nil
 }
 
-func isDataURL(u string) bool { return len(u) >= 5 && strings.EqualFold(u[:5], "data:") }
+func isDataURL(u string) bool { return strings.EqualFold(u[:min(5, len(u))], "data:") }
 
 // hasSeed reports whether a request takes a seed: it has such a field, or it
 // has no fields of its own.

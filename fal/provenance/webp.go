@@ -18,7 +18,7 @@ const (
 // extended one.
 func splitWebP(picture []byte) (*file, error) {
 	size := binary.LittleEndian.Uint32(picture[4:])
-	if size < 4 || uint64(size)+8 > uint64(len(picture)) {
+	if size < 12 || uint64(size)+8 > uint64(len(picture)) {
 		return nil, errCut
 	}
 	chunks, tail := picture[12:8+size], picture[8+size:]
@@ -56,9 +56,6 @@ func splitWebP(picture []byte) (*file, error) {
 		default:
 			f.add(raw, nil)
 		}
-	}
-	if len(f.pieces) == 0 {
-		return nil, errCut
 	}
 	f.place(len(f.pieces))
 	f.join = func() []byte {
@@ -98,9 +95,8 @@ func webpHeader(kind string, data []byte) ([]byte, error) {
 		return nil, errors.New("the picture has no pixels")
 	}
 	head[8] |= webpXMP
-	put := func(at int, v uint32) { head[at], head[at+1], head[at+2] = byte(v), byte(v>>8), byte(v>>16) }
-	put(12, width-1)
-	put(15, height-1)
+	binary.LittleEndian.PutUint16(head[12:], uint16(width-1)) // of 24 bits that there are for it
+	binary.LittleEndian.PutUint16(head[15:], uint16(height-1))
 	return head, nil
 }
 

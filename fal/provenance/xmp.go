@@ -199,9 +199,6 @@ type parser struct {
 
 func parse(packet []byte) (*layout, error) {
 	p := &parser{packet: bytes.TrimRight(packet, "\x00"), layout: layout{about: `""`, insert: -1}}
-	if len(packet) > maxPacket {
-		return nil, errPacket
-	}
 	p.dec = xml.NewDecoder(bytes.NewReader(p.packet))
 	for {
 		start := int(p.dec.InputOffset())
@@ -245,8 +242,7 @@ func (p *parser) begin(start int, t xml.StartElement) error {
 		if t.Name == (property{Space: nsRDF, Local: "RDF"}) && p.insert < 0 {
 			p.rdf = len(p.stack)
 			if head, closed := bytes.CutSuffix(raw, []byte("/>")); closed {
-				name, _, _ := strings.Cut(strings.TrimRight(string(head[1:]), " \t\r\n"), " ")
-				name = strings.Fields(name)[0]
+				name := strings.Fields(string(head[1:]))[0]
 				p.insert, p.skip, p.before, p.after = start+len(head), 2, ">", "</"+name+">"
 			}
 		}
