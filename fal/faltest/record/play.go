@@ -83,14 +83,7 @@ func (p *Player) Missing() []string {
 
 // key is what an exchange is found by.
 func (p *Player) key(method, address string, body []byte) string {
-	var b bytes.Buffer
-	if len(body) > 0 {
-		body = p.clean.json(body)
-		if json.Compact(&b, body) != nil {
-			b.Write(body)
-		}
-	}
-	return method + " " + p.clean.text(address) + " " + b.String()
+	return method + " " + p.clean.text(address) + " " + string(p.clean.json(body))
 }
 
 // maxMissing bounds what is remembered of what is missing.

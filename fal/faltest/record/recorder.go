@@ -24,6 +24,7 @@ type Recorder struct {
 
 	mu        sync.Mutex
 	exchanges []*taken
+	bytes     int // of bodies, that are kept
 	secrets   []string
 	base      string
 }
@@ -45,6 +46,7 @@ type taken struct {
 	status          int
 	answer          http.Header
 	got             []byte
+	gotAll          int
 	whole           bool // the answer was read to its end
 }
 
@@ -62,7 +64,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			one.sentAll += len(p)
-			one.sent = append(one.sent, p[:min(len(p), maxBody-len(one.sent))]...)
+			one.sent = r.keep(one.sent, p)
 		}}
 		req = req.Clone(req.Context())
 		req.Body = body
@@ -83,7 +85,8 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		keep: func(p []byte) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			one.got = append(one.got, p[:min(len(p), maxBody+1-len(one.got))]...)
+			one.gotAll += len(p)
+			one.got = r.keep(one.got, p)
 		},
 		end: func() {
 			r.mu.Lock()
@@ -92,6 +95,14 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		},
 	}
 	return resp, nil
+}
+
+// keep adds to what is kept of a body, as far as that goes. It is called with mu
+// held.
+func (r *Recorder) keep(kept, p []byte) []byte {
+	n := min(len(p), maxBody-len(kept), maxBytes-r.bytes)
+	r.bytes += n
+	return append(kept, p[:n]...)
 }
 
 // learn keeps what a request has of keys, to take it out of everything, and
@@ -135,7 +146,6 @@ func (r *Recorder) Tape() *Tape {
 	defer r.mu.Unlock()
 	c := &cleaner{secrets: r.secrets, base: r.base, prompts: r.HidePrompts}
 	t := &Tape{HidesPrompts: r.HidePrompts}
-	left := maxBytes
 	for _, one := range r.exchanges {
 		e := Exchange{
 			Method: one.method, URL: c.text(one.address), Header: c.headers(one.header),
@@ -143,10 +153,6 @@ func (r *Recorder) Tape() *Tape {
 		}
 		e.Body = c.sent(one)
 		e.Answer.Body = c.got(one)
-		if left -= len(one.got); left < 0 {
-			e.Answer.Body = digest(one.got, len(one.got))
-			e.Answer.Body.Cut = true
-		}
 		t.Exchanges = append(t.Exchanges, e)
 	}
 	return t
@@ -165,8 +171,8 @@ func (c *cleaner) sent(one *taken) Body {
 
 // got returns the body of an answer.
 func (c *cleaner) got(one *taken) Body {
-	if len(one.got) > maxBody {
-		b := digest(one.got, len(one.got))
+	if one.gotAll > len(one.got) {
+		b := digest(one.got, one.gotAll)
 		b.Cut = true
 		return b
 	}
