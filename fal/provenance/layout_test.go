@@ -148,15 +148,15 @@ func TestLargestXMP(t *testing.T) {
 	long := `<rdf:RDF xmlns:rdf="` + rdf + `"></rdf:RDF>`
 	long += strings.Repeat(" ", 4<<20-len(long))
 	all := pictures(t)
-	for name, make := range map[string]func(string) []byte{
+	for name, with := range map[string]func(string) []byte{
 		"png":        func(s string) []byte { return afterHeader(all["png"], pngXMP(s)) },
 		"packed png": func(s string) []byte { return afterHeader(all["png"], packedXMP(t, s)) },
 		"webp":       func(s string) []byte { return webp(all["webp"][12:], webpChunk("XMP ", []byte(s))) },
 	} {
-		if _, err := provenance.Read(make(long)); err == nil || err.Error() != provenance.ErrNoRecord.Error() {
+		if _, err := provenance.Read(with(long)); err == nil || err.Error() != provenance.ErrNoRecord.Error() {
 			t.Errorf("%s: 4 MiB: %v", name, err)
 		}
-		if _, err := provenance.Read(make(long + " ")); err == nil || !strings.Contains(err.Error(), "larger than 4194304 bytes") {
+		if _, err := provenance.Read(with(long + " ")); err == nil || !strings.Contains(err.Error(), "larger than 4194304 bytes") {
 			t.Errorf("%s: more: %v", name, err)
 		}
 	}
