@@ -45,7 +45,7 @@ func (j *Journal) Put(ctx context.Context, row batch.Row) error {
 // by one write to the disk.
 func (j *Journal) commit() {
 	defer close(j.done)
-	group := make([]*put, 0, mostInGroup)
+	var group []*put
 	for p := range j.puts {
 		group = append(group[:0], p)
 	more:
@@ -60,7 +60,7 @@ func (j *Journal) commit() {
 				break more
 			}
 		}
-		err := guarded(func() error { return j.db.Update(func(tx *bbolt.Tx) error { return putAll(tx, group) }) })
+		err := j.do(j.db.Update, func(tx *bbolt.Tx) error { return putAll(tx, group) })
 		for _, p := range group {
 			if err != nil {
 				p.err = err // none of the group was put

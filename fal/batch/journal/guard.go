@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // guarded calls f and makes an error of a panic: bbolt panics where pages of the file
@@ -25,6 +27,24 @@ func guarded(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// do is View or Update of bbolt. Where that panics beside f, on a damaged file, it keeps
+// its locks for ever: the journal is stuck then, and they are not asked for again.
+func (j *Journal) do(action func(func(*bbolt.Tx) error) error, f func(*bbolt.Tx) error) error {
+	if stuck := j.stuck.Load(); stuck != nil {
+		return *stuck
+	}
+	over := false
+	err := guarded(func() error {
+		err := action(func(tx *bbolt.Tx) error { return guarded(func() error { return f(tx) }) })
+		over = true
+		return err
+	})
+	if !over {
+		j.stuck.Store(&err)
+	}
+	return err
 }
 
 // What is known of the form of a bbolt file: two pages at its beginning, of which the

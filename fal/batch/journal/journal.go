@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -46,7 +47,10 @@ var ErrInUse = errors.New("journal: it is in use by another program, or opened t
 type Journal struct {
 	db   *bbolt.DB
 	path string
+	file *os.File  // of db
 	puts chan *put // to the committer
+	// stuck is why nothing can be read or written any more, if it is so.
+	stuck atomic.Pointer[error]
 
 	mu     sync.RWMutex // held for reading by who uses db and puts
 	closed bool
@@ -76,11 +80,10 @@ func (j *Journal) open(name string) error {
 	if err := whole(j.path); err != nil {
 		return err
 	}
-	var file *os.File
-	opened, fresh := false, false
+	var opened, fresh bool
 	defer func() {
-		if !opened && file != nil {
-			_ = file.Close() // which unlocks it, whatever bbolt did
+		if !opened && j.file != nil {
+			_ = j.free()
 		}
 	}()
 	db, err := bbolt.Open(j.path, 0o600, &bbolt.Options{
@@ -91,7 +94,7 @@ func (j *Journal) open(name string) error {
 				about, problem := f.Stat()
 				fresh = problem == nil && about.Size() == 0
 			}
-			file = f
+			j.file = f
 			return f, err
 		},
 	})
@@ -106,10 +109,10 @@ func (j *Journal) open(name string) error {
 		}
 		return err
 	}
-	if err := guarded(func() error { return db.Update(func(tx *bbolt.Tx) error { return introduce(tx, name) }) }); err != nil {
-		return errors.Join(err, db.Close())
-	}
 	j.db, opened = db, true
+	if err := j.do(j.db.Update, func(tx *bbolt.Tx) error { return introduce(tx, name) }); err != nil {
+		return errors.Join(err, j.shut())
+	}
 	hold(j.path)
 	return nil
 }
@@ -170,7 +173,7 @@ func (j *Journal) use(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := guarded(f); err != nil {
+	if err := f(); err != nil {
 		return fmt.Errorf("journal: %s: %w", j.path, err)
 	}
 	return nil
@@ -179,7 +182,7 @@ func (j *Journal) use(ctx context.Context, f func() error) error {
 // Get returns the row of a key, and false if there is none.
 func (j *Journal) Get(ctx context.Context, key string) (row batch.Row, found bool, err error) {
 	err = j.use(ctx, func() error {
-		return j.db.View(func(tx *bbolt.Tx) error {
+		return j.do(j.db.View, func(tx *bbolt.Tx) error {
 			ordinal := tx.Bucket(keysBucket).Get([]byte(key))
 			if ordinal == nil {
 				return nil
@@ -201,7 +204,7 @@ func (j *Journal) All(ctx context.Context) iter.Seq2[batch.Row, error] {
 		for next := []byte{}; next != nil; {
 			rows = rows[:0]
 			err := j.use(ctx, func() error {
-				return j.db.View(func(tx *bbolt.Tx) (err error) {
+				return j.do(j.db.View, func(tx *bbolt.Tx) (err error) {
 					c := tx.Bucket(rowsBucket).Cursor()
 					at, value := c.Seek(next)
 					for ; at != nil && len(rows) < some; at, value = c.Next() {
@@ -240,7 +243,21 @@ func (j *Journal) Close() error {
 	close(j.puts)
 	<-j.done
 	release(j.path)
+	return j.shut()
+}
+
+// shut closes the file. Of a journal that is stuck bbolt would wait for ever.
+func (j *Journal) shut() error {
+	if j.stuck.Load() != nil {
+		return j.free()
+	}
 	return guarded(j.db.Close)
+}
+
+// free unlocks and closes the file, whatever bbolt did with it.
+func (j *Journal) free() error {
+	unlock(j.file)
+	return j.file.Close()
 }
 
 // appendOrdinal returns an ordinal as a key, in an order that bytes sort by.
