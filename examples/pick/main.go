@@ -93,6 +93,7 @@ func run(ctx context.Context, w io.Writer, client *fal.Client, s settings) error
 			}
 		}()
 	}
+	s.drafts.Made = page.Show // each as it comes
 	made, failure := studio.Draft(ctx, client, s.task, s.drafts, page.Pick)
 	if made == nil {
 		return failure // nothing was sent

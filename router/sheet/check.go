@@ -69,6 +69,7 @@ func (s *Sheet) check() (*page, error) {
 		sec.Columns = columns(len(sec.Entries))
 		p.Sections = append(p.Sections, sec)
 	}
+	p.Waiting = p.Waiting || s.Live != nil && s.Live.Pick == "" && s.Live.Most > 0
 	if p.ID == "" {
 		p.ID = p.fingerprint()
 	}

@@ -160,6 +160,10 @@ func TestLive(t *testing.T) {
 	if strings.Contains(page(t, s), refresh) {
 		t.Error("the page is loaded again although nothing is waited for")
 	}
+	s.Live = &sheet.Live{Events: "events", Most: 2} // something is to be picked later
+	if later := page(t, s); !strings.Contains(later, refresh) || !strings.Contains(later, ` data-most="2"`) || strings.Contains(later, `method="post"`) {
+		t.Error("the page does not wait for what is to be picked")
+	}
 	s.Live = &sheet.Live{}
 	s.Sections[0].Entries = s.Sections[0].Entries[:1]
 	plain := page(t, s)

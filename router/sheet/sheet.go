@@ -43,14 +43,18 @@ type Live struct {
 	// picked entry, or a field "none" if none is good enough. It needs no script.
 	// Empty means that nothing is to be picked.
 	Pick string
-	// Most is how many can be picked. Default: any number.
+	// Most is how many can be picked, and starred. Default: any number. Where there is
+	// no Pick, it says that something is to be picked later: the page without script
+	// loads itself again until then.
 	Most int
 	// Seen is what the form sends back as field "seen", so that the program knows
 	// which state of the page its reader saw. Empty means no such field.
 	Seen string
 	// Events is the path, relative to the page, of server-sent events: "progress"
 	// has the JSON {"key": …, "text": …} and sets the text of an entry that is
-	// waited for, and "reload" says that the page has changed. Without script the
+	// waited for, "more" has the page fetch itself and fill in the entries that have
+	// come, and "reload" says that the page has changed; with the data "later" it may
+	// wait until its reader has closed what is open. Without script the
 	// page loads itself again every few seconds where something is waited for.
 	// Empty means no events.
 	Events string

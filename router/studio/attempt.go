@@ -165,14 +165,15 @@ func lacks(c *router.Candidate, f router.Feature) bool {
 type slots struct {
 	free chan struct{}
 	book *book
+	made func(i int, a *Attempt) // is told of what run made, if not nil
 }
 
 func (s Studio) newSlots(c *fal.Client) slots {
-	return slots{make(chan struct{}, 8), newBook(c, s.Journal)}
+	return slots{free: make(chan struct{}, 8), book: newBook(c, s.Journal)}
 }
 
 // reading returns slots that send nothing, and make what is on record.
-func (s slots) reading() slots { return slots{s.free, s.book.reading()} }
+func (s slots) reading() slots { return slots{free: s.free, book: s.book.reading()} }
 
 // live returns an error of what is about to be sent: on record there is what came of
 // what was left then, whatever is now.
@@ -198,6 +199,7 @@ func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.O
 			<-s.free
 			break
 		}
+		number := len(made)
 		made = append(made, &a)
 		var err error
 		if a.key == "" {
@@ -211,6 +213,9 @@ func (s slots) run(ctx context.Context, attempts iter.Seq[Attempt], opts []fal.O
 			}
 			a.Elapsed = time.Since(start)
 			a.settle()
+			if s.made != nil {
+				s.made(number, &a)
+			}
 			if stops(a.Err) {
 				stopped.Store(true)
 			}

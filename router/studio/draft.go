@@ -56,6 +56,9 @@ type Drafts struct {
 	// Approve, if not nil, is shown what all of it costs before anything is
 	// sent. Its error refuses the work and is returned.
 	Approve func(*DraftPlan) error
+	// Made, if not nil, is told of each draft when it has ended, those that failed
+	// included, by several goroutines at once: [Page.Show] shows them.
+	Made func(Variant)
 }
 
 // DraftPlan is what drafts and finals will be made with, and what they cost.
@@ -329,23 +332,34 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, unsent(errors.New("studio: drafts: pick is nil: see ByScore"))
 	}
 	slots := p.studio.newSlots(c)
+	run := &drafting{plan: p}
 	attempts := p.onRecord(ctx, slots, opts)
+	for i := range attempts {
+		run.made(i, &attempts[i])
+	}
 	if attempts == nil {
 		if err := allows(ctx, c, p.Cost.Max, opts); err != nil {
 			return out, unsent(fmt.Errorf("studio: drafts and finals: %w", err))
 		}
-		attempts = slots.run(ctx, p.attempts(), opts, endsAll)
+		watched := slots
+		watched.made = run.made
+		attempts = watched.run(ctx, p.attempts(), opts, endsAll)
 	}
+	run.drafts = attempts
+	defer func() {
+		if w := run.watch.Load(); w != nil {
+			w.end(out)
+		}
+	}()
 	if err := out.add(attempts); err != nil {
 		return out, err
 	}
-	run := &drafting{plan: p, drafts: attempts}
 	var failure error
 	var good []Variant
 	for i, a := range attempts {
 		flagged := errors.Is(a.Err, fal.ErrFlagged)
 		if a.made() > 0 && (a.Err == nil || flagged) {
-			v := Variant{Index: i, Attempt: a, Image: a.Result.Images[0], run: run}
+			v := run.variant(i, &a)
 			out.Variants = append(out.Variants, v)
 			if !flagged && !a.Flagged(0) {
 				good = append(good, v)
@@ -362,9 +376,6 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, errors.Join(failure, fmt.Errorf("studio: the safety checker flagged all %d drafts", len(out.Variants)))
 	}
 	picked, err := pick(ctx, slices.Clone(good))
-	if run.watch != nil {
-		defer run.watch.end(out)
-	}
 	if err != nil {
 		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
@@ -372,8 +383,8 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		return out, err
 	}
 	out.Picked = picked
-	if run.watch != nil {
-		run.watch.begins(picked)
+	if w := run.watch.Load(); w != nil {
+		w.begins(picked)
 	}
 	return out, run.makeFinals(ctx, slots, out, opts)
 }
@@ -426,21 +437,38 @@ func (p *DraftPlan) attempts() iter.Seq[Attempt] {
 type drafting struct {
 	plan   *DraftPlan
 	drafts []Attempt
-	watch  *watch // nil if nobody watches
+	watch  atomic.Pointer[watch] // nil if nobody watches
+}
+
+// variant returns a draft; one that failed has no picture.
+func (r *drafting) variant(i int, a *Attempt) Variant {
+	v := Variant{Index: i, Attempt: *a, run: r}
+	if a.made() > 0 {
+		v.Image = a.Result.Images[0]
+	}
+	return v
+}
+
+// made is told of a draft that has ended.
+func (r *drafting) made(i int, a *Attempt) {
+	if made := r.plan.drafts.Made; made != nil {
+		made(r.variant(i, a))
+	}
 }
 
 // watched returns the options for a final, which tell who watches how it is.
 func (r *drafting) watched(final int, opts []fal.Option) []fal.Option {
-	if r.watch == nil {
+	w := r.watch.Load()
+	if w == nil {
 		return opts
 	}
-	r.watch.waits(final, "It is sent.")
+	w.waits(final, "It is sent.")
 	tell := fal.WithUpdates(func(s fal.Status) {
 		switch s.State {
 		case fal.InQueue:
-			r.watch.waits(final, fmt.Sprintf("It is in the queue, %d before it.", s.QueuePosition))
+			w.waits(final, fmt.Sprintf("It is in the queue, %d before it.", s.QueuePosition))
 		case fal.InProgress:
-			r.watch.waits(final, "It is being painted.")
+			w.waits(final, "It is being painted.")
 		}
 	})
 	return append([]fal.Option{tell}, opts...) // an option of the caller's counts
@@ -482,8 +510,8 @@ func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, op
 			final := p.finalTask(prompts[v.Index%len(prompts)], *v.Seed, router.Picture{File: v.Image.File(), Width: v.Image.Width, Height: v.Image.Height})
 			final.MaxPrice = share
 			out.Finals[i], errs[i] = p.studio.do(ctx, slots, final, p.Final.Model.Endpoint, r.watched(i, opts))
-			if r.watch != nil {
-				r.watch.made(i, out.Finals[i])
+			if w := r.watch.Load(); w != nil {
+				w.made(i, out.Finals[i])
 			}
 			if slices.ContainsFunc(out.Finals[i].Attempts, func(a Attempt) bool { return endsAll(a.Err) }) {
 				stopped.Store(true)

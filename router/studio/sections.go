@@ -61,6 +61,15 @@ func (d *Drafted) Sections(ctx context.Context, client *fal.Client) []sheet.Sect
 	return []sheet.Section{drafts, finals}
 }
 
+// waiting is what is shown of a draft that is not there yet.
+func (p *DraftPlan) waiting(i int) sheet.Entry {
+	e := sheet.Entry{Key: strconv.Itoa(i), Title: p.Draft.Model.Title, Endpoint: p.Draft.Model.Endpoint, Waiting: "It is being made, or waits for its turn."}
+	if user, ok := p.Draft.Request.(interface{ Usage() fal.Usage }); ok {
+		e.Width, e.Height, _ = user.Usage().Size.Dimensions()
+	}
+	return e
+}
+
 // finalKey is what the final of a draft is called on a sheet, or what else was
 // made while it was tried.
 func finalKey(draft, n int) string {

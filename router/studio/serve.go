@@ -30,7 +30,8 @@ import (
 //	...
 //	defer page.Close()
 //	fmt.Println("pick at", page.URL())
-//	made, err := studio.Draft(ctx, client, task, studio.Drafts{Count: 7, Finals: 3}, page.Pick)
+//	drafts := studio.Drafts{Count: 7, Finals: 3, Made: page.Show}
+//	made, err := studio.Draft(ctx, client, task, drafts, page.Pick)
 //
 // The page is a contact sheet of package sheet; it works without script. It is
 // for one draft at a time. Its methods may be called by several goroutines.
@@ -49,6 +50,7 @@ type Page struct {
 	round    int                  // how often somebody was to pick
 	state    pageState            // what it is for now
 	run      *drafting            // nil before there are drafts
+	drafts   []*Attempt           // nil entries are not there yet
 	variants []Variant            // those to pick from
 	picked   []Variant            // those that were picked
 	taken    []string             // their numbers as the form had them; nil before
@@ -128,6 +130,43 @@ func (p *Page) Close() {
 	}
 }
 
+// mostShown is how many drafts are shown while they are made. A page of more is
+// too large to be fetched again and again.
+const mostShown = 500
+
+// Show shows a draft of [Studio.Draft] beside those that are still being made; it is
+// for [Drafts.Made]. Pictures can be looked at, compared and starred then, and once
+// all are there, Pick has the stars for picks. Nothing is shown of drafts while the
+// page is used for others, and of more than 500 before all are there.
+func (p *Page) Show(v Variant) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v.run == nil || v.run.plan.drafts.Count > mostShown {
+		return
+	}
+	if p.run != v.run {
+		if p.answer != nil || p.state == pageMaking || p.state == pageDrafting && p.run != nil {
+			return
+		}
+		p.begins(v.run)
+		p.drafts = make([]*Attempt, v.run.plan.drafts.Count)
+		p.change(pageDrafting)
+	}
+	if p.state != pageDrafting {
+		return
+	}
+	p.drafts[v.Index] = &v.Attempt
+	p.tell(nil)
+}
+
+// begins makes the page that of other drafts. The lock must be held.
+func (p *Page) begins(run *drafting) {
+	p.round++
+	p.run, p.drafts, p.variants, p.answer = run, nil, nil, nil
+	p.picked, p.taken, p.waiting, p.finals, p.last = nil, nil, nil, nil, nil
+	run.watch.Store(&watch{p, run})
+}
+
 // Pick shows the variants on the page and waits until a person has picked some,
 // or said that none is good enough. It is a [Pick]. It ends with an error when
 // the context ends or the page is closed.
@@ -136,21 +175,26 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 		return nil, nil
 	}
 	p.mu.Lock()
-	if p.answer != nil || p.state == pageMaking && p.run != variants[0].run {
+	run := variants[0].run
+	if p.answer != nil || p.state == pageMaking && p.run != run || p.state == pageDrafting && p.run != nil && p.run != run {
 		p.mu.Unlock()
-		return nil, errors.New("studio: the page is in use: somebody else is picking on it, or finals are made")
+		return nil, errors.New("studio: the page is in use: somebody else is picking on it, or their drafts or finals are made")
 	}
-	answer := make(chan []Variant, 1)
-	p.round++
-	p.answer, p.run, p.variants = answer, variants[0].run, slices.Clone(variants)
-	p.picked, p.taken, p.waiting, p.finals, p.last = nil, nil, nil, nil, nil
-	if p.run == nil { // they are none of Draft's
-		p.run = &drafting{}
+	if run == nil { // they are none of Draft's
+		run = &drafting{}
 		for _, v := range variants {
-			p.run.drafts = append(p.run.drafts, v.Attempt)
+			run.drafts = append(run.drafts, v.Attempt)
 		}
 	}
-	p.run.watch = &watch{p, p.run}
+	if p.run != run || p.state != pageDrafting { // or they were shown already
+		p.begins(run)
+	}
+	p.drafts = nil
+	for i := range run.drafts {
+		p.drafts = append(p.drafts, &run.drafts[i])
+	}
+	answer := make(chan []Variant, 1)
+	p.answer, p.variants = answer, slices.Clone(variants)
 	p.change(pagePicking)
 	p.mu.Unlock()
 	defer func() {
@@ -204,9 +248,14 @@ func (p *watch) waits(final int, words string) {
 	}
 	p.waiting[final] = words
 	event, err := json.Marshal(map[string]string{"key": finalKey(p.picked[final].Index, 0), "text": words})
-	if err != nil {
-		return
+	if err == nil {
+		p.tell(event)
 	}
+}
+
+// tell tells every browser of progress, or by nil that more drafts are there. The lock
+// must be held.
+func (p *Page) tell(event []byte) {
 	for c := range p.watching {
 		select {
 		case c <- event:
@@ -304,7 +353,7 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 		s.Sections = p.kept(r.Context(), last)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := s.WriteHTML(w); err != nil {
+	if err := s.WriteHTML(w); err != nil && r.Context().Err() == nil { // or the browser is gone
 		http.Error(w, "The page cannot be written.", http.StatusInternalServerError)
 		return
 	}
@@ -350,14 +399,23 @@ func (p *Page) sheet() *sheet.Sheet {
 	if plan := p.run.plan; plan != nil {
 		drafts.Prompt = plan.task.Prose()
 	}
-	for i := range p.run.drafts {
-		entries := p.entries(&p.run.drafts[i], "draft", i)
+	missing := 0
+	for i, a := range p.drafts {
+		if a == nil {
+			missing++
+			drafts.Entries = append(drafts.Entries, p.run.plan.waiting(i))
+			continue
+		}
+		entries := p.entries(a, "draft", i)
 		entries[0].Key = strconv.Itoa(i)
 		entries[0].Picked = slices.ContainsFunc(p.picked, func(v Variant) bool { return v.Index == i })
 		drafts.Entries = append(drafts.Entries, entries[:1]...)
 	}
 	s.Sections = []sheet.Section{drafts}
 	switch p.state {
+	case pageDrafting:
+		s.Note = fmt.Sprintf("%d of %d drafts are there. Star the best: they can be picked once all are.", len(p.drafts)-missing, len(p.drafts))
+		live.Most = p.most()
 	case pagePicking:
 		s.Title, s.Note = "Pick the best", p.terms()
 		live.Pick, live.Most, live.Seen = "Make the finals", p.most(), strconv.Itoa(p.round)
@@ -366,8 +424,11 @@ func (p *Page) sheet() *sheet.Sheet {
 	case pageDone:
 		s.Title = "Drafts and finals"
 		s.Note = "None was picked, so no final is made."
+		if p.last != nil && len(p.last.Variants) == 0 {
+			s.Note = "There was nothing to pick from."
+		}
 		if n := len(p.picked); n > 0 {
-			s.Note = fmt.Sprintf("%d of %d drafts were picked.", n, len(p.run.drafts))
+			s.Note = fmt.Sprintf("%d of %d drafts were picked.", n, len(p.drafts))
 		}
 		if p.last != nil {
 			s.Note += fmt.Sprintf(" All of it cost %v.", p.last.Spent)
@@ -518,6 +579,9 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	current := r.PathValue("version") == strconv.Itoa(p.version)
 	if current {
 		p.there, p.watching[c] = true, true
+		if p.state == pageDrafting && p.run != nil {
+			c <- nil // some may have come since the page was fetched
+		}
 	} else {
 		close(c)
 	}
@@ -533,8 +597,18 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 		select {
 		case event, ok := <-c:
 			if !ok {
-				_, _ = io.WriteString(w, "event: reload\ndata:\n\n")
+				p.mu.Lock()
+				event := "event: reload\ndata:\n\n"
+				if p.state == pagePicking { // it waits for its reader
+					event = "event: reload\ndata: later\n\n"
+				}
+				p.mu.Unlock()
+				_, _ = io.WriteString(w, event)
 				return
+			}
+			if event == nil {
+				_, err = io.WriteString(w, "event: more\ndata:\n\n")
+				continue
 			}
 			_, err = fmt.Fprintf(w, "event: progress\ndata: %s\n\n", event)
 		case <-r.Context().Done():

@@ -3,7 +3,8 @@
 
 const sections = [...document.querySelectorAll("main section")].map((section) => {
   const list = [...section.querySelectorAll(".entry")];
-  return { section, list, id: section.getAttribute("aria-labelledby"), contest: section.querySelectorAll(".open").length > 1 };
+  // More pictures may come.
+  return { section, list, id: section.getAttribute("aria-labelledby"), get contest() { return section.querySelectorAll(".open").length > 1; } };
 });
 const sectionOf = (entry) => sections.find(({ list }) => list.includes(entry));
 
@@ -30,20 +31,24 @@ function shuffled(list, next) {
 const letters = (n) => (n >= 26 ? letters(Math.floor(n / 26) - 1) : "") + String.fromCharCode(65 + n % 26);
 const isBlind = ({ id, contest }) => kept.blind?.on === true && contest && !kept.blind.votes.has(id);
 
+// conceal gives an entry another name than its key, and takes the model out of what
+// its picture is called.
+function conceal(entry, name) {
+  const img = picture(entry);
+  entry.querySelector(".number span:last-child").textContent = name;
+  entry.querySelector(".tools").setAttribute("aria-label", nameOf(entry));
+  if (!img) return;
+  img.dataset.alt ??= img.alt;
+  img.alt = name === entry.dataset.key ? img.dataset.alt : nameOf(entry);
+}
+
 // veil hides the models of a section, or shows them.
 function veil(part, index) {
   const hide = isBlind(part), order = hide ? shuffled(part.list, random(kept.blind.seed + index)) : part.list;
   if (part.section.classList.contains("blind") === hide) return;
   part.section.classList.toggle("blind", hide);
   part.section.querySelector(".grid").append(...order);
-  order.forEach((entry, i) => {
-    const number = entry.querySelector(".number span:last-child"), img = picture(entry);
-    number.textContent = hide ? letters(i) : entry.dataset.key;
-    entry.querySelector(".tools").setAttribute("aria-label", nameOf(entry));
-    if (!img) return;
-    img.dataset.alt ??= img.alt;
-    img.alt = hide ? nameOf(entry) : img.dataset.alt;
-  });
+  order.forEach((entry, i) => conceal(entry, hide ? letters(i) : entry.dataset.key));
 }
 
 function blinded() {

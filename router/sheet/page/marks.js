@@ -73,14 +73,17 @@ function change(entry, what) {
 
 // withMark returns the entries that have a mark of a kind, in their order.
 const withMark = (kind) => [...kept.marks].filter(([, mark]) => mark[kind]).map(([key]) => byKey.get(key)).sort((a, b) => placeOf.get(a) - placeOf.get(b));
-const starred = () => withMark("star");
+// Where something is to be picked, only what can be counts.
+const starred = () => withMark("star").filter((entry) => !byID("pick") || entry.querySelector(".pick input"));
 
 function toggleStar(entry) {
   const star = !markOf(entry).star, most = Number(byID("desk").dataset.most) || Infinity;
   const box = entry.querySelector(".pick input");
-  if (byID("pick") && !box) {
+  if (star && byID("pick") && !box) {
     say(`${nameOf(entry)} cannot be picked.`);
-  } else if (star && byID("pick") && starred().length >= most) {
+  } else if (star && entry.querySelector(".waiting")) {
+    say(`${nameOf(entry)} is not there yet.`);
+  } else if (star && starred().length >= most) {
     if (box) box.checked = false;
     say(most === 1 ? "One can be picked: take back the other first." : `${most} can be picked: take back another first.`);
   } else {

@@ -1,0 +1,204 @@
+package studio_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/router/studio"
+)
+
+// serveLive is serve with drafts that come to the page one by one, when the test
+// lets them.
+func serveLive(t *testing.T, srv *faltest.Server, count int) (*served, chan<- struct{}) {
+	t.Helper()
+	client := srv.Client()
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := make(chan struct{})
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		drafts := studio.Drafts{Count: count, Finals: 2, Made: func(v studio.Variant) {
+			<-gate
+			page.Show(v)
+		}}
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, pageTask, drafts, page.Pick)
+		s.made <- made
+		s.errs <- err
+	}()
+	t.Cleanup(page.Close)
+	return s, gate
+}
+
+// listen returns what the page that a browser has is told.
+func (s *served) listen(body string) *bufio.Scanner {
+	s.t.Helper()
+	m := regexp.MustCompile(`data-events="(events/\d+)"`).FindStringSubmatch(body)
+	if m == nil {
+		s.t.Fatal("the page listens to nothing")
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL()+m[1], nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = resp.Body.Close() })
+	return bufio.NewScanner(resp.Body)
+}
+
+// next returns the next event and its data.
+func next(events *bufio.Scanner) string {
+	var all []string
+	for events.Scan() {
+		switch line := events.Text(); {
+		case strings.HasPrefix(line, "event:"), strings.HasPrefix(line, "data:"):
+			all = append(all, strings.TrimSpace(line))
+		case line == "" && all != nil:
+			return strings.Join(all, "|")
+		}
+	}
+	return "the end"
+}
+
+// Each draft is on the page as it is made, and what is on it stays when the last is
+// there and something can be picked.
+func TestServeShowsDrafts(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	s, gate := serveLive(t, srv, 4)
+	before := s.until("The drafts are being made.")
+	events := s.listen(before)
+	gate <- struct{}{}
+	if got := next(events); got != "event: reload|data:" {
+		t.Errorf("of the first draft one is told %q", got)
+	}
+	body := s.until("1 of 4 drafts are there.")
+	for want, n := range map[string]int{
+		`src="./picture/1-draft-`: 1, "Not there yet.": 3, `width="512"`: 1, "512 × 512": 4, "1 picture, 3 under way": 1, `data-most="2"`: 1, `http-equiv="refresh"`: 1,
+		`name="pick"`: 0, `name="none"`: 0, `method="post"`: 0,
+	} {
+		if got := strings.Count(body, want); got != n {
+			t.Errorf("%q is %d times on the page, want %d", want, got, n)
+		}
+	}
+	if resp, _ := s.ask(http.MethodPost, "", "seen=1&pick=0", nil); resp.StatusCode != http.StatusConflict {
+		t.Errorf("picked before all are there: status %d", resp.StatusCode)
+	}
+	if _, err := s.Pick(t.Context(), []studio.Variant{{Index: 0}}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("others pick while drafts are made: %v", err)
+	}
+	events = s.listen(body)
+	if got := next(events); got != "event: more|data:" { // some may have come meanwhile
+		t.Errorf("at first one is told %q", got)
+	}
+	for range 3 {
+		gate <- struct{}{}
+	}
+	last := next(events)
+	for last == "event: more|data:" {
+		last = next(events)
+	}
+	if last != "event: reload|data: later" {
+		t.Errorf("when all are there one is told %q", last)
+	}
+	picking := s.until("Pick the best")
+	if sheetID(t, picking) != sheetID(t, body) || strings.Count(picking, `src="./picture/1-draft-`) != 4 || strings.Contains(picking, `http-equiv="refresh"`) {
+		t.Errorf("the page to pick on is another")
+	}
+	if resp, body := s.ask(http.MethodPost, "", "seen=1&pick=2", nil); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("status %d, %s", resp.StatusCode, body)
+	}
+	if made := <-s.made; len(made.Finals) != 1 || made.Picked[0].Index != 2 {
+		t.Errorf("%v, picked %v", <-s.errs, made.Picked)
+	}
+	s.until("1 of 4 drafts were picked.")
+}
+
+// Drafts that fail are shown too, and the page says how it ends, whoever picks.
+func TestServeShowsFailures(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpSubmit, faltest.LateFailure(422, "image_too_small", "Too small"), 2)
+	s, gate := serveLive(t, srv, 2)
+	gate <- struct{}{}
+	if body := s.until("0 pictures, 1 under way, 1 failed"); !strings.Contains(body, "Too small") {
+		t.Error("the page does not say what failed")
+	}
+	gate <- struct{}{}
+	if <-s.made; <-s.errs == nil {
+		t.Error("no draft was made, and that is no error")
+	}
+	s.until("There was nothing to pick from.")
+
+	client := srv.Client()
+	drafts := studio.Drafts{Count: 3, Made: s.Show}
+	if _, err := studio.Draft(t.Context(), client, pageTask, drafts, func(context.Context, []studio.Variant) ([]studio.Variant, error) {
+		body := s.until("3 of 3 drafts are there.")
+		if !strings.Contains(body, `http-equiv="refresh"`) {
+			t.Error("without script, the page is not loaded again before one can pick")
+		}
+		return nil, nil
+	}); err != nil {
+		t.Error(err)
+	}
+	s.until("None was picked, so no final is made.")
+	if _, err := studio.Draft(t.Context(), client, pageTask, drafts, theFirst); err != nil {
+		t.Error(err)
+	}
+	s.until("1 of 3 drafts were picked. All of it cost $")
+}
+
+// Of very many drafts none is shown before all are there, and none of others while
+// the page is in use.
+func TestServeShowsNot(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	client := srv.Client()
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{Page: page, t: t}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := studio.Draft(ctx, client, pageTask, studio.Drafts{Count: 501, Made: func(v studio.Variant) {
+		page.Show(v)
+		cancel()
+	}}, page.Pick); err == nil {
+		t.Error("the context ended, and that is no error")
+	}
+	s.until("The drafts are being made.")
+	page.Show(studio.Variant{}) // of no draft
+
+	picks := make(chan error)
+	go func() {
+		_, err := page.Pick(t.Context(), []studio.Variant{{Index: 0}})
+		picks <- err
+	}()
+	s.until("Pick the best")
+	told := new(atomic.Int32)
+	made, err := studio.Draft(t.Context(), client, pageTask, studio.Drafts{Count: 3, Made: func(v studio.Variant) {
+		told.Add(1)
+		page.Show(v)
+	}}, theFirst)
+	if err != nil || told.Load() != 3 || len(made.Finals) != 1 {
+		t.Errorf("%v, told of %d", err, told.Load())
+	}
+	if _, body := s.ask(http.MethodGet, "", "", nil); !strings.Contains(body, "Pick the best") || strings.Contains(body, "picture/") {
+		t.Error("drafts of others are on the page")
+	}
+	s.ask(http.MethodPost, "", "seen=1&none=1", nil)
+	if err := <-picks; err != nil {
+		t.Error(err)
+	}
+}
