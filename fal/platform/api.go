@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,11 +50,9 @@ func (a API) call(ctx context.Context, method, path string, query url.Values, in
 		if !ok || !errors.Is(err, fal.ErrRateLimited) || e.RetryAfter <= 0 || e.RetryAfter > maxWait || waits == maxWaits {
 			return err
 		}
-		timer := time.NewTimer(e.RetryAfter)
 		select {
-		case <-timer.C:
+		case <-time.After(e.RetryAfter):
 		case <-ctx.Done():
-			timer.Stop()
 			return fmt.Errorf("platform: %w while waiting: %w", context.Cause(ctx), err)
 		}
 	}
@@ -214,11 +213,10 @@ func (s Span) endOr(now time.Time) time.Time {
 // at returns a time in the platform's form.
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
+// cloned returns a query that may be added to.
 func cloned(query url.Values) url.Values {
-	out := make(url.Values, len(query)+1)
-	for name, values := range query {
-		out[name] = slices.Clone(values)
-	}
+	out := make(url.Values)
+	maps.Copy(out, query)
 	return out
 }
 

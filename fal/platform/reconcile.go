@@ -148,7 +148,7 @@ func (r Reconciler) Result(ctx context.Context, endpoint, requestID string) (sta
 		if err != nil {
 			return 0, nil, err
 		}
-		if row.ID == requestID && row.StatusCode != 0 && len(row.Output) > 0 && string(row.Output) != "null" {
+		if row.ID == requestID && row.StatusCode != 0 && row.Output != nil {
 			return row.StatusCode, row.Output, nil
 		}
 	}

@@ -198,7 +198,7 @@ func (h *Handler) deliver(ctx context.Context, e *Event) (status int, err error)
 		return http.StatusServiceUnavailable, errors.New("webhook: the event is being handled")
 	}
 	ctx = context.WithoutCancel(ctx) // fal may hang up, the event is here
-	handled := make(chan error, 1)
+	handled := make(chan error)
 	go func() {
 		err := h.handle(ctx, e)
 		if settled := h.store.Settle(ctx, e.RequestID, err == nil); settled != nil {
