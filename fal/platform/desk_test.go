@@ -218,7 +218,7 @@ type authorized func(string)
 
 func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	a(r.Header.Get("Authorization"))
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
 }
 
 // Pages are read to the end, whichever way the platform says where that is.
@@ -261,7 +261,10 @@ func TestPages(t *testing.T) {
 		}
 	}
 	d := &desk{answer: func(string, url.Values) (int, string) { return 200, row + `,"next_cursor":"1"}` }}
-	for range d.api().BillingEvents(t.Context(), platform.BillingQuery{RequestIDs: make([]string, 51)}) {
+	for _, err := range d.api().BillingEvents(t.Context(), platform.BillingQuery{RequestIDs: make([]string, 51)}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // ends it
 	}
 	if len(d.asked) != 1 {

@@ -32,12 +32,13 @@ func listed(id string, sent time.Time, input string) string {
 	return `{"request_id":"` + id + `",` + at + `"json_input":` + input + `}`
 }
 
-func billed(id, endpoint string, at time.Time) string {
+// billed is a bill of the app me/model.
+func billed(id string, at time.Time) string {
 	when := `"timestamp":"` + at.UTC().Format(time.RFC3339Nano) + `",`
 	if at.IsZero() {
 		when = ""
 	}
-	return `{"request_id":"` + id + `",` + when + `"endpoint_id":"` + endpoint + `"}`
+	return `{"request_id":"` + id + `",` + when + `"endpoint_id":"me/model"}`
 }
 
 // records is what a platform has of an endpoint, and of bills.
@@ -196,26 +197,26 @@ func TestBillsOfTheLost(t *testing.T) {
 		lookUps    int
 	}{
 		"none":                    {records{}, "me/model", platform.Absent, nil, 0},
-		"at its earliest":         {records{bills: []string{billed("b", "me/model", sent.Add(-5*time.Minute))}}, "me/model", platform.Unknown, []string{"b"}, 1},
-		"earlier":                 {records{bills: []string{billed("b", "me/model", sent.Add(-5*time.Minute-1))}}, "me/model", platform.Absent, nil, 0},
-		"at its latest":           {records{bills: []string{billed("b", "me/model", sent.Add(15*time.Minute+lag))}}, "me/model", platform.Unknown, []string{"b"}, 1},
-		"later":                   {records{bills: []string{billed("b", "me/model", sent.Add(15*time.Minute+lag+1))}}, "me/model", platform.Absent, nil, 0},
-		"without a time":          {records{bills: []string{billed("b", "me/model", time.Time{})}}, "me/model", platform.Unknown, []string{"b"}, 1},
-		"of an earlier attempt":   {records{bills: []string{billed("before", "me/model", sent)}}, "me/model", platform.Absent, nil, 0},
-		"of another that we know": {records{bills: []string{billed("known", "me/model", sent)}}, "me/model", platform.Absent, nil, 0},
-		"found by its id":         {records{bills: []string{billed("b", "me/model", sent)}, byID: map[string]string{"b": ours}}, "me/model", platform.Found, nil, 1},
-		"listed":                  {records{bills: []string{billed("b", "me/model", sent)}, history: map[string][]string{"me/model": {listed("b", sent, `{"prompt":"x"}`)}}}, "me/model", platform.Absent, nil, 0},
-		"billed twice":            {records{bills: []string{billed("b", "me/model", sent), billed("b", "me/model", sent)}, byID: map[string]string{"b": ours}}, "me/model", platform.Found, nil, 1},
+		"at its earliest":         {records{bills: []string{billed("b", sent.Add(-5*time.Minute))}}, "me/model", platform.Unknown, []string{"b"}, 1},
+		"earlier":                 {records{bills: []string{billed("b", sent.Add(-5*time.Minute-1))}}, "me/model", platform.Absent, nil, 0},
+		"at its latest":           {records{bills: []string{billed("b", sent.Add(15*time.Minute+lag))}}, "me/model", platform.Unknown, []string{"b"}, 1},
+		"later":                   {records{bills: []string{billed("b", sent.Add(15*time.Minute+lag+1))}}, "me/model", platform.Absent, nil, 0},
+		"without a time":          {records{bills: []string{billed("b", time.Time{})}}, "me/model", platform.Unknown, []string{"b"}, 1},
+		"of an earlier attempt":   {records{bills: []string{billed("before", sent)}}, "me/model", platform.Absent, nil, 0},
+		"of another that we know": {records{bills: []string{billed("known", sent)}}, "me/model", platform.Absent, nil, 0},
+		"found by its id":         {records{bills: []string{billed("b", sent)}, byID: map[string]string{"b": ours}}, "me/model", platform.Found, nil, 1},
+		"listed":                  {records{bills: []string{billed("b", sent)}, history: map[string][]string{"me/model": {listed("b", sent, `{"prompt":"x"}`)}}}, "me/model", platform.Absent, nil, 0},
+		"billed twice":            {records{bills: []string{billed("b", sent), billed("b", sent)}, byID: map[string]string{"b": ours}}, "me/model", platform.Found, nil, 1},
 		"of a sibling": {records{
-			bills: []string{billed("s", "me/model", sent)}, models: []string{"me/model/a", "me/model/b", "me/models", "you/model"},
+			bills: []string{billed("s", sent)}, models: []string{"me/model/a", "me/model/b", "me/models", "you/model"},
 			history: map[string][]string{"me/model/a": nil, "me/model/b": {listed("s", sent, `{"prompt":"a fox"}`)}},
 		}, "me/model/a", platform.Absent, nil, 0},
 		"of the app itself": {records{
-			bills: []string{billed("s", "me/model", sent)}, models: []string{"me/model", "me/model/a"},
+			bills: []string{billed("s", sent)}, models: []string{"me/model", "me/model/a"},
 			history: map[string][]string{"me/model/a": nil, "me/model": {listed("s", sent, `{"prompt":"a fox"}`)}},
 		}, "me/model/a", platform.Absent, nil, 0},
 		"of one like it": {records{
-			bills: []string{billed("s", "me/model", sent)}, models: []string{"me/models", "you/model", "gone/model", "me/model/gone"},
+			bills: []string{billed("s", sent)}, models: []string{"me/models", "you/model", "gone/model", "me/model/gone"},
 			history: map[string][]string{"me/model/a": nil, "me/models": {listed("s", sent, "{}")}, "you/model": {listed("s", sent, "{}")}},
 		}, "me/model/a", platform.Unknown, []string{"s"}, 1},
 	} {
@@ -255,7 +256,7 @@ func TestManyBills(t *testing.T) {
 	var bills, ids []string
 	for i := range 103 {
 		ids = append(ids, "b"+strconv.Itoa(i))
-		bills = append(bills, billed(ids[i], "me/model", sent))
+		bills = append(bills, billed(ids[i], sent))
 	}
 	d := records{history: map[string][]string{"me/model": nil}, bills: bills}.desk()
 	f := reconcile(t, platform.Reconciler{Client: d.client()}, lostAt("me/model", sent))[0]
@@ -275,7 +276,7 @@ func TestManyBills(t *testing.T) {
 func TestPlatformThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	sent := time.Now().Add(-10 * time.Hour)
-	sibling := records{history: map[string][]string{"me/model/a": nil}, bills: []string{billed("s", "me/model", sent)}, models: []string{"me/model/b"}}
+	sibling := records{history: map[string][]string{"me/model/a": nil}, bills: []string{billed("s", sent)}, models: []string{"me/model/b"}}
 	for name, problems := range map[string]map[string]int{
 		"history":              {"me/model/a": 500},
 		"no such endpoint":     {"me/model/a": 404},
@@ -345,7 +346,7 @@ func TestByID(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, findings, err)
 			continue
 		}
-		if want := fmt.Sprint(tt.byID["x"] != ""); fmt.Sprint(findings[0].Request.ID != "") != want {
+		if (findings[0].Request.ID != "") != (tt.byID["x"] != "") {
 			t.Errorf("%s: the history's request is %+v", name, findings[0].Request)
 		}
 	}
