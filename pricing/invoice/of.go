@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/falimage/falimage-go/fal/platform"
@@ -65,25 +66,20 @@ func Of(ctx context.Context, api platform.API, l *spend.Ledger, span platform.Sp
 		inSpan, somewhere := charged[e.RequestID]
 		return inSpan || !somewhere && within(e)
 	}
-	var openHere []spend.Entry
-	for i := range open {
-		if ours(&open[i]) {
-			openHere = append(openHere, open[i])
+	settled = slices.DeleteFunc(settled, func(s spend.Settled) bool { return !ours(&s.Entry) })
+	open = slices.DeleteFunc(open, func(e spend.Entry) bool { return !ours(&e) })
+	return Compare(each(settled), open, each(events))
+}
+
+// each yields values, and no error.
+func each[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range list {
+			if !yield(item, nil) {
+				return
+			}
 		}
 	}
-	return Compare(func(yield func(spend.Settled, error) bool) {
-		for i := range settled {
-			if ours(&settled[i].Entry) && !yield(settled[i], nil) {
-				return
-			}
-		}
-	}, openHere, func(yield func(platform.BillingEvent, error) bool) {
-		for _, e := range events {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	})
 }
 
 // collect returns all that an iterator yields.
