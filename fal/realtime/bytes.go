@@ -57,9 +57,7 @@ func (k *keeper) fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, field := range v.Fields() {
-			if field.CanSet() {
-				k.fill(field)
-			}
+			k.fill(field) // also one that is not exported: JSON fills what is in it if it is embedded
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {

@@ -80,7 +80,7 @@ func (s *session) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	h := httpClient(s.client)
-	h.Timeout = 0 // it would be that of the whole session
+	h.Timeout = 0 // it is meant for calls, and a model may have to start first
 	options, err := dialOptions(h, req.Header)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func TestSettled(t *testing.T) {
 	const open1, pause, open2 = 60 * time.Millisecond, 80 * time.Millisecond, 40 * time.Millisecond
 	c := script(t, func(ctx context.Context, n int, c *websocket.Conn) {
 		_, _, _ = c.Read(ctx)
-		for _, timing := range []string{"0.5", "-3", `"x"`, "1e99", "0.25"} {
+		for _, timing := range []string{"0.5", "-3", `"x"`, "3600", "0.25", "3599"} {
 			_ = c.Write(ctx, websocket.MessageText, []byte(`{"type":"x-fal-message","action":"timings","timing":`+timing+`}`))
 		}
 		_ = c.Write(ctx, websocket.MessageText, []byte(`{"images":[{"content":"AQI="}],"seed":7}`))
@@ -98,7 +98,7 @@ func TestSettled(t *testing.T) {
 		t.Errorf("connected for %v of %v", got, took)
 	}
 	guard.meta.Elapsed = 0
-	if diff := cmp.Diff(fal.Meta{Endpoint: string(klein), InferenceTime: 1500 * time.Millisecond}, guard.meta); diff != "" {
+	if diff := cmp.Diff(fal.Meta{Endpoint: string(klein), InferenceTime: 2 * (3599*time.Second + 750*time.Millisecond)}, guard.meta); diff != "" {
 		t.Errorf("settled with (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(fal.Usage{Endpoint: string(klein)}, guard.reserved, cmp.AllowUnexported(fal.File{})); diff != "" {
