@@ -288,6 +288,8 @@ func TestTargets(t *testing.T) {
 		"a tilde":                     {post, "https://fal.run/me/a~b", 200},
 		"no letter of ASCII":          {post, "https://fal.run/me/ä", 403},
 		"a delete":                    {post, "https://fal.run/me/a\x7f", 403},
+		"a space":                     {get, "https://queue.fal.run/short/requests/1 2", 403},
+		"another host":                {post, "https://fal.example/me/a~b", 403},
 		"a backslash":                 {post, "https://fal.run/me\\a~b", 403},
 		"half an escape":              {post, "https://fal.run/me/a~b?a=%zz", 403},
 		"a slash twice":               {post, "https://fal.run/me//a~b", 403},

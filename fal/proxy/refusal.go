@@ -48,10 +48,7 @@ func (e *refusal) write(w http.ResponseWriter) {
 	if e.detail == nil {
 		e.detail = e.text
 	}
-	body, err := json.Marshal(map[string]any{"detail": e.detail, "message": e.text})
-	if err != nil {
-		body = []byte(`{}`)
-	}
+	body, _ := json.Marshal(map[string]any{"detail": e.detail, "message": e.text}) // texts and numbers always can be
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Fal-Billable-Units", "0")
 	w.WriteHeader(e.status)
