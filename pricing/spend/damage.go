@@ -324,11 +324,9 @@ func (r *reading) take(events []numbered, unread map[int64]bool, d *DamageError)
 			if e.N == last {
 				continue // the same again
 			}
-			if e.N > last+1 {
-				from := max(last+1, 2) // the first line alone hides nothing
-				damagedKept = damagedKept || from < e.N && (kept == 0 || from <= kept)
-				d.missing(last+1, e.N-1, unread)
-			}
+			from := max(last+1, 2) // the first line alone hides nothing
+			damagedKept = damagedKept || from < e.N && (kept == 0 || from <= kept)
+			d.missing(last+1, e.N-1, unread)
 			if e.N == 1 {
 				r.first, kept = e.event, e.Kept+1
 			}
