@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -207,7 +208,7 @@ func (c *crowd) RoundTrip(r *http.Request) (*http.Response, error) {
 		return c.inner.RoundTrip(r)
 	}
 	<-c.all
-	return &http.Response{StatusCode: 429, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"detail":"slow"}`)), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"detail":"slow"}`)), Request: r}, nil
 }
 
 // After a refusal half as many are under way at once, and each that is taken then adds
@@ -229,7 +230,7 @@ func TestLimitComesBack(t *testing.T) {
 			if i >= 8 {
 				<-next
 			}
-			if !yield(mug(fmt.Sprint(i))) {
+			if !yield(mug(strconv.Itoa(i))) {
 				return
 			}
 		}
