@@ -40,7 +40,7 @@ func understand(t *Task, prompt string) understanding {
 	u.understandLanguages(t, prompt, &read)
 	if t.ManyElements {
 		u.add(manyElements, given)
-	} else if why := read.elements(); why != "" {
+	} else if why := read.elements(u.facts&designs != 0); why != "" {
 		u.add(manyElements, why)
 	}
 	if t.Transparent {
@@ -48,7 +48,7 @@ func understand(t *Task, prompt string) understanding {
 	} else if w := read.first("transparent"); w != "" && t.Format != fal.JPEG {
 		u.add(transparent, says(w))
 	}
-	if w := read.first("people"); w != "" {
+	if w := read.people(u.facts&designs != 0); w != "" {
 		u.add(people, says(w))
 	}
 	return u
@@ -66,7 +66,11 @@ type reading struct {
 
 // read reads a prompt. It takes a time that grows with its length alone.
 func read(prompt string) reading {
-	r := reading{tokens: split(prompt), quotes: quoted(prompt)}
+	r := reading{tokens: split(prompt)}
+	theVocabulary().correct(r.tokens)
+	if !isJSON(prompt) { // whose quotes say nothing
+		r.quotes = quoted(prompt)
+	}
 	next := 0
 	for i := range r.quotes {
 		q := &r.quotes[i]
@@ -103,6 +107,24 @@ func (r *reading) first(list string) string {
 
 func says(words string) string { return "the prompt says " + words }
 
+// people returns a word for people in the prompt, or "". Whom a design is for is not
+// in it.
+func (r *reading) people(design bool) string {
+	for i := range r.hits {
+		h := &r.hits[i]
+		if h.list == "people" && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+// isJSON reports whether a prompt is in parts, as JSON.
+func isJSON(prompt string) bool {
+	s := strings.TrimSpace(prompt)
+	return s != "" && strings.IndexByte("{[", s[0]) >= 0 && strings.Contains(s, "\":")
+}
+
 func understandControls(u *understanding, t *Task) {
 	for _, c := range []struct {
 		is   bool
@@ -124,14 +146,27 @@ func understandControls(u *understanding, t *Task) {
 	}
 }
 
-// editLists are the lists of words for kinds of editing, the surest first: who
-// wants the text changed and all else kept wants the text changed.
-var editLists = []struct {
-	list string
-	fact fact
+// edits are the kinds of editing that words tell, the surest first: who wants the
+// text changed and all else kept wants the text changed. A kind is told by a phrase
+// of its list, or by a word for what is done and one for what it is done to, which
+// are few words apart.
+var edits = []struct {
+	fact     fact
+	list     string
+	do, what string
+	apart    int // words between them, at most
 }{
-	{"edit-extend", extend}, {"edit-cutout", cutout}, {"edit-text", textEdit}, {"edit-background", background},
-	{"edit-remove", remove}, {"edit-style", style}, {"edit-angle", angle}, {"edit-in-context", inContext},
+	{fact: tryOn, list: "edit-try-on", do: "do-wear", what: "garment", apart: 3},
+	{fact: extend, list: "edit-extend", do: "do-extend", what: "frame", apart: 3},
+	{fact: cutout, list: "edit-cutout", do: "edit-remove", what: "backdrop", apart: 1},
+	{fact: textEdit, list: "edit-text", do: "do-change", what: "wording", apart: 4},
+	{fact: background, list: "edit-background", do: "do-change", what: "backdrop", apart: 3},
+	{fact: remove, list: "edit-remove"},
+	{fact: relight, list: "edit-relight", do: "do-change", what: "light", apart: 3},
+	{fact: style, list: "edit-style", do: "do-become", what: "illustration", apart: 3},
+	{fact: angle, list: "edit-angle", do: "do-turn", what: "camera", apart: 4},
+	{fact: inContext, list: "edit-in-context", do: "do-keep", what: "identity", apart: 3},
+	{fact: background, list: "edit-background?"},
 }
 
 // understandEdit finds out what is done with the pictures.
@@ -143,12 +178,55 @@ func (u *understanding) understandEdit(t *Task, r *reading) {
 	if len(t.Pictures) == 0 {
 		return
 	}
-	for _, l := range editLists {
-		if w := r.first(l.list); w != "" {
-			u.add(l.fact, says(w))
+	for _, e := range edits {
+		if e.fact == tryOn && len(t.Pictures) < 2 { // there is no picture of a garment
+			continue
+		}
+		w := r.first(e.list)
+		if w == "" && e.do != "" {
+			w = r.done(e.do, e.what, e.apart)
+		}
+		if w != "" {
+			u.add(e.fact, says(w))
 			return
 		}
 	}
+	for i := range r.quotes {
+		if q := &r.quotes[i]; r.lettering(q, false) {
+			u.add(textEdit, "the prompt quotes it: "+q.text)
+			return
+		}
+	}
+}
+
+// done returns a word for what is done and one for what it is done to, or "". In
+// English the former comes first, in other languages either may.
+func (r *reading) done(do, what string, apart int) string {
+	for i := range r.hits {
+		d := &r.hits[i]
+		if d.list != do {
+			continue
+		}
+		for _, w := range within(r.hits, d.at-apart-longestPhrase, d.end+apart+1) {
+			first, second := d, &w
+			if w.at < d.at {
+				if d.language == "en" {
+					continue
+				}
+				first, second = &w, d
+			}
+			if w.list == what && second.at-first.end <= apart && (w.at != d.at || w.from != d.from) && !r.breaksBetween(first.end, second.at) {
+				return first.text + " … " + second.text
+			}
+		}
+	}
+	return ""
+}
+
+// breaksBetween reports whether a comma or the like stands before a token from one
+// up to another.
+func (r *reading) breaksBetween(from, to int) bool {
+	return to >= from && slices.ContainsFunc(r.tokens[from:min(to+1, len(r.tokens))], func(t token) bool { return t.breaks })
 }
 
 // purposeLists are the facts of the lists that tell what pictures are for. A
@@ -180,7 +258,7 @@ func (r *reading) medium(mark string) *hit {
 	for i := range r.hits {
 		h := &r.hits[i]
 		name, ok := strings.CutSuffix(h.list, mark)
-		if _, known := purposeLists[name]; !ok || !known {
+		if _, known := purposeLists[name]; !ok || !known || mark != "" && r.incidental(h) {
 			continue
 		}
 		switch {
@@ -194,6 +272,28 @@ func (r *reading) medium(mark string) *hit {
 	}
 	return found
 }
+
+// incidental reports whether a word that may be the medium is something in the
+// picture: a menu that is read, the dashboard of a car, the texture of skin.
+func (r *reading) incidental(h *hit) bool {
+	switch h.list {
+	case "texture?": // it is what the first words say
+		return h.at > 4 || r.breaksBetween(1, h.at) || h.end < len(r.tokens) && !r.tokens[h.end].breaks && r.tokens[h.end].text != "of"
+	case "poster?", "ui?", "comic?", "infographic?":
+		if r.first("vehicle") != "" && h.list == "ui?" {
+			return true
+		}
+		for at := h.at - 1; at >= max(0, h.at-3) && !r.tokens[at+1].breaks; at-- {
+			if slices.Contains(places, r.tokens[at].text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// places are words before something that is in a picture.
+var places = []string{"in", "on", "under", "behind", "with", "holding", "reading", "the", "his", "her", "their", "over", "beside", "against", "from", "at", "near", "past"}
 
 // place is where the prompt first says what pictures are for, -1 if it does not.
 func (r *reading) place(f fact) int {
@@ -220,6 +320,9 @@ func (r *reading) describes(a, b *hit) bool {
 // betweens are words after which something else is spoken of.
 var betweens = []string{"of", "with", "on", "in", "for", "showing", "featuring", "by", "at", "next", "behind", "and", "holding", "above", "a", "an", "the", "de", "von", "sur", "avec"}
 
+// designs are purposes for which what is quoted is lettering.
+const designs facts = 1<<poster | 1<<infographic | 1<<comic | 1<<ui
+
 // understandText finds out whether the pictures have lettering in them.
 func (u *understanding) understandText(t *Task, r *reading) {
 	if t.Text != nil {
@@ -228,16 +331,29 @@ func (u *understanding) understandText(t *Task, r *reading) {
 		}
 		return
 	}
-	design := u.facts&(1<<poster|1<<infographic|1<<comic|1<<ui) != 0
+	design := u.facts&designs != 0
 	for i := range r.quotes {
 		if q := &r.quotes[i]; r.lettering(q, design) {
 			u.add(text, "the prompt quotes it: "+q.text)
+		}
+	}
+	if design && r.textless == "" {
+		for i, h := range r.hits {
+			if strings.HasPrefix(h.list, "language-") && !r.styled(i) {
+				u.add(text, says(h.text))
+			}
 		}
 	}
 	if w := r.first("text"); w != "" && r.textless == "" {
 		u.add(text, says(w))
 	}
 	if r.textless == "" {
+		if u.facts.has(infographic) {
+			u.add(text, "an infographic has some")
+		}
+		if words := r.price(); words != "" {
+			u.add(text, "the prompt has a price: "+words)
+		}
 		if words := r.capitals(); words != "" {
 			u.add(text, "the prompt has it in capitals: "+words)
 		}
@@ -251,16 +367,21 @@ const reach = 6
 // word for writing or for what carries it, or in capitals, or in a design, but
 // not if the last word before it makes it a title or a name.
 func (r *reading) lettering(q *quotation, design bool) bool {
-	carrier, title := 0, 0 // the end of the last one before
+	carrier, title, branded := 0, 0, false // the ends of the last ones before
 	for _, h := range within(r.hits, q.at-reach-longestPhrase, q.end+4) {
 		switch near := h.end <= q.at && q.at-h.end <= reach; {
-		case near && (h.list == "carrier" || h.list == "text"):
+		case near && (h.list == "carrier" || h.list == "text" || h.list == "speech" && !r.spoken(&h)):
 			carrier = max(carrier, h.end)
 		case near && h.list == "title" && q.at-h.end <= 1:
 			title = max(title, h.end)
-		case h.at >= q.end && h.at-q.end <= 3 && (h.list == "carrier" || h.list == "text"):
+		case near && h.list == "branded":
+			branded = true
+		case h.at >= q.end && h.at-q.end <= 3 && (h.list == "text" || h.list == "carrier" && r.bears(q, &h)):
 			carrier = max(carrier, 1)
 		}
+	}
+	if branded && title > 0 { // a shop or a box has its name on it
+		return true
 	}
 	if title > 0 && !design {
 		return false
@@ -268,6 +389,40 @@ func (r *reading) lettering(q *quotation, design bool) bool {
 	// Of a script that the words around it are not in, it can only be lettering.
 	foreign := languageOf(q.text) != "" && r.latin
 	return design || carrier > 0 || foreign || inCapitals(r.tokens[q.at:q.end])
+}
+
+// spoken reports whether somebody says it, rather than a sign.
+func (r *reading) spoken(says *hit) bool {
+	last := ""
+	for _, h := range within(r.hits, says.at-4, says.at) {
+		if h.list == "people" || h.list == "carrier" || h.list == "text" {
+			last = h.list
+		}
+	}
+	return last == "people"
+}
+
+// bears reports whether what is named behind a quotation carries it: at once, or
+// behind a word such as "on".
+func (r *reading) bears(q *quotation, h *hit) bool {
+	return h.language != "en" || h.at-q.end <= 1 || slices.Contains(ons, r.tokens[q.end].text)
+}
+
+// ons are words between lettering and what carries it.
+var ons = []string{"on", "in", "across", "over", "above", "at", "along", "around", "under", "onto", "as", "below", "spelled", "glowing", "written", "painted", "printed"}
+
+// price returns a price that stands near something that carries lettering, or "".
+func (r *reading) price() string {
+	for i := range r.tokens {
+		if t := &r.tokens[i]; t.price && !t.quoted {
+			for _, h := range within(r.hits, i-reach-longestPhrase, i+4) {
+				if h.list == "carrier" || h.list == "text" {
+					return t.text
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func inCapitals(tokens []token) bool {
@@ -307,7 +462,7 @@ func (r *reading) capitals() string {
 			return strings.ToUpper(r.tokens[i].text + " " + r.tokens[i+1].text)
 		}
 		for _, h := range within(r.hits, i-3-longestPhrase, i+4) {
-			if h.list == "carrier" && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 3) {
+			if (h.list == "carrier" || h.list == "poster") && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 3) {
 				return strings.ToUpper(r.tokens[i].text)
 			}
 		}
@@ -344,9 +499,10 @@ func (u *understanding) understandLanguages(t *Task, prompt string, r *reading) 
 
 // elements says why a prompt has many subjects that must each be as it says; ""
 // if it has not. Subjects are counted by articles and numerals; words that place
-// them or set them apart count too.
-func (r *reading) elements() string {
+// them or set them apart count too, but not where they are those of a layout.
+func (r *reading) elements(design bool) string {
 	subjects, numerals, relations, apart := 0, 0, 0, 0
+	placed := 0 // the end of the last relation, of which shorter ones are part
 	seen := make(map[string]bool)
 	for _, h := range r.hits {
 		switch h.list {
@@ -356,8 +512,11 @@ func (r *reading) elements() string {
 			if r.counts(&h) {
 				numerals++
 			}
-		case "relation":
-			relations++
+		case "relation", "layout":
+			if h.at >= placed && (!design || h.list == "relation") {
+				relations++
+				placed = h.end
+			}
 		case "apart":
 			if !seen[h.text] {
 				apart++
@@ -368,15 +527,61 @@ func (r *reading) elements() string {
 	total := subjects + 2*numerals + relations + apart
 	switch {
 	case relations >= 3 && total >= 5, relations >= 2 && numerals+apart >= 1 && total >= 6,
-		numerals+apart >= 2 && total >= 6, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1:
+		numerals+apart >= 2 && total >= 6, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1,
+		subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1:
 		return "the prompt counts and places several subjects"
+	case r.listed() >= 4:
+		return "the prompt lists several subjects"
+	case r.assigned() >= 3:
+		return "the prompt says of several subjects how each is"
 	}
 	return ""
+}
+
+// listed returns the length of the longest list of subjects in the prompt, each
+// with its article or numeral and few words, such as "a map, two keys and a pen".
+func (r *reading) listed() int {
+	most, n, last := 0, 0, -1 // the subject before
+	for i := range r.hits {
+		h := &r.hits[i]
+		if h.list != "subject" && (h.list != "numeral" || !r.counts(h)) || h.at == last {
+			continue
+		}
+		begins := h.at > 0 && (r.tokens[h.at].breaks || slices.Contains(ands, r.tokens[h.at-1].text))
+		switch {
+		case begins && last >= 0 && h.at-last <= 5+1:
+			n++
+		case begins || n == 0 || h.at-last > 4: // the one of "a stack of four books" is passed over
+			n = 1
+		default:
+			continue
+		}
+		last, most = h.at, max(most, n)
+	}
+	return most
+}
+
+// ands are words between the last two of a list.
+var ands = []string{"and", "plus", "y", "e", "et", "und", "dan", "и", "و", "और"}
+
+// assigned returns of how many subjects the prompt says how they are, as in "the
+// king is gold, the queen is silver".
+func (r *reading) assigned() int {
+	n := 0
+	for i := 2; i < len(r.tokens)-1; i++ {
+		if t := r.tokens[i].text; (t == "is" || t == "are") && (r.tokens[i-2].text == "the" || i > 2 && r.tokens[i-3].text == "the") && !r.tokens[i].breaks {
+			n++
+		}
+	}
+	return n
 }
 
 // counts reports whether a numeral counts things: in digits it must be followed
 // by a word that is no unit, and follow none that it is the number of.
 func (r *reading) counts(h *hit) bool {
+	if slices.ContainsFunc(within(r.hits, h.end, h.end+1), func(u hit) bool { return u.list == "unit" }) {
+		return false
+	}
 	if r.tokens[h.at].hasLetters || h.text[0] > '9' {
 		return true
 	}

@@ -136,7 +136,7 @@ func (s facts) names() []string {
 // detectable are the facts that may be found in a prompt.
 const detectable facts = 1<<photo | 1<<product | 1<<illustration | 1<<poster | 1<<infographic | 1<<comic | 1<<ui | 1<<texture |
 	1<<text | 1<<multilingual | 1<<manyElements | 1<<people | 1<<mentions |
-	1<<inContext | 1<<style | 1<<remove | 1<<background | 1<<textEdit | 1<<angle | 1<<extend | 1<<cutout | 1<<transparent
+	1<<inContext | 1<<style | 1<<remove | 1<<background | 1<<textEdit | 1<<angle | 1<<extend | 1<<cutout | 1<<tryOn | 1<<relight | 1<<transparent
 
 // replace has a function decide what was detected, and drops what the task
 // denies. Facts that the task states stay.

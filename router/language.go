@@ -32,11 +32,32 @@ func languagesOf(t *Task, prompt string, r *reading, lettering bool) []string {
 	for i, h := range r.hits {
 		if tag, ok := strings.CutPrefix(h.list, "language-"); ok && !r.styled(i) {
 			add(tag)
+		} else if tag, ok := strings.CutPrefix(h.list, "name-"); ok && tag != "en" && r.writtenIn(&h) {
+			add(tag)
 		} else if h.list == "text" && lettering && h.language != "en" {
 			add(h.language)
 		}
 	}
 	return found
+}
+
+// writtenIn reports whether the name of a language says what something is written
+// in: that stands behind it, or the name of another language near it.
+func (r *reading) writtenIn(name *hit) bool {
+	for _, h := range within(r.hits, name.at-3, name.end+3) {
+		switch {
+		case h.list == "written" && h.at == name.end && !r.tokens[h.at].breaks:
+			return true
+		case strings.HasPrefix(h.list, "name-") && h.list != name.list && r.joined(min(h.end, name.end), max(h.at, name.at)):
+			return true
+		}
+	}
+	return false
+}
+
+// joined reports whether a word such as "and" stands between two tokens, or nothing.
+func (r *reading) joined(from, to int) bool {
+	return from == to || to == from+1 && (slices.Contains(ands, r.tokens[from].text) || r.tokens[from].text == "to")
 }
 
 // styled reports whether the language of a hit is that of a style or a place, as

@@ -30,6 +30,9 @@ type vocabulary struct {
 	words    map[string][]phrase
 	stems    map[string][]phrase
 	unspaced map[rune][]phrase
+	// mistyped has the words of the list of that name, by what is easily typed in
+	// their place.
+	mistyped map[string]string
 }
 
 // theVocabulary is that of vocabulary.txt.
@@ -43,7 +46,7 @@ var theVocabulary = sync.OnceValue(func() *vocabulary {
 
 // parseVocabulary reads the form that vocabulary.txt explains.
 func parseVocabulary(text string) (*vocabulary, error) {
-	v := &vocabulary{make(map[string][]phrase), make(map[string][]phrase), make(map[rune][]phrase)}
+	v := &vocabulary{make(map[string][]phrase), make(map[string][]phrase), make(map[rune][]phrase), make(map[string]string)}
 	list, number := "", 0
 	for line := range strings.Lines(text) {
 		number++
@@ -63,18 +66,36 @@ func parseVocabulary(text string) (*vocabulary, error) {
 			}
 		}
 	}
+	for _, lists := range []map[string][]phrase{v.words, v.stems} {
+		for _, list := range lists {
+			for i := range list {
+				for _, word := range list[i].words {
+					delete(v.mistyped, word)
+				}
+			}
+		}
+	}
 	return v, nil
 }
 
 func (v *vocabulary) add(p phrase) bool {
 	p.text, p.open = strings.CutSuffix(p.text, "*")
-	for _, t := range split(p.text) {
-		p.words = append(p.words, t.text)
+	for field := range strings.FieldsSeq(p.text) {
+		if field == "_" {
+			p.words = append(p.words, field)
+		}
+		for _, t := range split(field) {
+			p.words = append(p.words, t.text)
+		}
 	}
 	if len(p.words) == 0 {
 		return false
 	}
 	first := p.words[0]
+	if p.list == "mistyped" {
+		v.mistype(first)
+		return true
+	}
 	switch r, _ := utf8.DecodeRuneInString(first); {
 	case hasNoSpaces(r):
 		v.unspaced[r] = append(v.unspaced[r], p)
@@ -84,6 +105,31 @@ func (v *vocabulary) add(p phrase) bool {
 		v.words[first] = append(v.words[first], p)
 	}
 	return true
+}
+
+// mistype adds what a word becomes if a letter is left out or doubled, or two
+// change places. The first letter is rarely wrong.
+func (v *vocabulary) mistype(word string) {
+	for i := 1; i < len(word); i++ {
+		for _, wrong := range []string{word[:i] + word[i+1:], word[:i+1] + word[i:], word[:i-1] + word[i:i+1] + word[i-1:i] + word[i+1:]} {
+			if wrong[0] == word[0] && wrong != word {
+				v.mistyped[wrong] = word
+			}
+		}
+	}
+}
+
+// correct puts words in the place of what is mistyped.
+func (v *vocabulary) correct(tokens []token) {
+	for i := range tokens {
+		t := &tokens[i]
+		if len(t.text) < 5 {
+			continue
+		}
+		if word, ok := v.mistyped[t.text]; ok {
+			t.text = word
+		}
+	}
 }
 
 // stem returns the first two letters of a word.
@@ -101,6 +147,7 @@ type token struct {
 	quoted     bool   // it stands in quotes
 	capitals   bool   // it is all in capitals
 	hasLetters bool
+	price      bool // a sign of money stands beside it
 }
 
 // split returns the words of a text. Marks belong to words, as the vowels of
@@ -119,6 +166,7 @@ func split(text string) []token {
 			out = append(out, token{
 				text: lower, from: from, to: to, breaks: breaks,
 				capitals: letters > 0 && upper == letters, hasLetters: letters > 0,
+				price: letters == 0 && (money(text[:from], true) || money(text[to:], false)),
 			})
 			from, breaks, upper, letters = -1, false, 0, 0
 			word.Reset()
@@ -153,6 +201,15 @@ func split(text string) []token {
 	}
 	end(len(text))
 	return out
+}
+
+// money reports whether a text has a sign of money at its end, or at its beginning.
+func money(s string, atEnd bool) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	if atEnd {
+		r, _ = utf8.DecodeLastRuneInString(s)
+	}
+	return unicode.Is(unicode.Sc, r)
 }
 
 // nextIsLetter reports whether a letter comes after the first one.
@@ -192,7 +249,7 @@ func (v *vocabulary) find(tokens []token) []hit {
 			}
 		}
 		for _, h := range found {
-			if h.list == "textless" || h.from >= hidden && h.to > covered {
+			if h.list == "textless" || h.list == "common" || h.from >= hidden && h.to > covered {
 				hits = append(hits, h)
 			}
 		}
@@ -287,7 +344,7 @@ func (p *phrase) length(tokens []token) int {
 	last := len(p.words) - 1
 	for i, w := range p.words {
 		t := &tokens[i]
-		if t.text != w && (i < last || !p.open || !strings.HasPrefix(t.text, w)) || i > 0 && t.breaks {
+		if t.text != w && w != "_" && (i < last || !p.open || !strings.HasPrefix(t.text, w)) || i > 0 && t.breaks {
 			return 0
 		}
 	}
