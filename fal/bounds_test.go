@@ -1,0 +1,285 @@
+package fal_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/falimage/falimage-go/fal"
+)
+
+// What an option takes goes up to its limits, and no further.
+func TestOptionLimits(t *testing.T) {
+	t.Parallel()
+	tags := func(n int) map[string]string {
+		m := make(map[string]string)
+		for i := range n {
+			m[string(rune('a'+i))] = "v"
+		}
+		return m
+	}
+	// Four pairs and the commas between them have 1024 bytes, or one more.
+	all := func(more int) map[string]string {
+		m := map[string]string{"a": strings.Repeat("x", 256), "b": strings.Repeat("x", 256), "c": strings.Repeat("x", 256)}
+		m["d"] = strings.Repeat("x", 1024-4*2-3-3*256+more)
+		return m
+	}
+	for _, tt := range []struct {
+		name  string
+		opt   fal.Option
+		field string // of the one problem; "" if it is taken
+	}{
+		{"queue of 1", fal.WithMaxQueueLength(1), ""},
+		{"queue of 0", fal.WithMaxQueueLength(0), "WithMaxQueueLength"},
+		{"just more than 100 ms", fal.WithStartTimeout(100*time.Millisecond + 1), ""},
+		{"100 ms", fal.WithStartTimeout(100 * time.Millisecond), "WithStartTimeout"},
+		{"no hint", fal.WithRunnerHint(""), "WithRunnerHint"},
+		{"a hint of all there is", fal.WithRunnerHint(" ~"), ""},
+		{"a hint beyond", fal.WithRunnerHint("\x7f"), "WithRunnerHint"},
+		{"10 tags", fal.WithTags(tags(10)), ""},
+		{"11 tags", fal.WithTags(tags(11)), "WithTags"},
+		{"a name of 64", fal.WithTags(map[string]string{strings.Repeat("n", 64): "v"}), ""},
+		{"a name of 65", fal.WithTags(map[string]string{strings.Repeat("n", 65): "v"}), "WithTags"},
+		{"no name", fal.WithTags(map[string]string{"": "v"}), "WithTags"},
+		{"a value of 256", fal.WithTags(map[string]string{"n": strings.Repeat("v", 256)}), ""},
+		{"a value of 257", fal.WithTags(map[string]string{"n": strings.Repeat("v", 257)}), "WithTags"},
+		{"a value that cannot be printed", fal.WithTags(map[string]string{"n": "\x1f"}), "WithTags"},
+		{"1024 bytes of tags", fal.WithTags(all(0)), ""},
+		{"1025 bytes of tags", fal.WithTags(all(1)), "WithTags"},
+		{"kept a minute", fal.WithLifecycle(fal.Lifecycle{ExpiresAfter: time.Minute}), ""},
+		{"kept less", fal.WithLifecycle(fal.Lifecycle{ExpiresAfter: time.Minute - 1}), "WithLifecycle"},
+		{"kept less than nothing", fal.WithLifecycle(fal.Lifecycle{ExpiresAfter: -1}), "WithLifecycle"},
+		{"kept as the account is set", fal.WithLifecycle(fal.Lifecycle{}), ""},
+		{"hidden, but for one", fal.WithLifecycle(fal.Lifecycle{Default: fal.AccessHide, Users: map[string]fal.Access{"u": fal.AccessForbid}}), ""},
+		{"an access that there is not", fal.WithLifecycle(fal.Lifecycle{Default: "x"}), "WithLifecycle"},
+		{"a header without a name", fal.WithHeader("", "x"), "WithHeader"},
+		{"a webhook by https", fal.WithWebhook("https://x.example/"), ""},
+		{"a webhook by http", fal.WithWebhook("http://x.example/"), ""},
+		{"a webhook by ftp", fal.WithWebhook("ftp://x.example/"), "WithWebhook"},
+		{"a webhook nowhere", fal.WithWebhook("https:///x"), "WithWebhook"},
+		{"no webhook", fal.WithWebhook("http://%"), "WithWebhook"},
+	} {
+		m := newMock()
+		m.answer(http.MethodPost, submitURL, http.StatusOK, `{"request_id":"job-1"}`)
+		if strings.Contains(tt.name, "queue of 1") {
+			m.answer(http.MethodPost, submitURL+"?fal_max_queue_length=1", http.StatusOK, `{"request_id":"job-1"}`)
+		}
+		_, err := fal.Submit(t.Context(), m.client, request, tt.opt)
+		refused, ok := errors.AsType[*fal.ValidationError](err)
+		if ok != (tt.field != "") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if ok && (len(refused.Problems) != 1 || refused.Problems[0].Field != "option "+tt.field) {
+			t.Errorf("%s: %+v", tt.name, refused.Problems)
+		}
+	}
+}
+
+// What is long is shortened for messages from one letter on that it has too many, and
+// in no letter's middle.
+func TestShortened(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"/" + strings.Repeat("a", 119):        `"/` + strings.Repeat("a", 119) + `"`,
+		"/" + strings.Repeat("a", 120):        `"/` + strings.Repeat("a", 119) + `... (121 bytes)"`,
+		"/" + strings.Repeat("a", 118) + "üü": `"/` + strings.Repeat("a", 118) + `... (123 bytes)"`,
+	} {
+		_, err := fal.Resume(newMock().client, request.Endpoint(), id).Status(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want+" is not a request id") || !fal.NotSent(err) {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+}
+
+// Numbers are read up to the largest that their fields hold, and nothing is made of
+// those that are larger.
+func TestLargeNumbers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		number   string
+		seed     uint64
+		fileSize int64
+		width    int
+	}{
+		{"0", 0, 0, 0},
+		{"1e3", 1000, 1000, 1000},
+		{"2147483647", 2147483647, 2147483647, 2147483647},
+		{"2147483648", 2147483648, 2147483648, 0},
+		{"9223372036854775807", 9223372036854775807, 9223372036854775807, 0},
+		{"9223372036854775808", 9223372036854775808, 0, 0},
+		{"18446744073709551615", 18446744073709551615, 0, 0},
+		{"18446744073709551616", 0, 0, 0},
+		{"1.8e19", 18000000000000000000, 0, 0},
+		{"0.5", 0, 0, 0},
+		{"-0.0", 0, 0, 0},
+		{`" 7 "`, 7, 7, 7},
+		{`"x"`, 0, 0, 0},
+		{"true", 0, 0, 0},
+	} {
+		var got fal.Images
+		body := `{"images":[{"url":"u","width":` + tt.number + `,"file_size":` + tt.number + `}],"seed":` + tt.number + `}`
+		if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Images) != 1 {
+			t.Fatal(body, err)
+		}
+		if i := got.Images[0]; got.Seed != tt.seed || i.FileSize != tt.fileSize || i.Width != tt.width {
+			t.Errorf("%s: seed %d, size %d, width %d", tt.number, got.Seed, i.FileSize, i.Width)
+		}
+	}
+}
+
+// The extension of a picture is told by its type, its data or its address, in this
+// order.
+func TestPictureExtensions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		image fal.Image
+		want  string
+	}{
+		{fal.Image{URL: "https://x/a.png", ContentType: "image/jpeg"}, ".jpg"},
+		{fal.Image{URL: "https://x/a.PNG?x=a.gif"}, ".png"},
+		{fal.Image{URL: "https://x/a.jpeg"}, ".jpg"},
+		{fal.Image{URL: "https://x/a.jpg"}, ".jpg"},
+		{fal.Image{URL: "https://x/a.webp"}, ".webp"},
+		{fal.Image{URL: "https://x/a.gif", ContentType: "application/octet-stream"}, ".gif"},
+		{fal.Image{URL: "https://x/a.exe"}, ".bin"},
+		{fal.Image{URL: "https://x/a"}, ".bin"},
+		{fal.Image{URL: "data:image/webp;base64,AA", ContentType: "image/png"}, ".webp"},
+	} {
+		if got := tt.image.Extension(); got != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.image, got, tt.want)
+		}
+	}
+	for want, f := range map[string]fal.OutputFile{
+		".safetensors": {URL: "https://x/a.zip", FileName: "lora.safetensors"}, ".zip": {URL: "https://x/a.zip?b.png"}, ".bin": {URL: "https://x/a"},
+	} {
+		if got := f.Extension(); got != want {
+			t.Errorf("%+v: %s, want %s", f, got, want)
+		}
+	}
+}
+
+// What errors say, of what they are and whether it was paid.
+func TestErrorTexts(t *testing.T) {
+	t.Parallel()
+	sent := time.Date(2026, 11, 26, 12, 0, 0, 0, time.FixedZone("", 3600))
+	inner := &fal.Error{Endpoint: "a/b", Message: "gone", Status: 404}
+	for _, tt := range []struct {
+		err  error
+		want string
+		paid fal.Billing
+	}{
+		{&fal.Error{Endpoint: "a/b", Message: "m", Status: 500}, "fal: a/b: m (status 500)", fal.BillingUnknown},
+		{&fal.Error{Endpoint: "a/b", Message: "m", Status: 422, Type: "t", Billing: fal.Billed}, "fal: a/b: m (status 422, t)", fal.Billed},
+		{&fal.Error{Endpoint: "a/b", Message: "m", Status: 422, RequestID: "r", Billing: fal.NotBilled}, "fal: a/b: m (status 422, request r)", fal.NotBilled},
+		{&fal.JobError{Endpoint: "a/b", RequestID: "r", Err: inner}, "fal: a/b: gone (status 404) (request r)", fal.BillingUnknown},
+		{&fal.JobError{Endpoint: "a/b", RequestID: "r", Err: &fal.Error{Endpoint: "a/b", RequestID: "r", Message: "gone", Status: 404}}, "fal: a/b: gone (status 404, request r)", fal.BillingUnknown},
+		{&fal.JobError{Endpoint: "a/b", RequestID: "r", Err: io.EOF, Cancel: fal.Cancelled}, "fal: a/b: EOF (request r, cancel: ok)", fal.NotBilled},
+		{&fal.JobError{Endpoint: "a/b", RequestID: "r", Err: errors.New("about request r"), Cancel: fal.CancelRequested}, "fal: a/b: about request r (request r, cancel: cancellation requested)", fal.BillingUnknown},
+		{&fal.OutcomeUnknownError{Endpoint: "a/b", Sent: sent, Err: inner}, "fal: a/b: it is unknown whether fal accepted the request sent at 2026-11-26T11:00:00Z: gone (status 404)", fal.BillingUnknown},
+		{&fal.OutcomeUnknownError{Endpoint: "a/b", RequestID: "r", Sent: sent, Err: io.EOF}, "fal: a/b: it is unknown whether fal accepted the request sent at 2026-11-26T11:00:00Z (request r): EOF", fal.BillingUnknown},
+	} {
+		if tt.err.Error() != tt.want || fal.Charged(tt.err) != tt.paid || fal.NotSent(tt.err) {
+			t.Errorf("%v, %v\nwant %s, %v", tt.err, fal.Charged(tt.err), tt.want, tt.paid)
+		}
+	}
+	for b, want := range map[fal.Billing]string{fal.Billed: "billed", fal.NotBilled: "not billed", fal.BillingUnknown: "unknown whether billed", 9: "unknown whether billed"} {
+		if b.String() != want {
+			t.Errorf("%d: %s", b, b)
+		}
+	}
+}
+
+// An error is of a kind by its status, and of some kinds only with fal's type.
+func TestErrorKinds(t *testing.T) {
+	t.Parallel()
+	kinds := []error{fal.ErrUnauthorized, fal.ErrLocked, fal.ErrNotFound, fal.ErrRateLimited, fal.ErrContentPolicy, fal.ErrCancelled, fal.ErrStartTimeout, fal.ErrNoEndpoint, fal.ErrNoKey, io.EOF}
+	for _, tt := range []struct {
+		err  fal.Error
+		want []error
+	}{
+		{fal.Error{Status: 401}, []error{fal.ErrUnauthorized}},
+		{fal.Error{Status: 403}, nil},
+		{fal.Error{Status: 403, Type: "locked"}, []error{fal.ErrLocked}},
+		{fal.Error{Status: 401, Type: "locked"}, []error{fal.ErrUnauthorized}},
+		{fal.Error{Status: 404}, []error{fal.ErrNotFound}},
+		{fal.Error{Status: 429}, []error{fal.ErrRateLimited}},
+		{fal.Error{Status: 499}, []error{fal.ErrCancelled}},
+		{fal.Error{Status: 504}, nil},
+		{fal.Error{Status: 504, Type: "user_timeout"}, []error{fal.ErrStartTimeout}},
+		{fal.Error{Status: 500, Type: "user_timeout"}, nil},
+		{fal.Error{Status: 422, Type: "content_policy_violation"}, []error{fal.ErrContentPolicy}},
+		{fal.Error{Status: 422, Fields: []fal.FieldError{{Type: "missing"}, {Type: "content_policy_violation"}}}, []error{fal.ErrContentPolicy}},
+		{fal.Error{Status: 422, Fields: []fal.FieldError{{Type: "missing"}}}, nil},
+	} {
+		var is []error
+		for _, kind := range kinds {
+			if errors.Is(&tt.err, kind) {
+				is = append(is, kind)
+			}
+		}
+		if fmt.Sprint(is) != fmt.Sprint(tt.want) {
+			t.Errorf("%+v is %v, want %v", tt.err, is, tt.want)
+		}
+	}
+}
+
+// A picture is black if each pixel of it is, but for what lossy compression leaves.
+func TestBlackPictures(t *testing.T) {
+	t.Parallel()
+	dark := func(level uint16, x, y int) image.Image {
+		m := image.NewGray16(image.Rect(3, 5, 9, 9))
+		m.SetGray16(x, y, color.Gray16{Y: level})
+		return m
+	}
+	for name, tt := range map[string]struct {
+		picture image.Image
+		black   bool
+	}{
+		"all":          {image.NewGray(image.Rect(0, 0, 9, 9)), true},
+		"darkest":      {dark(0x0800, 4, 6), true},
+		"just lighter": {dark(0x0900, 4, 6), false},
+		"in a corner":  {dark(0xffff, 3, 5), false},
+		"in the last":  {dark(0xffff, 8, 8), false},
+		"one that is red": {func() image.Image {
+			m := image.NewRGBA(image.Rect(0, 0, 2, 2))
+			for i := 3; i < len(m.Pix); i += 4 {
+				m.Pix[i] = 255
+			}
+			m.Set(1, 0, color.RGBA{R: 99, A: 255})
+			return m
+		}(), false},
+	} {
+		r, err := fal.Picture(tt.picture).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"images":[{"url":"data:image/png;base64,`+base64.StdEncoding.EncodeToString(content)+`"}]}`)
+		})
+		out, err := fal.Run(t.Context(), c, anyCall, fal.RefuseFlagged())
+		if errors.Is(err, fal.ErrFlagged) != tt.black || out == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var want []fal.Warning
+		if tt.black {
+			want = []fal.Warning{{Kind: fal.AllBlack}}
+		}
+		if diff := cmp.Diff(want, out.Warnings, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Message" }, cmp.Ignore())); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
