@@ -21,6 +21,14 @@ func TestEdges(t *testing.T) {
 	e := exchange{t, srv}
 	admin := []string{"Authorization", "Key admin-" + faltest.Key}
 	file := srv.File("a.txt", "text/plain", []byte("x"))
+	estimate := func(n int) string {
+		endpoints := make([]string, n)
+		for i := range endpoints {
+			endpoints[i] = fmt.Sprintf(`"a/b%d":{"unit_quantity":1}`, i)
+			srv.SetPrice(fmt.Sprint("a/b", i), "0.5", "images")
+		}
+		return `{"estimate_type":"unit_price","endpoints":{` + strings.Join(endpoints, ",") + `}}`
+	}
 	for _, tt := range []struct {
 		method, path, body string
 		want               int
@@ -30,6 +38,8 @@ func TestEdges(t *testing.T) {
 		{"POST", "/api.fal.ai/v1/storage/files/sign?url=" + file, `{"expiration_seconds":604800}`, 200},
 		{"POST", "/api.fal.ai/v1/storage/files/sign?url=" + file, `{"expiration_seconds":604801}`, 400},
 		{"PUT", "/api.fal.ai/v1/storage/files/acl?url=" + file, `{"default":"hide"}`, 200},
+		{"POST", "/api.fal.ai/v1/models/pricing/estimate", estimate(50), 200},
+		{"POST", "/api.fal.ai/v1/models/pricing/estimate", estimate(51), 400},
 		{"PUT", "/api.fal.ai/v1/storage/files/acl?url=" + file, `{"default":"maybe"}`, 400},
 	} {
 		if status, _, v := e.do(tt.method, tt.path, tt.body, admin...); status != tt.want {
@@ -102,6 +112,7 @@ func TestCutAfter(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Header.Set("Authorization", "Key "+faltest.Key)
+			req.Close = true // the connection ends with a cut
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				t.Fatal(framing, n, err)
