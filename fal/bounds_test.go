@@ -283,3 +283,75 @@ func TestBlackPictures(t *testing.T) {
 		}
 	}
 }
+
+// What is in a body that is not of fal's form is told in one short line.
+func TestUnformedErrors(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		"":  "bad gateway",
+		"x": "bad gateway: x",
+		"<?xml?><Error><Code>AccessDenied</Code><Message>Not yours</Message></Error>": "bad gateway: AccessDenied: Not yours",
+		"<Error><Code>AccessDenied</Code></Error>":                                    "bad gateway: AccessDenied",
+		"<Error><Message>Not yours</Message></Error>":                                 "bad gateway: an HTML page of 43 bytes",
+		"<html><title>\n 502 </title>":                                                "bad gateway: 502",
+		"<html>502</html>":                                                            "bad gateway: an HTML page of 16 bytes",
+		"a\n\n b\xff\x1b":                                                             `bad gateway: a b\x1b`,
+		strings.Repeat("x", 200):                                                      "bad gateway: " + strings.Repeat("x", 200),
+		strings.Repeat("x", 201):                                                      "bad gateway: " + strings.Repeat("x", 200) + "...",
+		strings.Repeat("x", 199) + "ü":                                                "bad gateway: " + strings.Repeat("x", 199) + "...",
+		`{"detail":"` + strings.Repeat("x", 2000) + `"}`:                              strings.Repeat("x", 2000),
+		`{"detail":"` + strings.Repeat("x", 2001) + `"}`:                              strings.Repeat("x", 2000) + "...",
+	} {
+		if got := fal.NewError("a/b", "", 502, http.Header{}, []byte(body)).Message; got != want {
+			t.Errorf("%.60q: %.300q, want %.300q", body, got, want)
+		}
+	}
+	if got := fal.NewError("a/b", "", 599, http.Header{}, nil).Message; got != "unknown error" {
+		t.Errorf("a status without a name: %q", got)
+	}
+}
+
+// Whether it may be tried again, and was paid, is as fal's headers say; without them the
+// status tells.
+func TestRetryableAndBilled(t *testing.T) {
+	t.Parallel()
+	again := map[int]bool{429: true, 500: true, 502: true, 503: true, 504: true}
+	for _, status := range []int{400, 401, 404, 408, 422, 429, 500, 501, 502, 503, 504, 505} {
+		for _, tt := range []struct {
+			header [2]string
+			body   string
+			again  bool
+			billed fal.Billing
+		}{
+			{[2]string{}, `{"detail":"x"}`, again[status], fal.BillingUnknown},
+			{[2]string{"X-Fal-Needs-Retry", "1"}, "", true, fal.BillingUnknown},
+			{[2]string{"X-Fal-Needs-Retry", "TRUE"}, "", true, fal.BillingUnknown},
+			{[2]string{"X-Fal-Retryable", "true"}, "", true, fal.BillingUnknown},
+			{[2]string{"X-Fal-Needs-Retry", "0"}, "", false, fal.BillingUnknown},
+			{[2]string{"X-Fal-Retryable", "False"}, "", false, fal.BillingUnknown},
+			{[2]string{"X-Fal-Retryable", "maybe"}, "", again[status], fal.BillingUnknown},
+			{[2]string{"X-Fal-Billable-Units", "0"}, "", again[status], fal.NotBilled},
+			{[2]string{"X-Fal-Billable-Units", "0.00"}, "", again[status], fal.NotBilled},
+			{[2]string{"X-Fal-Billable-Units", "0.01"}, "", again[status], fal.Billed},
+		} {
+			header := http.Header{}
+			header.Set(tt.header[0], tt.header[1])
+			e := fal.NewError("a/b", "", status, header, []byte(tt.body))
+			if e.Retryable != tt.again || e.Billing != tt.billed {
+				t.Errorf("%d %q: retryable %t, %v; want %t, %v", status, tt.header, e.Retryable, e.Billing, tt.again, tt.billed)
+			}
+		}
+		want := fal.BillingUnknown
+		if status >= 500 {
+			want = fal.NotBilled
+		}
+		for name, e := range map[string]*fal.Error{
+			"in the body":   fal.NewError("a/b", "", status, http.Header{}, []byte(`{"detail":"x","error_type":"runner_disconnected"}`)),
+			"in the header": fal.NewError("a/b", "", status, http.Header{"X-Fal-Error-Type": {"runner_disconnected"}}, nil),
+		} {
+			if e.Billing != want || e.Type != "runner_disconnected" {
+				t.Errorf("%d, fal's word %s: %v, %s", status, name, e.Billing, e.Type)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package faltest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,5 +151,28 @@ func TestQueuePosition(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A stream that is to be silent says nothing, though the job has ended.
+func TestSilentStream(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpSubmit, faltest.SilentStream(), 1)
+	job := exchange{t, srv}.submit("fal-ai/flux/schnell", `{"prompt":"x"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, job+"/status/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Key "+faltest.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return // the time was over before it began
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); len(text) > 0 || err == nil {
+		t.Errorf("%q, %v", text, err)
 	}
 }
