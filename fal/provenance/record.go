@@ -54,14 +54,16 @@ const (
 // URL are read, for their SHA-256; the error is that of reading them.
 func Of[Out any](r fal.Request[Out], meta fal.Meta, seed uint64) (Record, error) {
 	rec := Record{Endpoint: string(r.Endpoint()), RequestID: meta.RequestID, Time: time.Now().UTC().Truncate(time.Second), Source: Generated}
-	named, err := fal.MapFiles(r, func(_ string, f fal.File) (fal.File, error) {
-		if !f.IsZero() {
-			rec.Source = Edited
-		}
+	named, err := fal.MapFiles(r, func(field string, f fal.File) (fal.File, error) {
+		rec.Source = Edited
 		if u, ok := f.URL(); ok && !isDataURL(u) {
 			return f, nil
 		}
-		return nameOf(f)
+		name, err := nameOf(f)
+		if err != nil {
+			return f, fmt.Errorf("provenance: %s: %w", field, err)
+		}
+		return name, nil
 	})
 	if err != nil {
 		return Record{}, err
@@ -138,12 +140,12 @@ const uploaded = "https://sha256.invalid/"
 func nameOf(f fal.File) (fal.File, error) {
 	r, err := f.Open()
 	if err != nil {
-		return fal.File{}, fmt.Errorf("provenance: %v: %w", f, err)
+		return fal.File{}, err
 	}
 	defer r.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {
-		return fal.File{}, fmt.Errorf("provenance: %v: %w", f, err)
+		return fal.File{}, err
 	}
 	return fal.URL(uploaded + hex.EncodeToString(h.Sum(nil))), nil
 }

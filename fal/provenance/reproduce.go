@@ -40,7 +40,7 @@ func Reproduce[Out any](r Record, files []fal.File, decoders ...Decoder) (fal.Re
 	for _, f := range files {
 		name, err := nameOf(f)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("provenance: %v: %w", f, err)
 		}
 		u, _ := name.URL()
 		byName[u] = f
