@@ -290,6 +290,19 @@ func TestFindingByBody(t *testing.T) {
 	}
 }
 
+// What reads and is not on the tape is missing, and so is what stands at an address
+// that is none.
+func TestNothingToRead(t *testing.T) {
+	t.Parallel()
+	p := (&record.Tape{Exchanges: []record.Exchange{{Method: http.MethodGet, URL: "https://[", Answer: record.Answer{Status: 200}}}}).Play()
+	defer p.Close()
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/fal.run/a", nil))
+	if diff := cmp.Diff([]string{"GET https://fal.run/a"}, p.Missing()); w.Code != http.StatusNotFound || diff != "" {
+		t.Errorf("status %d, missing -want +got\n%s", w.Code, diff)
+	}
+}
+
 // compareWith compares an answer of a tape with one of a local fal.
 func compareWith(t *testing.T, srv *faltest.Server, there record.Answer) (found []string) {
 	t.Helper()
