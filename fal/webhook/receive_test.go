@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/webhook"
 )
 
@@ -245,6 +246,24 @@ func TestEventsThatAreKept(t *testing.T) {
 		out, err := webhook.Wait(t.Context(), &r.Handler, completed.job())
 		if err != nil || len(out.Images) != 1 || time.Since(start) > time.Second {
 			t.Errorf("%v, %v after %v", out, err, time.Since(start))
+		}
+	})
+}
+
+// Who leaves while the result is fetched has not taken it: the next one gets it.
+func TestLeavingWhileItIsFetched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &webhook.Handler{}
+		webhook.Keep(h, &webhook.Event{RequestID: "r-1"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		out, err := webhook.Wait(ctx, h, told(func(string) string { return "" }).job())
+		if _, unfinished := errors.AsType[*fal.JobError](err); !unfinished || out != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, %v", out, err)
+		}
+		if out, err = webhook.Wait(t.Context(), h, completed.job()); err != nil || len(out.Images) != 1 {
+			t.Errorf("the next one: %v, %v", out, err)
 		}
 	})
 }
