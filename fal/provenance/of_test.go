@@ -1,12 +1,8 @@
 package provenance_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -119,27 +115,5 @@ func TestDecoders(t *testing.T) {
 	record.Input = nil
 	if _, err := provenance.Reproduce[fal.Images](record, nil, known); !errors.Is(err, provenance.ErrNoSeed) {
 		t.Errorf("without a request: %v", err)
-	}
-}
-
-// A file that cannot be replaced stays, and nothing is left beside it.
-func TestMarkFileThatCannotBe(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
-		t.Log("who may do anything is not kept from it")
-		return
-	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.png")
-	picture := pictures(t)["png"]
-	if err := errors.Join(os.WriteFile(path, picture, 0o600), os.Chmod(dir, 0o500)); err != nil {
-		t.Fatal(err)
-	}
-	err := provenance.MarkFile(path, full())
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // so that it can be removed
-		t.Fatal(err)
-	}
-	if got, readErr := os.ReadFile(path); err == nil || readErr != nil || !bytes.Equal(got, picture) {
-		t.Errorf("%v, %v", err, readErr)
 	}
 }
