@@ -76,14 +76,14 @@ func Of[Out any](r fal.Request[Out], meta fal.Meta, seed uint64) (Record, error)
 }
 
 // setInput keeps the body of the request, without what may be secret in it.
-func (r *Record) setInput(body []byte, seed uint64, seeded bool) error {
+func (r *Record) setInput(body []byte, seed uint64, takesSeed bool) error {
 	var input map[string]any
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber() // seeds have more digits than a float
 	if err := dec.Decode(&input); err != nil {
 		return fmt.Errorf("provenance: the body of the request is no JSON object: %w", err)
 	}
-	if input["seed"] == nil && seed != 0 && seeded {
+	if input["seed"] == nil && seed != 0 && takesSeed {
 		input["seed"] = seed
 	}
 	if text, ok := input["prompt"].(string); ok {

@@ -131,7 +131,7 @@ func Compare(settled iter.Seq2[spend.Settled, error], open []spend.Entry, events
 	}
 	inv := &Invoice{Kinds: make(map[Kind]Total)}
 	for _, line := range lines {
-		err := line.judge()
+		err := line.compare()
 		sum := inv.Kinds[line.Kind]
 		if err := errors.Join(err, sum.add(line), inv.Total.add(line)); err != nil {
 			return nil, fmt.Errorf("invoice: %w", err)
@@ -210,8 +210,8 @@ func billionths(n json.Number) (value int64, there bool, err error) {
 	return rounded.Int64(), true, nil
 }
 
-// judge says in what both sides differ.
-func (l *Line) judge() (err error) {
+// compare says in what both sides differ.
+func (l *Line) compare() (err error) {
 	b, e := &l.Booked, &l.Event
 	if !e.Untold {
 		l.Difference, err = e.Total.Sub(b.Billed)
