@@ -31,7 +31,7 @@ func understand(t *Task, prompt string) understanding {
 		u.add(references, "more pictures than one")
 	}
 	understandControls(&u, t)
-	read := read(prompt)
+	read := read(prompt, len(t.Pictures) > 0)
 	u.understandEdit(t, &read)
 	u.understandPurpose(t, &read)
 	u.understandText(t, &read)
@@ -48,7 +48,7 @@ func understand(t *Task, prompt string) understanding {
 	} else if w := read.first("transparent"); w != "" && t.Format != fal.JPEG {
 		u.add(transparent, says(w))
 	}
-	if w := read.people(u.facts&designs != 0); w != "" {
+	if w := read.people(u.facts&designs != 0 || read.first("brand") != ""); w != "" {
 		u.add(people, says(w))
 	}
 	return u
@@ -65,7 +65,7 @@ type reading struct {
 }
 
 // read reads a prompt. It takes a time that grows with its length alone.
-func read(prompt string) reading {
+func read(prompt string, editing bool) reading {
 	r := reading{tokens: split(prompt)}
 	theVocabulary().correct(r.tokens)
 	if !isJSON(prompt) { // whose quotes say nothing
@@ -85,7 +85,8 @@ func read(prompt string) reading {
 		q.end = next
 	}
 	r.latin = !slices.ContainsFunc(r.tokens, func(t token) bool { return !t.quoted && languageOf(t.text) != "" })
-	all := theVocabulary().find(r.tokens)
+	all := theVocabulary().find(r.tokens, editing)
+	all = slices.DeleteFunc(all, func(h hit) bool { return r.compound(prompt, &h) })
 	r.hits = undenied(all, r.tokens)
 	if w := r.first("textless"); w != "" {
 		r.textless = w
@@ -93,6 +94,16 @@ func read(prompt string) reading {
 		r.textless = "no " + of(all, "text")[0].text
 	}
 	return r
+}
+
+// compound reports whether a phrase is only part of an adjective, as the first word of
+// "billboard-sized".
+func (r *reading) compound(prompt string, h *hit) bool {
+	if h.end >= len(r.tokens) || h.list == "textless" {
+		return false
+	}
+	next := &r.tokens[h.end]
+	return prompt[next.from-1] == '-' && slices.Contains([]string{"sized", "shaped", "like", "free", "less", "themed"}, next.text)
 }
 
 // first returns the first phrase of a list that the prompt has, or "".
@@ -112,12 +123,22 @@ func says(words string) string { return "the prompt says " + words }
 func (r *reading) people(design bool) string {
 	for i := range r.hits {
 		h := &r.hits[i]
-		if h.list == "people" && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
+		if h.list == "people" && !r.owns(h) && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
 			return h.text
 		}
 	}
 	return ""
 }
+
+// owns reports whether people are only spoken of as whose something is, as in "men's
+// shoes"; a part of the body is somebody.
+func (r *reading) owns(h *hit) bool {
+	t := &r.tokens[h.end-1]
+	return t.possessive && slices.Contains(generic, t.text) && !slices.ContainsFunc(within(r.hits, h.end, h.end+2), func(b hit) bool { return b.list == "body" })
+}
+
+// generic are words for people that things are made for.
+var generic = []string{"men", "women", "children", "driver", "rider", "baby", "teen", "gentlemen"}
 
 // isJSON reports whether a prompt is in parts, as JSON.
 func isJSON(prompt string) bool {
@@ -160,10 +181,14 @@ var edits = []struct {
 	{fact: extend, list: "edit-extend", do: "do-extend", what: "frame", apart: 3},
 	{fact: cutout, list: "edit-cutout", do: "edit-remove", what: "backdrop", apart: 1},
 	{fact: textEdit, list: "edit-text", do: "do-change", what: "wording", apart: 4},
-	{fact: background, list: "edit-background", do: "do-change", what: "backdrop", apart: 3},
+	{fact: textEdit, do: "wording", what: "must", apart: 3},
+	{fact: background, list: "edit-background", do: "do-replace", what: "backdrop", apart: 5},
+	{fact: background, do: "backdrop", what: "must", apart: 2},
 	{fact: remove, list: "edit-remove"},
-	{fact: relight, list: "edit-relight", do: "do-change", what: "light", apart: 3},
+	{fact: relight, list: "edit-relight", do: "do-replace", what: "light", apart: 3},
 	{fact: style, list: "edit-style", do: "do-become", what: "illustration", apart: 3},
+	{fact: style, do: "do-become", what: "illustration?", apart: 3},
+	{fact: style, do: "do-become", what: "comic", apart: 3},
 	{fact: angle, list: "edit-angle", do: "do-turn", what: "camera", apart: 4},
 	{fact: inContext, list: "edit-in-context", do: "do-keep", what: "identity", apart: 3},
 	{fact: background, list: "edit-background?"},
@@ -192,7 +217,9 @@ func (u *understanding) understandEdit(t *Task, r *reading) {
 		}
 	}
 	for i := range r.quotes {
-		if q := &r.quotes[i]; r.lettering(q, false) {
+		q := &r.quotes[i]
+		changed := slices.ContainsFunc(within(r.hits, q.at-1, q.at), func(h hit) bool { return h.list == "do-change" })
+		if changed || r.lettering(q, false) {
 			u.add(textEdit, "the prompt quotes it: "+q.text)
 			return
 		}
@@ -215,12 +242,20 @@ func (r *reading) done(do, what string, apart int) string {
 				}
 				first, second = &w, d
 			}
-			if w.list == what && second.at-first.end <= apart && (w.at != d.at || w.from != d.from) && !r.breaksBetween(first.end, second.at) {
+			if w.list == what && second.at-first.end <= apart && (w.at != d.at || w.from != d.from) && !r.breaksBetween(first.end, second.at) && !r.elsewhere(first.end, &w) {
 				return first.text + " … " + second.text
 			}
 		}
 	}
 	return ""
+}
+
+// elsewhere reports whether a word in English is only where something else is, as in
+// "make the man in the background smile".
+func (r *reading) elsewhere(from int, what *hit) bool {
+	return what.list == "backdrop" && what.language == "en" && from < what.at && slices.ContainsFunc(r.tokens[from:what.at], func(t token) bool {
+		return t.text == "in" || t.text == "on" || t.text == "from" || t.text == "behind"
+	})
 }
 
 // breaksBetween reports whether a comma or the like stands before a token from one
@@ -244,10 +279,28 @@ func (u *understanding) understandPurpose(t *Task, r *reading) {
 	}
 	for _, mark := range []string{"", "?"} {
 		if h := r.medium(mark); h != nil {
-			u.add(purposeLists[strings.TrimSuffix(h.list, "?")], says(h.text))
+			f := purposeLists[strings.TrimSuffix(h.list, "?")]
+			if goods, selling := r.sold(); selling != "" && (f == photo || mark == "?" || strings.HasPrefix(h.text, "3d")) {
+				u.add(product, says(goods+" … "+selling))
+				return
+			}
+			u.add(f, says(h.text))
 			return
 		}
 	}
+	if goods, selling := r.sold(); selling != "" {
+		u.add(product, says(goods+" … "+selling))
+	}
+}
+
+// sold returns something for sale and a word for selling, "" unless the prompt has
+// both and no people.
+func (r *reading) sold() (goods, selling string) {
+	goods, selling = r.first("goods"), r.first("selling")
+	if goods == "" || selling == "" || r.people(false) != "" {
+		return "", ""
+	}
+	return goods, selling
 }
 
 // medium returns what says first what the pictures are: a later one counts if
@@ -278,7 +331,11 @@ func (r *reading) medium(mark string) *hit {
 func (r *reading) incidental(h *hit) bool {
 	switch h.list {
 	case "texture?": // it is what the first words say
-		return h.at > 4 || r.breaksBetween(1, h.at) || h.end < len(r.tokens) && !r.tokens[h.end].breaks && r.tokens[h.end].text != "of"
+		last := h.end >= len(r.tokens) || r.tokens[h.end].breaks
+		if h.text == "seamless" {
+			return h.at > 1 && (!last || !r.tokens[h.at].breaks)
+		}
+		return h.at > 4 || r.breaksBetween(1, h.at) || !last && r.tokens[h.end].text != "of" && r.tokens[h.end].text != "for"
 	case "poster?", "ui?", "comic?", "infographic?":
 		if r.first("vehicle") != "" && h.list == "ui?" {
 			return true
@@ -337,9 +394,12 @@ func (u *understanding) understandText(t *Task, r *reading) {
 			u.add(text, "the prompt quotes it: "+q.text)
 		}
 	}
-	if design && r.textless == "" {
-		for i, h := range r.hits {
-			if strings.HasPrefix(h.list, "language-") && !r.styled(i) {
+	if r.textless == "" {
+		for i := range r.hits {
+			switch h := &r.hits[i]; {
+			case strings.HasPrefix(h.list, "language-") && design && !r.styled(i), // a poster in French
+				strings.HasPrefix(h.list, "name-") && h.list != "name-en" && r.writtenIn(h), // a French label
+				h.list == "speech" && !r.spoken(h) && r.carried(h):
 				u.add(text, says(h.text))
 			}
 		}
@@ -350,6 +410,12 @@ func (u *understanding) understandText(t *Task, r *reading) {
 	if r.textless == "" {
 		if u.facts.has(infographic) {
 			u.add(text, "an infographic has some")
+		}
+		if words := r.told(); words != "" {
+			u.add(text, "the prompt tells what is written: "+words)
+		}
+		if words := r.named(); words != "" && (design || r.first("brand") != "") {
+			u.add(text, "the prompt has a name for it: "+words)
 		}
 		if words := r.price(); words != "" {
 			u.add(text, "the prompt has a price: "+words)
@@ -391,15 +457,58 @@ func (r *reading) lettering(q *quotation, design bool) bool {
 	return design || carrier > 0 || foreign || inCapitals(r.tokens[q.at:q.end])
 }
 
+// told returns what stands behind a colon that a word for writing stands before, or
+// with a capital behind a word such as "brand"; or "".
+func (r *reading) told() string {
+	for i := range r.tokens {
+		if t := &r.tokens[i]; (t.told || t.upper && !t.breaks) && !t.quoted {
+			for _, h := range within(r.hits, i-longestPhrase, i) {
+				if h.end == i && (t.told && h.list == "inscribed" || t.told && h.list == "speech" && !r.spoken(&h) || !t.told && h.list == "namer") {
+					return h.text + " " + t.text
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// named returns a name that stands behind a comma in an English prompt, or "": that
+// of what a design is for. A prompt of which all words begin with a capital has none.
+func (r *reading) named() string {
+	name, names, breaks := "", 0, 0
+	for i := range r.tokens {
+		t := &r.tokens[i]
+		if t.breaks {
+			breaks++
+		}
+		if t.name && !t.quoted && t.hasLetters && !t.capitals {
+			if names++; name == "" {
+				name = t.text
+			}
+		}
+	}
+	if 2*names > breaks && names > 1 || !r.latin || len(r.hits) > 0 && slices.ContainsFunc(r.hits, func(h hit) bool { return h.language == "de" }) {
+		return ""
+	}
+	return name
+}
+
 // spoken reports whether somebody says it, rather than a sign.
 func (r *reading) spoken(says *hit) bool {
 	last := ""
 	for _, h := range within(r.hits, says.at-4, says.at) {
-		if h.list == "people" || h.list == "carrier" || h.list == "text" {
+		if h.list == "people" || h.list == "carrier" || h.list == "text" || h.list == "garment" || h.list == "poster" {
 			last = h.list
 		}
 	}
 	return last == "people"
+}
+
+// carried reports whether what carries lettering says it, as in "a shirt that says".
+func (r *reading) carried(says *hit) bool {
+	return slices.ContainsFunc(within(r.hits, says.at-longestPhrase, says.at), func(h hit) bool {
+		return says.at-h.end <= 1 && (h.list == "carrier" || h.list == "text" || h.list == "garment" || h.list == "poster")
+	})
 }
 
 // bears reports whether what is named behind a quotation carries it: at once, or
@@ -416,7 +525,7 @@ func (r *reading) price() string {
 	for i := range r.tokens {
 		if t := &r.tokens[i]; t.price && !t.quoted {
 			for _, h := range within(r.hits, i-reach-longestPhrase, i+4) {
-				if h.list == "carrier" || h.list == "text" {
+				if h.list == "carrier" || h.list == "text" || h.list == "poster" {
 					return t.text
 				}
 			}
@@ -462,7 +571,7 @@ func (r *reading) capitals() string {
 			return strings.ToUpper(r.tokens[i].text + " " + r.tokens[i+1].text)
 		}
 		for _, h := range within(r.hits, i-3-longestPhrase, i+4) {
-			if (h.list == "carrier" || h.list == "poster") && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 3) {
+			if (h.list == "carrier" || h.list == "poster" || h.list == "speech" && !r.spoken(&h)) && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 3) {
 				return strings.ToUpper(r.tokens[i].text)
 			}
 		}
@@ -525,10 +634,11 @@ func (r *reading) elements(design bool) string {
 		}
 	}
 	total := subjects + 2*numerals + relations + apart
+	long := len(r.tokens) / 20 // a long prompt has more of all these
 	switch {
-	case relations >= 3 && total >= 5, relations >= 2 && numerals+apart >= 1 && total >= 6,
-		numerals+apart >= 2 && total >= 6, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1,
-		subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1:
+	case relations >= 3 && total >= 4+long, relations >= 2 && numerals+apart >= 1 && total >= 6+long,
+		numerals+apart >= 2 && total >= 6+long, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1,
+		subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1 && 8*subjects >= len(r.tokens):
 		return "the prompt counts and places several subjects"
 	case r.listed() >= 4:
 		return "the prompt lists several subjects"

@@ -20,19 +20,23 @@ type phrase struct {
 	language string
 	words    []string
 	open     bool // the last word may go on
+	latin    bool // its language is not English, but in the same letters
+	edits    bool // it tells what is done with a picture that is given
 	text     string
 }
 
-// vocabulary has the phrases by how they begin: by their first word, by the
-// first two letters of it if that may go on, or by their first letter if their
-// script has no spaces.
+// vocabulary has the phrases by how they begin: by their first word or their first
+// two, by the first two letters of it if that may go on, or by their first letter if
+// their script has no spaces.
 type vocabulary struct {
 	words    map[string][]phrase
+	pairs    map[[2]string][]phrase
 	stems    map[string][]phrase
 	unspaced map[rune][]phrase
-	// mistyped has the words of the list of that name, by what is easily typed in
-	// their place.
+	// mistyped has words by what is put down in their place: the plural, or what
+	// is easily typed.
 	mistyped map[string]string
+	known    map[string]bool // the words of all phrases, while it is made
 }
 
 // theVocabulary is that of vocabulary.txt.
@@ -46,7 +50,7 @@ var theVocabulary = sync.OnceValue(func() *vocabulary {
 
 // parseVocabulary reads the form that vocabulary.txt explains.
 func parseVocabulary(text string) (*vocabulary, error) {
-	v := &vocabulary{make(map[string][]phrase), make(map[string][]phrase), make(map[rune][]phrase), make(map[string]string)}
+	v := &vocabulary{make(map[string][]phrase), make(map[[2]string][]phrase), make(map[string][]phrase), make(map[rune][]phrase), make(map[string]string), make(map[string]bool)}
 	list, number := "", 0
 	for line := range strings.Lines(text) {
 		number++
@@ -66,15 +70,10 @@ func parseVocabulary(text string) (*vocabulary, error) {
 			}
 		}
 	}
-	for _, lists := range []map[string][]phrase{v.words, v.stems} {
-		for _, list := range lists {
-			for i := range list {
-				for _, word := range list[i].words {
-					delete(v.mistyped, word)
-				}
-			}
-		}
+	for word := range v.known {
+		delete(v.mistyped, word)
 	}
+	v.known = nil
 	return v, nil
 }
 
@@ -92,20 +91,42 @@ func (v *vocabulary) add(p phrase) bool {
 		return false
 	}
 	first := p.words[0]
-	if p.list == "mistyped" {
+	if r, _ := utf8.DecodeRuneInString(p.words[len(p.words)-1]); hasNoSpaces(r) {
+		p.open = true
+	}
+	p.latin = slices.Contains([]string{"es", "pt", "fr", "de", "id"}, p.language)
+	p.edits = strings.HasPrefix(p.list, "edit-") || strings.HasPrefix(p.list, "do-") || slices.Contains(edited, p.list)
+	if p.list != "mistyped" {
+		for _, word := range p.words {
+			v.known[word] = true
+		}
+	}
+	switch {
+	case p.list == "mistyped":
 		v.mistype(first)
 		return true
+	case p.language == "en" && !p.open && len(p.words) == 1 && slices.Contains(plurals, p.list):
+		v.mistyped[first+"s"] = first
 	}
 	switch r, _ := utf8.DecodeRuneInString(first); {
 	case hasNoSpaces(r):
 		v.unspaced[r] = append(v.unspaced[r], p)
 	case p.open && len(p.words) == 1:
 		v.stems[stem(first)] = append(v.stems[stem(first)], p)
+	case len(p.words) > 2 && p.words[1] != "_", len(p.words) == 2 && !p.open:
+		two := [2]string(p.words)
+		v.pairs[two] = append(v.pairs[two], p)
 	default:
 		v.words[first] = append(v.words[first], p)
 	}
 	return true
 }
+
+// edited are lists of what something is done to.
+var edited = []string{"wording", "backdrop", "light", "camera", "identity", "frame", "must"}
+
+// plurals are the lists of which words are found in the plural too.
+var plurals = []string{"people", "carrier", "goods", "garment", "vehicle"}
 
 // mistype adds what a word becomes if a letter is left out or doubled, or two
 // change places. The first letter is rarely wrong.
@@ -119,11 +140,11 @@ func (v *vocabulary) mistype(word string) {
 	}
 }
 
-// correct puts words in the place of what is mistyped.
+// correct puts words of the vocabulary in the place of plurals and what is mistyped.
 func (v *vocabulary) correct(tokens []token) {
 	for i := range tokens {
 		t := &tokens[i]
-		if len(t.text) < 5 {
+		if len(t.text) < 4 {
 			continue
 		}
 		if word, ok := v.mistyped[t.text]; ok {
@@ -148,25 +169,34 @@ type token struct {
 	capitals   bool   // it is all in capitals
 	hasLetters bool
 	price      bool // a sign of money stands beside it
+	upper      bool // it begins with a capital
+	name       bool // that, and a comma or the like is before it
+	told       bool // a colon stands before it
+	possessive bool
 }
 
 // split returns the words of a text. Marks belong to words, as the vowels of
 // Devanagari do; an apostrophe within a word is passed over.
 func split(text string) []token {
-	var out []token
+	out := make([]token, 0, 2+len(text)/5)
 	var word strings.Builder
-	from, breaks := -1, false
+	from, breaks, stop := -1, false, ','
 	upper, letters := 0, 0
 	end := func(to int) {
 		if from >= 0 {
 			lower, raw := word.String(), text[from:to]
-			if strings.HasSuffix(raw, "'s") || strings.HasSuffix(raw, "’s") {
+			possessive := strings.HasSuffix(raw, "'s") || strings.HasSuffix(raw, "’s")
+			if possessive {
 				lower = strings.TrimSuffix(lower, "s")
 			}
 			out = append(out, token{
 				text: lower, from: from, to: to, breaks: breaks,
 				capitals: letters > 0 && upper == letters, hasLetters: letters > 0,
-				price: letters == 0 && (money(text[:from], true) || money(text[to:], false)),
+				name:       breaks && (stop == ',' || stop == ':') && startsUpper(raw),
+				upper:      startsUpper(raw),
+				told:       breaks && stop == ':',
+				possessive: possessive,
+				price:      letters == 0 && (money(text[:from], true) || money(text[to:], false)),
 			})
 			from, breaks, upper, letters = -1, false, 0, 0
 			word.Reset()
@@ -176,6 +206,9 @@ func split(text string) []token {
 	for i, r := range text {
 		switch {
 		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			if from >= 0 && (r < 0x80 && hasNoSpaces(before) || before < 0x80 && hasNoSpaces(r)) {
+				end(i) // Latin letters among Chinese ones
+			}
 			if from < 0 {
 				from = i
 			}
@@ -194,7 +227,7 @@ func split(text string) []token {
 		default:
 			end(i)
 			if strings.ContainsRune(",.;:!?\n()[]{}—–|،。、,;:!?।", r) {
-				breaks = true
+				breaks, stop = true, r
 			}
 		}
 		before = r
@@ -210,6 +243,11 @@ func money(s string, atEnd bool) bool {
 		r, _ = utf8.DecodeLastRuneInString(s)
 	}
 	return unicode.Is(unicode.Sc, r)
+}
+
+func startsUpper(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsUpper(r)
 }
 
 // nextIsLetter reports whether a letter comes after the first one.
@@ -234,11 +272,12 @@ type hit struct {
 	from, to int // its bytes in the text of the tokens
 }
 
-// find returns the phrases of the vocabulary in a prompt, in their order, but
+// find returns the phrases of the vocabulary in a prompt, in their order (those for
+// editing only where a picture is given), but
 // for those in quotes, those of which a longer phrase tells more, and those in a
 // language that the prompt is not in.
-func (v *vocabulary) find(tokens []token) []hit {
-	var hits []hit
+func (v *vocabulary) find(tokens []token, editing bool) []hit {
+	hits := make([]hit, 0, 8+len(tokens))
 	covered, hidden := 0, 0 // the ends, in bytes, of longer phrases and of those that hide all
 	keep := func(found []hit) {
 		longest := 0
@@ -260,15 +299,15 @@ func (v *vocabulary) find(tokens []token) []hit {
 	for at := range tokens {
 		t := &tokens[at]
 		if !t.quoted {
-			found = v.at(found[:0], tokens, at, place)
+			found = v.at(found[:0], tokens, at, place, editing)
 			keep(found)
 			for offset, r := range t.text {
-				if offset > longestQuote || !hasNoSpaces(r) {
+				if offset > longestQuote || r < 0x0E00 {
 					break
 				}
 				found = found[:0]
 				for i := range v.unspaced[r] {
-					if p := &v.unspaced[r][i]; strings.HasPrefix(t.text[offset:], p.words[0]) {
+					if p := &v.unspaced[r][i]; (editing || !p.edits) && strings.HasPrefix(t.text[offset:], p.words[0]) {
 						found = append(found, hit{p, at, at + 1, place + offset, place + offset + len(p.words[0])})
 					}
 				}
@@ -281,10 +320,13 @@ func (v *vocabulary) find(tokens []token) []hit {
 }
 
 // at adds the phrases that begin with a token, which is at a place in bytes.
-func (v *vocabulary) at(found []hit, tokens []token, at, place int) []hit {
+func (v *vocabulary) at(found []hit, tokens []token, at, place int, editing bool) []hit {
 	match := func(list []phrase) {
 		for i := range list {
 			p := &list[i]
+			if p.edits && !editing {
+				continue
+			}
 			n := p.length(tokens[at:])
 			if n == 0 {
 				continue
@@ -298,9 +340,15 @@ func (v *vocabulary) at(found []hit, tokens []token, at, place int) []hit {
 	}
 	word := tokens[at].text
 	match(v.words[word])
+	if at+1 < len(tokens) && !tokens[at+1].breaks {
+		match(v.pairs[[2]string{word, tokens[at+1].text}])
+	}
 	match(v.stems[stem(word)])
 	if bare, ok := strings.CutPrefix(word, "ال"); ok { // the Arabic article
 		match(v.words[bare])
+		if at+1 < len(tokens) {
+			match(v.pairs[[2]string{bare, tokens[at+1].text}])
+		}
 	}
 	return found
 }
@@ -322,13 +370,12 @@ func inItsLanguage(hits []hit) []hit {
 		}
 		most = max(most, n)
 	}
-	var out []hit
+	out := hits[:0]
 	for _, h := range hits {
-		latin := slices.Contains([]string{"es", "pt", "fr", "de", "id"}, h.language)
 		again := len(out) > 0 && slices.ContainsFunc(out[max(0, len(out)-8):], func(o hit) bool {
 			return o.list == h.list && o.at == h.at && o.end == h.end && o.from == h.from
 		})
-		if h.list != "common" && !again && (!latin || common[h.language] >= most) {
+		if h.list != "common" && !again && (!h.latin || common[h.language] >= most) {
 			out = append(out, h)
 		}
 	}
