@@ -162,6 +162,10 @@ var newTasks = []struct {
 	{"live preview by FLUX 3", router.Task{Prompt: "a castle", Stage: router.StagePreview, Only: []string{"FLUX 3", "FLUX 3 Klein"}}, "flux.Klein3", "flux-3-preview"},
 	{"three references, Qwen alone", router.Task{Prompt: "all of them on one shelf", Pictures: pictures(3), Only: []string{"qwen"}}, "qwen.Image3Edit", "qwen-3-edit-references"},
 	{"2K with text", router.Task{Prompt: "a sign reading 'OPEN'", MinPixels: 3 << 20}, "qwen.Image3", "qwen-3-2k"},
+	{"cut-out, transparent", router.Task{Prompt: "cut out the shoe, transparent background", Pictures: pictures(1)}, "qwen.Image21Edit", "quality"},
+	{"try-on in words", router.Task{Prompt: "put the jacket from the second picture on the man", Pictures: pictures(2)}, "flux.Pro2Edit", "pro-edit-references"},
+	{"another place, the same face", router.Task{Prompt: "don't alter the model, just put her in a red coat", Pictures: pictures(1)}, "flux.KontextPro", "kontext-in-context"},
+	{"a list of things", router.Task{Prompt: "on the desk: a brass lamp, a globe, a broken watch, a mug and a fern"}, "qwen.Image3", "qwen-composition"},
 }
 
 // mustRouter returns the router of a policy.
