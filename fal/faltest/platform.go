@@ -277,7 +277,7 @@ func writePage[T any](w http.ResponseWriter, query url.Values, name string, item
 	}
 	begin = min(begin, len(items))
 	end := min(begin+limit, len(items))
-	page := map[string]any{name: slices.Concat([]T{}, items[begin:end]), "next_cursor": nil, "has_more": end < len(items)}
+	page := map[string]any{name: append([]T{}, items[begin:end]...), "next_cursor": nil, "has_more": end < len(items)}
 	if end < len(items) {
 		page["next_cursor"] = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "at:%d", end))
 	}

@@ -175,3 +175,16 @@ func TestDownloadLiterals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// This machine is reached by its name, and by the addresses of both kinds.
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "127.0.0.1.example": false, "10.0.0.1": false, "::2": false, "128.0.0.1": false,
+	} {
+		if transport.Loopback(host) != want {
+			t.Errorf("%q: %t, want %t", host, !want, want)
+		}
+	}
+}
