@@ -44,7 +44,6 @@ func (j *Journal) Put(ctx context.Context, row batch.Row) error {
 // commit puts rows, those that came meanwhile together: a lone one at once, and many
 // by one write to the disk.
 func (j *Journal) commit() {
-	defer close(j.done)
 	var group []*put
 	for p := range j.puts {
 		group = append(group[:0], p)

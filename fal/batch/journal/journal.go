@@ -54,7 +54,6 @@ type Journal struct {
 
 	mu     sync.RWMutex // held for reading by who uses db and puts
 	closed bool
-	done   chan struct{} // closed when the committer has ended
 }
 
 var _ batch.Journal = (*Journal)(nil)
@@ -67,7 +66,7 @@ func Open(path string) (*Journal, error) { return OpenFor(path, "") }
 // OpenFor is Open for the batch of a name, which a journal keeps from when it is
 // made: one of another batch is refused. "" is any batch.
 func OpenFor(path, name string) (*Journal, error) {
-	j := &Journal{path: path, puts: make(chan *put, mostInGroup), done: make(chan struct{})}
+	j := &Journal{path: path, puts: make(chan *put, mostInGroup)}
 	err := guarded(func() error { return j.open(name) })
 	if err != nil {
 		return nil, fmt.Errorf("journal: %s: %w", path, err)
@@ -240,8 +239,7 @@ func (j *Journal) Close() error {
 	if closed {
 		return nil
 	}
-	close(j.puts)
-	<-j.done
+	close(j.puts) // none is under way: each holds the lock for reading
 	release(j.path)
 	return j.shut()
 }
