@@ -355,3 +355,70 @@ func TestRetryableAndBilled(t *testing.T) {
 		}
 	}
 }
+
+// Of an answer with an error so much is read, and what comes after that is not.
+func TestErrorBodyReach(t *testing.T) {
+	t.Parallel()
+	zeros := func(n int) string {
+		return `{"x":[` + strings.TrimSuffix(strings.Repeat("0,", n), ",") + `],"detail":"said"}`
+	}
+	read := func(body string) *fal.Error { return fal.NewError("a/b", "", 400, http.Header{}, []byte(body)) }
+	for n, want := range map[int]bool{9995: true, 9996: false} { // and five more values
+		if got := read(zeros(n)).Message == "said"; got != want {
+			t.Errorf("after %d values: read %t, want %t", n, got, want)
+		}
+	}
+	for n, want := range map[int]string{28: `"deep"`, 29: ""} { // below four others
+		e := read(`{"detail":[{"msg":"said","ctx":{"a":` + strings.Repeat("[", n) + `"deep"` + strings.Repeat("]", n) + `}}]}`)
+		text, _ := json.Marshal(e.Fields)
+		if e.Message != "said" || strings.Contains(string(text), "deep") != (want != "") {
+			t.Errorf("%d deep: %s, %s", n, e.Message, text)
+		}
+	}
+	for n, want := range map[int]int{99: 99, 100: 100, 101: 100} {
+		e := read(`{"detail":[` + strings.TrimSuffix(strings.Repeat(`{"msg":"m"},`, n), ",") + `]}`)
+		if len(e.Fields) != want {
+			t.Errorf("%d problems: %d are told, want %d", n, len(e.Fields), want)
+		}
+	}
+}
+
+// An event, and a stream of them, may be as long as is read, and no byte longer.
+func TestStreamLimits(t *testing.T) {
+	t.Parallel()
+	const stream = "data: abcde\n\ndata: fghij\n\n" // lines of 11, and 26 bytes in all
+	for _, tt := range []struct {
+		most, total int64
+		events      int
+	}{{11, 26, 2}, {10, 26, 0}, {11, 25, 0}, {100, 100, 2}} {
+		events, fails := 0, 0
+		fal.ReadEvents(t.Context(), strings.NewReader(stream), tt.most, tt.total, func(_ string, _ []byte, err error) bool {
+			if err != nil {
+				fails++
+			} else {
+				events++
+			}
+			return true
+		})
+		if events != tt.events || (fails == 1) != (tt.events < 2) {
+			t.Errorf("at most %d, %d in all: %d events, %d errors", tt.most, tt.total, events, fails)
+		}
+	}
+}
+
+// What cannot be a request id is none.
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"a": true, "Az09-_.": true, strings.Repeat("x", 200): true, strings.Repeat("x", 201): false, "..": false, "a/b": false, "a b": false, "ä": false, "": false,
+	} {
+		c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["X-Fal-Request-Id"] = []string{id}
+			_, _ = io.WriteString(w, goodResult)
+		})
+		out, err := fal.Run(t.Context(), c, anyCall)
+		if err != nil || (out.RequestID == id) != (want || id == "") || !want && out.RequestID != "" {
+			t.Errorf("%.30q is told as %.30q, %v", id, out.RequestID, err)
+		}
+	}
+}
