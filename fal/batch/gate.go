@@ -149,7 +149,7 @@ func (g *gate) tooMany(began time.Time, wait time.Duration) time.Duration {
 	if g.refused == 0 {
 		g.since = now
 	}
-	if g.refused == 0 || began.After(g.cut) { // those that began before tell nothing new
+	if began.After(g.cut) { // those that began before tell nothing new
 		g.limit = max(1, min(g.limit, float64(g.active))/2)
 		g.cut = now
 		if g.refused++; wait <= 0 {
