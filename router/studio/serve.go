@@ -148,7 +148,7 @@ func (p *Page) Show(v Variant) {
 		if p.answer != nil || p.state == pageMaking || p.state == pageDrafting && p.run != nil {
 			return
 		}
-		p.begins(v.run)
+		p.turnTo(v.run)
 		p.drafts = make([]*Attempt, v.run.plan.drafts.Count)
 		p.change(pageDrafting)
 	}
@@ -159,8 +159,8 @@ func (p *Page) Show(v Variant) {
 	p.tell(nil)
 }
 
-// begins makes the page that of other drafts. The lock must be held.
-func (p *Page) begins(run *drafting) {
+// turnTo makes the page that of other drafts. The lock must be held.
+func (p *Page) turnTo(run *drafting) {
 	p.round++
 	p.run, p.drafts, p.variants, p.answer = run, nil, nil, nil
 	p.picked, p.taken, p.waiting, p.finals, p.last = nil, nil, nil, nil, nil
@@ -187,7 +187,7 @@ func (p *Page) Pick(ctx context.Context, variants []Variant) ([]Variant, error) 
 		}
 	}
 	if p.run != run || p.state != pageDrafting { // or they were shown already
-		p.begins(run)
+		p.turnTo(run)
 	}
 	p.drafts = nil
 	for i := range run.drafts {
