@@ -127,15 +127,22 @@ func TestExtension(t *testing.T) {
 	extend := router.Task{Edit: router.EditExtend, Only: []string{"flux.Pro2Outpaint"}, Pictures: []router.Picture{{File: a, Width: 1000, Height: 1001}}}
 	for name, tt := range map[string]struct {
 		aspect, size string
+		of           [2]int // the picture, where it is another
 		want         any
 	}{
-		"wider":  {aspect: "2:1", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 501, ExpandRight: 501}},
-		"higher": {aspect: "1:2", want: flux.Pro2Outpaint{ImageURL: a, ExpandTop: 499, ExpandBottom: 500}},
-		"by one": {size: "1001x1001", want: flux.Pro2Outpaint{ImageURL: a, ExpandRight: 1}},
-		"both":   {size: "1201x1302", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 100, ExpandRight: 101, ExpandTop: 150, ExpandBottom: 151}},
+		"wider":           {aspect: "2:1", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 501, ExpandRight: 501}},
+		"higher":          {aspect: "1:2", want: flux.Pro2Outpaint{ImageURL: a, ExpandTop: 499, ExpandBottom: 500}},
+		"by one":          {size: "1001x1001", want: flux.Pro2Outpaint{ImageURL: a, ExpandRight: 1}},
+		"in steps":        {aspect: "2:3", want: flux.Pro2Outpaint{ImageURL: a, ExpandTop: 249, ExpandBottom: 250}},
+		"both":            {size: "1201x1302", want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 100, ExpandRight: 101, ExpandTop: 150, ExpandBottom: 151}},
+		"of the largest":  {aspect: "1:1", of: [2]int{schema.MaxSide - 10, schema.MaxSide}, want: flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 5, ExpandRight: 5}},
+		"of the smallest": {size: "2x1", of: [2]int{1, 1}, want: flux.Pro2Outpaint{ImageURL: a, ExpandRight: 1}},
 	} {
 		task := extend
 		task.Aspect, task.Size = tt.aspect, fal.ImageSize(tt.size)
+		if tt.of[0] > 0 {
+			task.Pictures = []router.Picture{{File: a, Width: tt.of[0], Height: tt.of[1]}}
+		}
 		r, err := router.Route(task)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
