@@ -87,7 +87,9 @@ func (r *route) without(n need, refused []Refusal) (best Nearest, found bool) {
 func nearer(n need, a, b *Candidate) bool {
 	switch n {
 	case needMaxPrice, needMaxPricePerImage, needPrice:
-		return a.Max > 0 && (b.Max == 0 || a.Expected < b.Expected)
+		if a.Max > 0 || b.Max > 0 {
+			return a.Max > 0 && (b.Max == 0 || a.Expected < b.Expected)
+		}
 	case needPictures:
 		if x, y := a.requests.model.most(), b.requests.model.most(); x != y {
 			return x > y

@@ -2,6 +2,8 @@ package router_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -226,4 +228,29 @@ type charging struct{}
 func (charging) Endpoint() fal.Endpoint[fal.Images] { return "acme/portrait" }
 func (charging) Usage() fal.Usage {
 	return fal.Usage{Endpoint: "acme/portrait", Outputs: 9, Size: fal.SquareHD}
+}
+
+// Of models whose price nobody knows, the better is nearest.
+func TestNearestOfUnknownPrice(t *testing.T) {
+	t.Parallel()
+	policy := router.DefaultPolicy()
+	for i, quality := range []int{2, 9, 4} {
+		endpoint := fmt.Sprintf("acme/%d", i)
+		policy.Models = append(policy.Models, router.OwnModel{
+			Model: router.Model{Name: fmt.Sprintf("acme.M%d", i), Endpoint: endpoint, Title: endpoint, Family: "Acme"},
+			Task:  "text-to-image", Rating: router.Rating{Quality: quality, Speed: 5},
+			Request: func(t router.Task) fal.Request[fal.Images] {
+				return fal.Call[fal.Images]{ID: fal.Endpoint[fal.Images](endpoint), Input: t.Prompt}
+			},
+		})
+	}
+	chooser, err := router.New(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = chooser.Route(router.Task{Prompt: "a mug", Only: []string{"Acme"}})
+	e, ok := errors.AsType[*router.NoModelError](err)
+	if !ok || len(e.Nearest) != 2 || e.Nearest[1].Without != "a known price" || e.Nearest[1].Model.Name != "acme.M1" {
+		t.Errorf("%v", err)
+	}
 }
