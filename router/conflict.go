@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -87,12 +86,15 @@ func (r *route) without(n need, refused []Refusal) (best Nearest, found bool) {
 func nearer(n need, a, b *Candidate) bool {
 	switch n {
 	case needMaxPrice, needMaxPricePerImage, needPrice:
-		if a.Max > 0 || b.Max > 0 {
-			return a.Max > 0 && (b.Max == 0 || a.Expected < b.Expected)
+		if known := a.Max > 0; known != (b.Max > 0) {
+			return known
+		}
+		if a.Expected != b.Expected {
+			return a.Expected < b.Expected
 		}
 	case needPictures:
-		if x, y := a.requests.model.most(), b.requests.model.most(); x != y {
-			return x > y
+		if x, y := a.requests.picturesOff(), b.requests.picturesOff(); x != y {
+			return x < y
 		}
 	}
 	if a.last != b.last {
@@ -101,12 +103,13 @@ func nearer(n need, a, b *Candidate) bool {
 	return a.Score > b.Score || a.Score == b.Score && a.Expected < b.Expected
 }
 
-// most is how many pictures a model takes.
-func (m *model) most() int {
-	if m.pictures[1] == 0 && m.pictures[0] > 0 {
-		return math.MaxInt
+// picturesOff is how many pictures there are too many or too few for a model.
+func (r *requests) picturesOff() int {
+	n, least, most := len(r.input.task.Pictures), r.model.pictures[0], r.model.pictures[1]
+	if most > 0 && n > most {
+		return n - most
 	}
-	return m.pictures[1]
+	return max(least-n, 0)
 }
 
 // nearest describes a candidate that lacks some needs.

@@ -230,27 +230,50 @@ func (charging) Usage() fal.Usage {
 	return fal.Usage{Endpoint: "acme/portrait", Outputs: 9, Size: fal.SquareHD}
 }
 
-// Of models whose price nobody knows, the better is nearest.
-func TestNearestOfUnknownPrice(t *testing.T) {
+// The nearest of several models is the one that is off by the least, and else the
+// better.
+func TestNearestOfSeveral(t *testing.T) {
 	t.Parallel()
-	policy := router.DefaultPolicy()
-	for i, quality := range []int{2, 9, 4} {
-		endpoint := fmt.Sprintf("acme/%d", i)
-		policy.Models = append(policy.Models, router.OwnModel{
-			Model: router.Model{Name: fmt.Sprintf("acme.M%d", i), Endpoint: endpoint, Title: endpoint, Family: "Acme"},
-			Task:  "text-to-image", Rating: router.Rating{Quality: quality, Speed: 5},
-			Request: func(t router.Task) fal.Request[fal.Images] {
-				return fal.Call[fal.Images]{ID: fal.Endpoint[fal.Images](endpoint), Input: t.Prompt}
-			},
-		})
-	}
-	chooser, err := router.New(policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = chooser.Route(router.Task{Prompt: "a mug", Only: []string{"Acme"}})
-	e, ok := errors.AsType[*router.NoModelError](err)
-	if !ok || len(e.Nearest) != 2 || e.Nearest[1].Without != "a known price" || e.Nearest[1].Model.Name != "acme.M1" {
-		t.Errorf("%v", err)
+	for name, tt := range map[string]struct {
+		prices   [3]pricing.USD
+		pictures [3][2]int
+		task     router.Task
+		without  string
+		want     string
+	}{
+		"of unknown price":      {without: "a known price", want: "acme.M1"},
+		"of one known price":    {prices: [3]pricing.USD{0, 0, cent}, task: router.Task{MaxPrice: 1}, without: "a price of at most $0.000000001", want: "acme.M2"},
+		"of one price":          {prices: [3]pricing.USD{cent, cent, cent}, task: router.Task{MaxPrice: 1}, without: "a price of at most $0.000000001", want: "acme.M1"},
+		"of several prices":     {prices: [3]pricing.USD{2 * cent, 2 * cent, cent}, task: router.Task{MaxPrice: 1}, without: "a price of at most $0.000000001", want: "acme.M2"},
+		"too many pictures":     {prices: [3]pricing.USD{cent, cent, cent}, pictures: [3][2]int{{1, 3}, {1, 2}, {1, 4}}, task: router.Task{Pictures: pictures(5)}, without: "5 input pictures", want: "acme.M2"},
+		"too few pictures":      {prices: [3]pricing.USD{cent, cent, cent}, pictures: [3][2]int{{3, 0}, {3, 0}, {2, 9}}, task: router.Task{Pictures: pictures(1)}, without: "1 input pictures", want: "acme.M2"},
+		"one picture off, both": {prices: [3]pricing.USD{cent, cent, cent}, pictures: [3][2]int{{3, 3}, {3, 0}, {1, 1}}, task: router.Task{Pictures: pictures(2)}, without: "2 input pictures", want: "acme.M1"},
+	} {
+		policy := router.DefaultPolicy()
+		for i, quality := range []int{2, 9, 4} {
+			endpoint := fmt.Sprintf("acme/%d", i)
+			m := router.OwnModel{
+				Model: router.Model{Name: fmt.Sprintf("acme.M%d", i), Endpoint: endpoint, Title: endpoint, Family: "Acme"},
+				Task:  "text-to-image", Rating: router.Rating{Quality: quality, Speed: 5},
+				MinPictures: tt.pictures[i][0], MaxPictures: tt.pictures[i][1],
+				Request: func(t router.Task) fal.Request[fal.Images] {
+					return fal.Call[fal.Images]{ID: fal.Endpoint[fal.Images](endpoint), Input: t.Prompt}
+				},
+			}
+			if m.MinPictures > 0 {
+				m.Task = "edit"
+			}
+			if tt.prices[i] > 0 {
+				m.Price = pricing.PerImage{Price: tt.prices[i]}
+			}
+			policy.Models = append(policy.Models, m)
+		}
+		task := tt.task
+		task.Prompt, task.Only = "a mug", []string{"Acme"}
+		_, err := mustRouter(t, policy).Route(task)
+		e, ok := errors.AsType[*router.NoModelError](err)
+		if !ok || !slices.ContainsFunc(e.Nearest, func(n router.Nearest) bool { return n.Without == tt.without && n.Model.Name == tt.want }) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
