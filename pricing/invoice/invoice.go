@@ -173,19 +173,24 @@ func (e *Event) add(b platform.BillingEvent) error {
 		e.Untold = true
 		return nil
 	}
+	var err error
 	if !there[2] { // fal tells less than it does today
-		subtotal = total + discount
+		subtotal, err = total.Add(discount)
 	}
 	if e.UnitPrice == 0 {
 		e.UnitPrice = price
 	}
-	var errs [4]error
-	e.Subtotal, errs[0] = e.Subtotal.Add(subtotal)
-	e.Discount, errs[1] = e.Discount.Add(discount)
-	e.Total, errs[2] = e.Total.Add(total)
-	sum, err := pricing.USD(e.Units).Add(pricing.USD(units)) // both count in billionths
-	e.Units, errs[3] = pricing.Units(sum), err
-	return errors.Join(errs[:]...)
+	sum := pricing.USD(e.Units)
+	for _, s := range []struct {
+		to     *pricing.USD
+		amount pricing.USD
+	}{{&e.Subtotal, subtotal}, {&e.Discount, discount}, {&e.Total, total}, {&sum, pricing.USD(units)}} { // units count in billionths too
+		var overflow error
+		*s.to, overflow = s.to.Add(s.amount)
+		err = errors.Join(err, overflow)
+	}
+	e.Units = pricing.Units(sum)
+	return err
 }
 
 // billionths reads a JSON number to the nearest billionth. There is false if

@@ -2,6 +2,7 @@ package invoice_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +82,7 @@ func TestKindsAtTheEdge(t *testing.T) {
 		"other units, discounted":          {spend.Settled{Units: "1", Billed: 4 * cent, Least: 4 * cent}, event("2", "0.02", "0.04", "0.01", "0.03"), invoice.OtherUnits},
 		"a price that it is not":           {spend.Settled{Units: "1", Billed: cent, Least: cent}, event("1", "0.03", "0.031", "", "0.031"), invoice.OtherAmount},
 		"no units, and a price":            {spend.Settled{Units: "0", Billed: cent, Least: cent}, event("", "0.03", "0.02", "", "0.02"), invoice.OtherAmount},
+		"no price, and next to nothing":    {spend.Settled{Units: "1", Billed: cent, Least: cent}, event("1", "", "0.000000001", "", "0.000000001"), invoice.OtherAmount},
 		"presumed, and right":              {spend.Settled{Billed: 3 * cent, Presumed: true}, event("1", "0.03", "0.03", "", "0.03"), invoice.Agrees},
 		"presumed, by the reading":         {spend.Settled{Billed: 5 * cent, Least: 3 * cent, Presumed: true}, event("1", "0.03", "0.03", "", "0.03"), invoice.Presumed},
 		"nothing booked, nothing charged":  {spend.Settled{Units: "0"}, event("0", "", "0", "", "0"), invoice.Agrees},
@@ -89,6 +91,24 @@ func TestKindsAtTheEdge(t *testing.T) {
 		inv, err := invoice.Compare(list([]spend.Settled{tt.booked}, nil), nil, list([]platform.BillingEvent{tt.event}, nil))
 		if err != nil || inv.Lines[0].Kind != tt.want || inv.Lines[0].Difference != inv.Lines[0].Event.Total-tt.booked.Billed {
 			t.Errorf("%s: %+v, %v, want %s", name, inv, err, tt.want)
+		}
+	}
+}
+
+// What cannot be added up is an error, whichever amount it is.
+func TestSumsTooLarge(t *testing.T) {
+	t.Parallel()
+	const most = "9223372036.854775807"
+	twice := func(e platform.BillingEvent) []platform.BillingEvent { return []platform.BillingEvent{e, e} }
+	for name, events := range map[string][]platform.BillingEvent{
+		"subtotal":               twice(platform.BillingEvent{Subtotal: most, Total: "0"}),
+		"discount":               twice(platform.BillingEvent{Subtotal: "0", Reduction: most, Total: "0"}),
+		"total":                  twice(platform.BillingEvent{Subtotal: "0", Total: most}),
+		"units":                  twice(platform.BillingEvent{Units: most, Total: "0"}),
+		"what is not subtracted": {{Reduction: most, Total: most}},
+	} {
+		if inv, err := invoice.Compare(list[spend.Settled](nil, nil), nil, list(events, nil)); !errors.Is(err, pricing.ErrOverflow) {
+			t.Errorf("%s: %v, %v", name, inv, err)
 		}
 	}
 }
