@@ -22,9 +22,10 @@ type keeper interface {
 	Resume(id, requestID string) fal.Reservation
 }
 
-// reservationID is the id that an item's reservation has.
+// reservationID is the id that an item's reservation has. It names the journal, since
+// another batch with the same budget may have the same item.
 func (e *entry) reservationID() string {
-	return "batch-" + naming.Sum(e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:min(len(e.row.Digest), 12)]
+	return "batch-" + naming.Sum(e.run.journal.ID()+"\n"+e.row.Key+"\n"+e.row.Digest) + "-" + e.row.Digest[:min(len(e.row.Digest), 12)]
 }
 
 // resumed returns the reservation of a job that is taken up.

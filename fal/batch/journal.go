@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,6 +14,9 @@ import (
 // package journaltest the tests that every journal must pass. It is used by many
 // goroutines at once.
 type Journal interface {
+	// ID tells the journal from all others, for as long as it lasts: what a budget sets
+	// aside for an item goes by it too.
+	ID() string
 	// Get returns the row of a key, and false if there is none.
 	Get(ctx context.Context, key string) (Row, bool, error)
 	// Put keeps a row, in place of the one of the same key whose revision is one
@@ -37,15 +41,18 @@ var (
 
 // Memory returns a journal that lasts as long as the program: with it, a batch
 // is not repeated by itself, and lost with its process.
-func Memory() Journal { return &memory{rows: make(map[string]*Row)} }
+func Memory() Journal { return &memory{id: rand.Text(), rows: make(map[string]*Row)} }
 
 type memory struct {
+	id     string
 	mu     sync.Mutex
 	rows   map[string]*Row
 	order  []*Row // what a pointer leads to is replaced, never changed
 	at     map[string]int
 	closed bool
 }
+
+func (m *memory) ID() string { return m.id }
 
 func (m *memory) Get(ctx context.Context, key string) (Row, bool, error) {
 	m.mu.Lock()

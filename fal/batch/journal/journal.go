@@ -5,6 +5,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ var (
 	versionKey = []byte("version")
 	formatKey  = []byte("format")
 	nameKey    = []byte("batch")
+	idKey      = []byte("id")
 )
 
 // format tells the file from those of other programs.
@@ -47,7 +49,8 @@ var ErrInUse = errors.New("journal: it is in use by another program, or opened t
 type Journal struct {
 	db   *bbolt.DB
 	path string
-	file *os.File  // of db
+	file *os.File // of db
+	id   string
 	puts chan *put // to the committer
 	// stuck is why nothing can be read or written any more, if it is so.
 	stuck atomic.Pointer[error]
@@ -109,7 +112,7 @@ func (j *Journal) open(name string) error {
 		return err
 	}
 	j.db, opened = db, true
-	if err := j.do(j.db.Update, func(tx *bbolt.Tx) error { return introduce(tx, name) }); err != nil {
+	if err := j.do(j.db.Update, func(tx *bbolt.Tx) error { return j.introduce(tx, name) }); err != nil {
 		return errors.Join(err, j.shut())
 	}
 	hold(j.path)
@@ -120,7 +123,7 @@ func (j *Journal) open(name string) error {
 const lockTime = 200 * time.Millisecond
 
 // introduce checks what the file says of itself, or writes it.
-func introduce(tx *bbolt.Tx, name string) error {
+func (j *Journal) introduce(tx *bbolt.Tx, name string) error {
 	about := tx.Bucket(aboutBucket)
 	if about == nil {
 		if first, _ := tx.Cursor().First(); first != nil {
@@ -140,7 +143,7 @@ func introduce(tx *bbolt.Tx, name string) error {
 				return err
 			}
 		}
-		return nil
+		return j.identify(about)
 	}
 	had := string(about.Get(nameKey))
 	switch {
@@ -154,10 +157,24 @@ func introduce(tx *bbolt.Tx, name string) error {
 		return errDamaged
 	}
 	if name != "" && had == "" {
-		return about.Put(nameKey, []byte(name))
+		if err := about.Put(nameKey, []byte(name)); err != nil {
+			return err
+		}
 	}
-	return nil
+	return j.identify(about)
 }
+
+// identify reads the id of the file, or gives it one.
+func (j *Journal) identify(about *bbolt.Bucket) error {
+	if j.id = string(about.Get(idKey)); j.id != "" {
+		return nil
+	}
+	j.id = rand.Text()
+	return about.Put(idKey, []byte(j.id))
+}
+
+// ID returns an id that the file was given when it was made.
+func (j *Journal) ID() string { return j.id }
 
 var errDamaged = errors.New("it is damaged: take it from a backup, or begin another and look at fal's request history for what was sent")
 

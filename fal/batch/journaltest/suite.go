@@ -51,7 +51,7 @@ func (s Suite) Run(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T){
 		"rows": s.rows, "revisions": s.revisions, "order": s.order, "bad rows": s.badRows,
-		"many at once": s.manyAtOnce, "all meanwhile": s.allMeanwhile, "context": s.context, "closed": s.closed,
+		"id": s.id, "many at once": s.manyAtOnce, "all meanwhile": s.allMeanwhile, "context": s.context, "closed": s.closed,
 	} {
 		t.Run(name, test)
 	}
@@ -103,6 +103,25 @@ func put(t *testing.T, j batch.Journal, row batch.Row) {
 	t.Helper()
 	if err := j.Put(t.Context(), row); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// id has each journal tell itself from others, whenever it is opened.
+func (s Suite) id(t *testing.T) {
+	j, path := s.open(t)
+	other, _ := s.open(t)
+	id := j.ID()
+	if id == "" || id == other.ID() {
+		t.Errorf("the id is %q, and that of another journal %q", id, other.ID())
+	}
+	if !s.Lasting {
+		return
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.openAt(t, path).ID(); again != id {
+		t.Errorf("the id is %q, and was %q", again, id)
 	}
 }
 

@@ -3,6 +3,8 @@ package riverbatch
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +28,7 @@ type Journal struct {
 	pool   *pgxpool.Pool
 	name   string
 	secret []byte // signs what webhooks call
+	id     string
 	river  *river.Client[pgx.Tx]
 	closed atomic.Bool
 }
@@ -71,11 +74,17 @@ func (j *Journal) begin(ctx context.Context) error {
 	if _, err := j.pool.Exec(ctx, "INSERT INTO falimage_batch (name, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", j.name, secret); err != nil {
 		return err
 	}
-	return j.pool.QueryRow(ctx, "SELECT secret FROM falimage_batch WHERE name = $1", j.name).Scan(&j.secret)
+	err := j.pool.QueryRow(ctx, "SELECT secret FROM falimage_batch WHERE name = $1", j.name).Scan(&j.secret)
+	sum := sha256.Sum256(append([]byte("id of "), j.secret...))
+	j.id = hex.EncodeToString(sum[:16])
+	return err
 }
 
 // Name returns the name of the batch, which is that of its queue in River.
 func (j *Journal) Name() string { return j.name }
+
+// ID tells the batch from others, also from one of the same name in another database.
+func (j *Journal) ID() string { return j.id }
 
 // usable returns an error if the journal is closed or the context has ended.
 func (j *Journal) usable(ctx context.Context) error {
