@@ -64,7 +64,8 @@ func (b *books) news(e event) bool {
 	case e.Event == eventLedger, e.Event == eventTotal, e.Event == eventKeys:
 		return true
 	}
-	return b.open[e.ID] != nil
+	entry := b.open[e.ID]
+	return entry != nil && (e.Event != eventAccepted || entry.RequestID == "") // it has one job
 }
 
 // apply takes an event into the books. Only a reservation that is too large to

@@ -63,16 +63,28 @@ func (r resumed) Settled(meta fal.Meta) {
 		return
 	}
 	r.ledger.mu.Lock()
-	entry := r.ledger.held().open[r.id]
-	var amount pricing.USD
-	if entry != nil {
-		amount = entry.Reserved
-	}
-	r.ledger.mu.Unlock()
-	if entry != nil { // unknown: as much as it can be
-		_ = r.ledger.settled(r.id, meta, amount, amount, false)
+	defer r.ledger.mu.Unlock()
+	if entry := r.entry(); entry != nil { // unknown: as much as it can be
+		amount := entry.Reserved
+		_ = r.ledger.addLocked(event{Event: eventSettled, ID: r.id, RequestID: meta.RequestID, Billed: amount, Presumed: true}, nil)
 	}
 }
 
 // Released takes back what was set aside.
-func (r resumed) Released(error) { _ = r.ledger.Release(r.id) }
+func (r resumed) Released(error) {
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	if r.entry() != nil {
+		_ = r.ledger.addLocked(event{Event: eventReleased, ID: r.id}, nil)
+	}
+}
+
+// entry is what is set aside under the id, unless that is for another job. The lock is
+// held.
+func (r resumed) entry() *Entry {
+	entry := r.ledger.held().open[r.id]
+	if entry == nil || entry.RequestID != "" && entry.RequestID != r.requestID {
+		return nil
+	}
+	return entry
+}
