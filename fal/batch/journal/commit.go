@@ -60,9 +60,12 @@ func (j *Journal) commit() {
 			}
 		}
 		err := j.do(j.db.Update, func(tx *bbolt.Tx) error { return putAll(tx, group) })
+		if err == nil {
+			err = j.inPlace()
+		}
 		for _, p := range group {
 			if err != nil {
-				p.err = err // none of the group was put
+				p.err = err // none of the group was put, to be found again
 			}
 			close(p.done)
 		}

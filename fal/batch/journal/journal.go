@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,10 @@ type Journal struct {
 	path string
 	file *os.File // of db
 	id   string
+
+	place string      // the path, wherever the program goes
+	info  os.FileInfo // of the file that is open
+
 	puts chan *put // to the committer
 	// stuck is why nothing can be read or written any more, if it is so.
 	stuck atomic.Pointer[error]
@@ -78,7 +83,10 @@ func OpenFor(path, name string) (*Journal, error) {
 	return j, nil
 }
 
-func (j *Journal) open(name string) error {
+func (j *Journal) open(name string) (err error) {
+	if j.place, err = filepath.Abs(j.path); err != nil {
+		return err
+	}
 	if err := whole(j.path); err != nil {
 		return err
 	}
@@ -93,8 +101,8 @@ func (j *Journal) open(name string) error {
 		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
 			f, err = os.OpenFile(path, flag, mode)
 			if err == nil {
-				about, problem := f.Stat()
-				fresh = problem == nil && about.Size() == 0
+				j.info, err = f.Stat()
+				fresh = err == nil && j.info.Size() == 0
 			}
 			j.file = f
 			return f, err
