@@ -53,7 +53,8 @@ type quarter int32
 
 func quarterOf(t time.Time) quarter { return quarter(t.Unix() / (15 * 60)) }
 
-// keepQuarters is for how many of them it is known what was spent in each.
+// keepQuarters is for how many of them it is known what was spent in each: those of
+// 35 days, if something was in all of them.
 const keepQuarters = keepDays * 24 * 4
 
 // slot is what was spent and set aside in a quarter of an hour.
@@ -62,7 +63,7 @@ type slot struct {
 	Used pricing.USD `json:"used"`
 }
 
-// slots are those of the latest days, in order, without empty ones.
+// slots are the latest ones in order, without empty ones.
 type slots []slot
 
 // IsZero reports whether there are none.
@@ -72,12 +73,10 @@ func (s slots) find(at quarter) (int, bool) {
 	return slices.BinarySearchFunc(s, at, func(s slot, at quarter) int { return cmp.Compare(s.At, at) })
 }
 
-// add returns the slots with a change. What is too long ago is not known any
-// more, and changes nothing.
+// add returns the slots with a change. The oldest are forgotten when there are too
+// many: not by their time, since a clock that was ahead once would have all that
+// comes after it forgotten.
 func (s slots) add(at quarter, change pricing.USD) slots {
-	if n := len(s); n > 0 && at < s[n-1].At-keepQuarters {
-		return s
-	}
 	i, ok := s.find(at)
 	switch {
 	case ok && s[i].Used+change > 0:
@@ -87,10 +86,7 @@ func (s slots) add(at quarter, change pricing.USD) slots {
 	case change > 0:
 		s = slices.Insert(s, i, slot{at, change})
 	}
-	for len(s) > 0 && s[0].At < s[len(s)-1].At-keepQuarters {
-		s = s[1:]
-	}
-	return s
+	return s[max(0, len(s)-keepQuarters):]
 }
 
 // after returns the slots without those that are too long ago.
