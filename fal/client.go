@@ -63,6 +63,7 @@ type Client struct {
 	logger    *slog.Logger
 	sent      atomic.Pointer[sentKey]
 	uploads   uploads
+	clock     clock
 }
 
 // Retry says how an exchange that failed is repeated. A zero field means its
@@ -125,6 +126,7 @@ func (c *Client) setUp() {
 		Logger:     c.logger,
 		Retry:      transport.Policy(c.Retry),
 		UserAgent:  "falimage-go/" + version,
+		Date:       c.clock.told,
 	}
 	if c.Tracer != nil {
 		config.Trace = c.traceAttempt

@@ -179,7 +179,8 @@ type OutcomeUnknownError struct {
 	// RequestID is the id of the job in the rare case that it is known: it
 	// can then be taken up by [Resume].
 	RequestID string
-	// Sent is when the request was sent.
+	// Sent is when the request was sent, by fal's clock if an answer of fal's had told
+	// that before; see [Client.Now].
 	Sent time.Time
 	// Status is the HTTP status of an answer that could not be understood; 0
 	// if there was none.

@@ -54,7 +54,7 @@ func (c *Client) Forward(ctx context.Context, r *http.Request, body []byte) (*ht
 	start := time.Now()
 	resp, err := c.transport.Send(ctx, req)
 	if e, ok := errors.AsType[*transport.Error](err); ok && e.MaybeSent && req.Class == transport.Submit {
-		return nil, &OutcomeUnknownError{Endpoint: endpoint, Sent: start, Err: err}
+		return nil, &OutcomeUnknownError{Endpoint: endpoint, Sent: c.clock.of(start), Err: err}
 	}
 	if err != nil {
 		return nil, notSentTo(endpoint, err)

@@ -50,7 +50,7 @@ func (p *prepared) post(ctx context.Context, req *transport.Request, start time.
 // accepted it. Status is that of an answer, 0 without one.
 func (p *prepared) unknown(sent time.Time, requestID string, status int, err error) *OutcomeUnknownError {
 	return &OutcomeUnknownError{
-		Endpoint: p.endpoint, RequestID: requestID, Sent: sent, Status: status, Err: err,
+		Endpoint: p.endpoint, RequestID: requestID, Sent: p.c.clock.of(sent), Status: status, Err: err,
 		Payload: func() json.RawMessage { return bytes.Clone(p.body) },
 		claim:   &claim{p: p},
 	}

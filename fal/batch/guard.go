@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/internal/naming"
@@ -83,7 +82,8 @@ type reservation struct {
 func (r *reservation) Sending(payload json.RawMessage) error {
 	row := &r.entry.row
 	before := *row
-	row.State, row.Sent, row.Payload = Intent, time.Now().UTC(), payload
+	now, _ := r.entry.run.Client.Now(r.ctx) // or this machine's time, if fal cannot be asked
+	row.State, row.Sent, row.Payload = Intent, now.UTC(), payload
 	if row.RequestID != "" {
 		row.Past = append(slices.Clip(row.Past), row.RequestID)
 	}

@@ -33,7 +33,8 @@ type Row struct {
 	Endpoint string `json:"endpoint"`
 	// Digest is that of the request, with local files by their content.
 	Digest string `json:"digest"`
-	// Sent is when the intent was noted.
+	// Sent is when the intent was noted, by fal's clock if that could be asked for; see
+	// [fal.Client.Now].
 	Sent time.Time `json:"sent"`
 	// Payload is the body that was sent, as long as it may have to be looked for
 	// or sent again: until the item is done, or for longer with a Runner.Mark.

@@ -16,11 +16,10 @@ import (
 // request that it proves absent may be sent again: what it does not know, it
 // says not to know.
 //
-// It looks by the time at which a request was sent, of this machine's clock. A clock
-// that is wrong by up to an hour is allowed for. One that was further behind when the
-// request was sent, and was set right before this is asked, is not: the request may
-// then be taken for absent though it is not. Wait for the clock to be set at the start
-// of a machine that has none of its own.
+// It looks by the time at which a request was sent, by fal's clock: this machine's may
+// be wrong, then and now. See [fal.Client.Now]. Where it was this machine's alone that
+// told when the request was sent, since fal had not answered before, a clock that is
+// wrong by up to an hour is allowed for.
 type Reconciler struct {
 	// Client does the calls. Required. With a key of admin scope the bills are
 	// looked at too.
@@ -161,14 +160,14 @@ func (r Reconciler) Result(ctx context.Context, endpoint, requestID string) (sta
 // platform could not be asked; nothing is found out then. Guards are not told:
 // see [fal.Job.TakeOver] and [fal.OutcomeUnknownError.NotAccepted].
 func (r Reconciler) Reconcile(ctx context.Context, lost ...*fal.OutcomeUnknownError) ([]Finding, error) {
+	now, unsure := r.Client.Now(ctx)
 	cases := make([]*inquiry, len(lost))
 	for i, l := range lost {
 		if l == nil {
 			return nil, fmt.Errorf("platform: error %d of %d is nil", i+1, len(lost))
 		}
-		cases[i] = r.inquiry(l)
+		cases[i] = r.inquiry(l, now)
 	}
-	now := time.Now()
 	byEndpoint := make(map[string][]*inquiry)
 	for _, c := range cases {
 		byEndpoint[c.lost.Endpoint] = append(byEndpoint[c.lost.Endpoint], c)
@@ -181,7 +180,7 @@ func (r Reconciler) Reconcile(ctx context.Context, lost ...*fal.OutcomeUnknownEr
 	}
 	findings := make([]Finding, len(cases))
 	for i, c := range cases {
-		findings[i] = c.finding(cases, now, bills)
+		findings[i] = c.finding(cases, now, bills, unsure)
 	}
 	return findings, nil
 }
@@ -189,6 +188,8 @@ func (r Reconciler) Reconcile(ctx context.Context, lost ...*fal.OutcomeUnknownEr
 // inquiry is the search for one request.
 type inquiry struct {
 	lost    *fal.OutcomeUnknownError
+	from    time.Time // when it was sent at the earliest, and the latest: one, but
+	to      time.Time // where this machine slept since, or its clock was set
 	lag     time.Duration
 	payload any // what was sent; nil if that is not known
 
@@ -198,8 +199,21 @@ type inquiry struct {
 	byID     bool     // its id came with the answer, and fal knows it
 }
 
-func (r Reconciler) inquiry(lost *fal.OutcomeUnknownError) *inquiry {
-	c := &inquiry{lost: lost, lag: r.Lag}
+func (r Reconciler) inquiry(lost *fal.OutcomeUnknownError, now time.Time) *inquiry {
+	c := &inquiry{lost: lost, from: lost.Sent, to: lost.Sent, lag: r.Lag}
+	if wall := lost.Sent.Round(0); wall != lost.Sent { // it is of this process, and by its clock
+		byClock, passed := now.Add(-time.Since(wall)), now.Add(-time.Since(lost.Sent))
+		if ahead := byClock.Sub(wall); ahead.Abs() < time.Minute {
+			byClock = wall
+		}
+		c.from, c.to = byClock, byClock
+		switch later := passed.Sub(byClock); {
+		case later > time.Minute:
+			c.to = passed
+		case later < -time.Minute:
+			c.from = passed
+		}
+	}
 	if c.lag <= 0 {
 		c.lag = lag
 		if strings.Contains(lost.Endpoint, "train") {
@@ -214,9 +228,13 @@ func (r Reconciler) inquiry(lost *fal.OutcomeUnknownError) *inquiry {
 
 // look compares a request of the history.
 func (c *inquiry) look(row Request) {
-	away := row.Sent.Sub(c.lost.Sent)
-	if row.Sent.IsZero() {
-		away = 0
+	away := time.Duration(0)
+	switch {
+	case row.Sent.IsZero():
+	case row.Sent.Before(c.from):
+		away = row.Sent.Sub(c.from)
+	case row.Sent.After(c.to):
+		away = row.Sent.Sub(c.to)
 	}
 	inTime := away >= -early && away <= late
 	input := readJSON(row.Input)
@@ -244,12 +262,12 @@ func (c *inquiry) look(row Request) {
 // requests, and through the bills.
 func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquiry, now time.Time, bills *bool) error {
 	api := API{Client: r.Client}
-	first, last := cases[0].lost.Sent, cases[0].lost.Sent
+	first, last := cases[0].from, cases[0].to
 	for _, c := range cases {
-		if c.lost.Sent.Before(first) {
-			first = c.lost.Sent
+		if c.from.Before(first) {
+			first = c.from
 		}
-		if until := c.lost.Sent.Add(late + c.lag); until.After(last) {
+		if until := c.to.Add(late + c.lag); until.After(last) {
 			last = until
 		}
 		if c.lost.RequestID == "" {
@@ -387,19 +405,19 @@ func (r Reconciler) searchSiblings(ctx context.Context, endpoint, app string, sp
 
 // mayBe reports whether a billing event may be that of the request, by its time.
 func (c *inquiry) mayBe(event BillingEvent) bool {
-	after := event.Time.Sub(c.lost.Sent)
-	return !slices.Contains(c.lost.Not, event.RequestID) && (event.Time.IsZero() || after >= -early && after <= late+c.lag)
+	return !slices.Contains(c.lost.Not, event.RequestID) &&
+		(event.Time.IsZero() || event.Time.Sub(c.from) >= -early && event.Time.Sub(c.to) <= late+c.lag)
 }
 
 // finding judges what was seen.
-func (c *inquiry) finding(all []*inquiry, now time.Time, bills bool) Finding {
+func (c *inquiry) finding(all []*inquiry, now time.Time, bills bool, unsure error) Finding {
 	f := Finding{Lost: c.lost, Verdict: Unknown, Candidates: c.candidates()}
 	alike := slices.ContainsFunc(all, func(o *inquiry) bool {
 		return o != c && o.lost.Endpoint == c.lost.Endpoint && slices.ContainsFunc(o.same, func(r Request) bool {
 			return slices.ContainsFunc(c.same, func(s Request) bool { return s.ID == r.ID })
 		})
 	})
-	switch age := now.Sub(c.lost.Sent); {
+	switch age := now.Sub(c.to); {
 	case c.byID:
 		f.Verdict, f.RequestID, f.Why = Found, c.lost.RequestID, "fal knows the job by the id that came with the answer"
 		for _, row := range c.same {
@@ -420,8 +438,11 @@ func (c *inquiry) finding(all []*inquiry, now time.Time, bills bool) Finding {
 	case age > remembered:
 		f.Why = "it was sent longer ago than the history is complete"
 	case age < c.lag:
-		f.AskAgain = c.lost.Sent.Add(c.lag)
+		f.AskAgain = c.to.Add(c.lag)
 		f.Why = "the history may be incomplete until " + at(f.AskAgain)
+	case unsure != nil:
+		f.Why = unsure.Error()
+		f.AskAgain = now.Add(time.Minute)
 	default:
 		f.Verdict = Absent
 		f.Why = fmt.Sprintf("the history is complete %v after, and has no such request", c.lag)

@@ -368,6 +368,7 @@ func TestReconcileTimes(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				query := r.URL.Query()
 				switch {
+				case r.URL.Path == "/": // for the time alone
 				case query.Get("endpoint_id") == "me/model/stream":
 					w.WriteHeader(http.StatusNotFound)
 					_, _ = io.WriteString(w, `{"error":{"type":"not_found","message":"no such endpoint"}}`)
@@ -384,7 +385,7 @@ func TestReconcileTimes(t *testing.T) {
 				}
 			}))
 			defer srv.Close()
-			r := platform.Reconciler{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: srv.URL}}}
+			r := platform.Reconciler{Client: &fal.Client{Key: fal.NewKey("a:bcdefgh"), Hosts: fal.Hosts{Platform: srv.URL, Queue: srv.URL}}}
 			for _, all := range [][]*fal.OutcomeUnknownError{{lost, aged(lost, 2*time.Hour)}, {aged(lost, 2*time.Hour), lost}} {
 				for _, f := range reconcile(t, r, all...) {
 					if f.Lost == lost && f.Verdict != tt.want {

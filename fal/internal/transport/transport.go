@@ -92,6 +92,8 @@ type Config struct {
 	Trace     func(context.Context, Attempt) (context.Context, func(*http.Response, error))
 	Retry     Policy
 	UserAgent string
+	// Date is told the date of each answer of fal's; it may be nil.
+	Date func(string)
 }
 
 // Transport sends requests. It is safe for use by many goroutines.
@@ -251,6 +253,9 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*http.Response, error
 		return nil, &Error{Method: r.Method, URL: t.config.Redact(e.bareURL()), Attempts: e.attempts, MaybeSent: e.maybeSent.Load(), Err: t.redacted(err)}
 	}
 	resp.Request = nil // it has the key
+	if r.Auth && t.config.Date != nil {
+		t.config.Date(resp.Header.Get("Date"))
+	}
 	if r.Timeout > 0 || e.cancel != nil {
 		e.body = body{resp.Body, e}
 		resp.Body = &e.body
