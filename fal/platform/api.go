@@ -75,6 +75,7 @@ func pages[T any](ctx context.Context, call caller, path string, query url.Value
 	return func(yield func(T, error) bool) {
 		var none T
 		query := cloned(query)
+		begun := make(map[string]bool) // cursors
 		for empty := 0; ; {
 			var page map[string]json.RawMessage
 			if err := call(ctx, http.MethodGet, path, query, nil, &page); err != nil {
@@ -97,10 +98,11 @@ func pages[T any](ctx context.Context, call caller, path string, query url.Value
 			switch {
 			case next == "":
 				return
-			case next == query.Get("cursor"), empty == maxEmpty:
+			case begun[next], empty == maxEmpty:
 				yield(none, fmt.Errorf("platform: %s: the pages do not come to an end", path))
 				return
 			}
+			begun[next] = true
 			query.Set("cursor", next)
 		}
 	}
