@@ -133,12 +133,13 @@ func Fetch[Out any](ctx context.Context, e *Event, j *fal.Job[Out]) (*Out, error
 
 var statusCode = regexp.MustCompile(`status code: (\d{3})\b`)
 
-// status returns the HTTP status that a failed job ended with.
+// status returns the HTTP status that a failed job ended with, or 0 where fal does not
+// name it: the job may have been charged or not.
 func (e *Event) status() int {
 	if m := statusCode.FindStringSubmatch(e.Error); m != nil {
 		if code, err := strconv.Atoi(m[1]); err == nil && code >= 400 && code < 600 {
 			return code
 		}
 	}
-	return http.StatusInternalServerError
+	return 0
 }

@@ -216,8 +216,8 @@ func TestInto(t *testing.T) {
 		"its own type":      {webhook.Event{Failed: true, Error: "Unexpected status code: 422", Payload: []byte(detail)}, 422, "content_policy_violation", fal.BillingUnknown},
 		"a detail alone":    {webhook.Event{Failed: true, Error: "Invalid status code: 422", Payload: []byte(`{"detail":{"type":"downstream_service_error","msg":"x"}}`)}, 422, "downstream_service_error", fal.BillingUnknown},
 		"fal's own failure": {webhook.Event{Failed: true, Error: "Invalid status code: 503", Payload: []byte(`{"detail":"x","error_type":"runner_disconnected"}`)}, 503, "runner_disconnected", fal.NotBilled},
-		"no number":         {webhook.Event{Failed: true, Error: "it broke", Payload: []byte(`{"detail":"x"}`)}, 500, "", fal.NotBilled},
-		"an odd number":     {webhook.Event{Failed: true, Error: "status code: 200", Payload: []byte(`{"detail":"x"}`)}, 500, "", fal.NotBilled},
+		"no number":         {webhook.Event{Failed: true, Error: "it broke", Payload: []byte(`{"detail":"x"}`)}, 500, "", fal.BillingUnknown},
+		"an odd number":     {webhook.Event{Failed: true, Error: "status code: 200", Payload: []byte(`{"detail":"x"}`)}, 500, "", fal.BillingUnknown},
 		"failed inside":     {webhook.Event{Payload: []byte(detail)}, 200, "content_policy_violation", fal.BillingUnknown},
 	} {
 		e := tt.event
