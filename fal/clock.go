@@ -94,13 +94,20 @@ func (c *Client) Now(ctx context.Context) (time.Time, error) {
 			c.askTime(ctx, busy)
 			continue
 		}
+		late := time.NewTimer(clockTime)
 		select {
 		case <-busy:
+			late.Stop()
+		case <-late.C:
+			return now, errNoTime
 		case <-ctx.Done():
+			late.Stop()
 			return now, ctx.Err()
 		}
 	}
 }
+
+var errNoTime = errors.New("fal: the time at fal is not known: it did not answer")
 
 // askTime asks fal for the time, and closes busy.
 func (c *Client) askTime(ctx context.Context, busy chan struct{}) {

@@ -102,13 +102,17 @@ func whole(path string) error {
 // inPlace returns an error if the file that is open is not at its path any more, where
 // the next program would look for what is put.
 func (j *Journal) inPlace() error {
+	ours, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
 	now, err := os.Stat(j.place)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("it was deleted or renamed while it was open: what is put would not be found again")
 	case err != nil:
 		return err
-	case !os.SameFile(now, j.info):
+	case !os.SameFile(now, ours):
 		return errors.New("it was replaced by another file while it was open: what is put would not be found again")
 	}
 	return nil

@@ -50,13 +50,11 @@ var ErrInUse = errors.New("journal: it is in use by another program, or opened t
 type Journal struct {
 	db   *bbolt.DB
 	path string
-	file *os.File // of db
-	id   string
-
-	place string      // the path, wherever the program goes
-	info  os.FileInfo // of the file that is open
-
-	puts chan *put // to the committer
+	// place is the path, wherever the program goes.
+	place string
+	file  *os.File // of db
+	id    string
+	puts  chan *put // to the committer
 	// stuck is why nothing can be read or written any more, if it is so.
 	stuck atomic.Pointer[error]
 
@@ -101,8 +99,8 @@ func (j *Journal) open(name string) (err error) {
 		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
 			f, err = os.OpenFile(path, flag, mode)
 			if err == nil {
-				j.info, err = f.Stat()
-				fresh = err == nil && j.info.Size() == 0
+				about, problem := f.Stat()
+				fresh = problem == nil && about.Size() == 0
 			}
 			j.file = f
 			return f, err
