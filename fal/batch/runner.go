@@ -88,6 +88,7 @@ type Runner struct {
 	err     error // what is wrong with it
 	journal Journal
 	naming  sync.Mutex // held while a file gets its name
+	finding sync.Mutex // held while an item gets a job that was looked for
 
 	mu     sync.Mutex
 	locked map[string]chan struct{} // keys at work; closed when they are free

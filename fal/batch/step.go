@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -206,15 +207,14 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 // reconcile finds out what became of an intent. It is then submitted, or absent;
 // or else the error says that this is not known.
 func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (absent bool, err error) {
-	lost.Not = e.row.Past
+	lost.Not = slices.Clip(e.row.Past)
 	id := lost.RequestID
 	if id == "" || !e.knows(ctx, id) {
 		id, err = "", lost
 		if e.run.Reconcile != nil {
-			id, err = e.run.Reconcile(ctx, lost)
-		}
-		if slices.Contains(e.row.Past, id) {
-			err = fmt.Errorf("batch: Runner.Reconcile returned request %.80q, which failed before this was sent", id)
+			var kept func()
+			id, kept, err = e.find(ctx, lost)
+			defer kept()
 		}
 	}
 	switch {
@@ -241,6 +241,61 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 		return false, nil
 	}
 	return false, err
+}
+
+// mostFinds is how often it is looked for a job that is no other item's.
+const mostFinds = 10
+
+// find asks Runner.Reconcile for the job of an intent, until that is none that another
+// item has: items with the same request have jobs that look the same. Kept is to be
+// called when the answer is in the journal: no other item takes the same job until then.
+func (e *entry) find(ctx context.Context, lost *fal.OutcomeUnknownError) (id string, kept func(), err error) {
+	for range mostFinds {
+		id, err = e.run.Reconcile(ctx, lost)
+		if err == nil && slices.Contains(lost.Not, id) {
+			return "", func() {}, fmt.Errorf("batch: Runner.Reconcile returned request %.80q, which failed before this was sent, or is that of another item", id)
+		}
+		ids := []string{id}
+		if err != nil {
+			several, _ := errors.AsType[interface {
+				error
+				Candidates() []string
+			}](err)
+			if several == nil {
+				return "", func() {}, err
+			}
+			ids = several.Candidates()
+		}
+		e.run.finding.Lock()
+		taken, problem := e.taken(ctx, ids)
+		if problem != nil || len(taken) == 0 {
+			return id, e.run.finding.Unlock, cmp.Or(problem, err)
+		}
+		e.run.finding.Unlock()
+		lost.Not = append(lost.Not, taken...)
+	}
+	return "", func() {}, err
+}
+
+// taken returns those of some request ids that other items have. It is an error if
+// one with the same request is being sent, whose id is not known yet.
+func (e *entry) taken(ctx context.Context, ids []string) (taken []string, err error) {
+	for row, err := range e.run.journal.All(ctx) {
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)
+		case row.Key == e.row.Key:
+			continue
+		case row.State == Intent && row.Digest == e.row.Digest:
+			return nil, fmt.Errorf("batch: key %.80q: item %.80q has the same request and is being sent: it is not known yet which job is whose", e.row.Key, row.Key)
+		}
+		for _, id := range append(slices.Clip(row.Past), row.RequestID) {
+			if id != "" && slices.Contains(ids, id) {
+				taken = append(taken, id)
+			}
+		}
+	}
+	return taken, nil
 }
 
 // knows reports whether fal knows a job by an id that came with an answer that

@@ -88,8 +88,17 @@ func (f Finding) Err() error {
 	case Absent:
 		return &absentError{f}
 	}
-	return fmt.Errorf("platform: %s: %w", f.Why, f.Lost)
+	return &unknownError{f}
 }
+
+// unknownError says that neither is proved.
+type unknownError struct{ f Finding }
+
+func (e *unknownError) Error() string { return fmt.Sprintf("platform: %s: %v", e.f.Why, e.f.Lost) }
+func (e *unknownError) Unwrap() error { return e.f.Lost }
+
+// Candidates returns the ids of jobs that it may be.
+func (e *unknownError) Candidates() []string { return e.f.Candidates }
 
 type absentError struct{ f Finding }
 
