@@ -15,7 +15,9 @@ func TestResumeOfAnotherJob(t *testing.T) {
 	t.Parallel()
 	usage := fal.Usage{Endpoint: "fal-ai/flux/schnell", Outputs: 1, Size: fal.Size(1024, 1024)}
 	for name, tell := range map[string]func(fal.Reservation){
-		"billed":         func(r fal.Reservation) { r.Settled(fal.Meta{Endpoint: usage.Endpoint, RequestID: "two", BillableUnits: "1"}) },
+		"billed": func(r fal.Reservation) {
+			r.Settled(fal.Meta{Endpoint: usage.Endpoint, RequestID: "two", BillableUnits: "1"})
+		},
 		"billed unknown": func(r fal.Reservation) { r.Settled(fal.Meta{Endpoint: usage.Endpoint, RequestID: "two"}) },
 		"not charged":    func(r fal.Reservation) { r.Released(errors.New("no")) },
 	} {
