@@ -257,10 +257,11 @@ type entry struct {
 	usage  []byte
 }
 
-// find finds the row of a request id, or of the reservation itself.
+// find finds the row of a request id, or of the reservation itself, unless that is for
+// another job: of a worker that stood still and one that took its item up both have it.
 func (r *reservation) find(ctx context.Context, tx pgx.Tx, requestID string) (e entry, err error) {
 	err = tx.QueryRow(ctx, `SELECT id, state, amount, usage FROM falimage_reservation
-		WHERE budget = $1 AND (request_id = $4 OR id = $2 OR $2 = 0 AND name = $3 AND state = 'open' AND request_id IS NULL)
+		WHERE budget = $1 AND (request_id = $4 OR request_id IS NULL AND (id = $2 OR $2 = 0 AND name = $3 AND state = 'open'))
 		ORDER BY request_id = $4 DESC NULLS LAST LIMIT 1`, r.budget.Name, r.id, r.name, requestID).Scan(&e.id, &e.state, &e.amount, &e.usage)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e, nil
@@ -298,8 +299,12 @@ var errSlow = errors.New("there is more to it")
 
 func (r *reservation) settle(ctx context.Context, tx pgx.Tx, meta fal.Meta) error {
 	e, err := r.find(ctx, tx, meta.RequestID)
-	if err != nil || e.id != 0 && e.state != "open" {
+	if err != nil || e.state == "settled" {
 		return err
+	}
+	aside := e.amount
+	if e.state == "released" { // by who did not know that fal had accepted it
+		aside = 0
 	}
 	u := fal.Usage{Endpoint: meta.Endpoint}
 	if e.id != 0 {
@@ -318,7 +323,7 @@ func (r *reservation) settle(ctx context.Context, tx pgx.Tx, meta fal.Meta) erro
 	if err != nil {
 		return err
 	}
-	return r.budget.add(ctx, tx, -e.amount, billed)
+	return r.budget.add(ctx, tx, -aside, billed)
 }
 
 // Released takes back what was set aside, on the disk too, as Settled.
