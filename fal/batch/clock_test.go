@@ -35,7 +35,8 @@ func (d *distant) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now().UTC().Add(d.ahead)
-	status, answer := http.StatusOK, ""
+	status := http.StatusOK
+	var answer string
 	switch path := r.URL.Path; {
 	case r.Method == http.MethodPost:
 		d.posts++

@@ -84,7 +84,7 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 // found notes the request id of an item whose answer was lost, if fal knows the job.
 func (r *Runner) found(ctx context.Context, key, requestID string) error {
 	row, ok, err := r.journal.Get(ctx, key)
-	if err == nil && ok && (row.State == Intent || row.State == Unknown) && !(&entry{run: r, row: row}).knows(ctx, requestID) {
+	if err == nil && ok && row.RequestID == "" && !(&entry{run: r, row: row}).knows(ctx, requestID) {
 		return fmt.Errorf("batch: key %.80q: fal does not know a job %.80q of %s, of which an event came", key, requestID, row.Endpoint)
 	}
 	return Received(ctx, r.journal, key, requestID)
@@ -105,9 +105,10 @@ func Received(ctx context.Context, j Journal, key, requestID string) error {
 		return fmt.Errorf("batch: key %.80q: journal: %w", key, err)
 	case !ok:
 		return fmt.Errorf("batch: key %.80q: the journal does not have it", key)
-	case row.State != Intent && row.State != Unknown, slices.Contains(row.Past, requestID):
+	case row.RequestID != "", slices.Contains(row.Past, requestID):
 		return nil
 	}
+	// Also if it was proved absent, but not sent again: fal would not call for it.
 	row.State, row.RequestID, row.Failure = Submitted, requestID, nil
 	row.Revision++
 	err = j.Put(ctx, row)
