@@ -61,6 +61,10 @@ type requests struct {
 	// than in the others, and else 0; lastQuote is its quote then.
 	rest      int
 	lastQuote *pricing.Quote
+	// size is that of the pictures, or that of picture number match of the task; ""
+	// and 0 where nothing tells it.
+	size  fal.ImageSize
+	match int
 }
 
 // request returns request i of n.

@@ -163,7 +163,7 @@ var needTable = [needNothing]struct {
 	},
 	needFeatures: {
 		unmet: func(r *route, m *model) bool {
-			if len(r.task.Require) > 0 {
+			if need := r.task.Require; len(need) > 1 || len(need) == 1 && need[0] != FeatureOneStep { // which none lacks alone
 				for f := range r.lacks(m) {
 					if slices.Contains(r.task.Require, f) {
 						return true

@@ -294,6 +294,7 @@ func (r *route) quote(c *Candidate, plain fal.Request[fal.Images]) (need, error)
 	if user, ok := plain.(interface{ Usage() fal.Usage }); ok {
 		u = user.Usage()
 	}
+	c.requests.size, c.requests.match = u.Size, u.MatchInput
 	q, err := r.router.Prices().Estimate(u)
 	c.Quote = q
 	full := int64(c.Calls)

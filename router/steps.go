@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
 )
 
@@ -291,15 +290,10 @@ func (c *Candidate) madeSize() (size [2]int) {
 			return [2]int{width, height}
 		}
 	}
-	user, ok := c.Request.(interface{ Usage() fal.Usage })
-	if !ok {
-		return size
-	}
-	u := user.Usage()
-	if width, height, ok := u.Size.Dimensions(); ok {
+	if width, height, ok := c.requests.size.Dimensions(); ok {
 		return [2]int{width, height}
 	}
-	if n := u.MatchInput; n > 0 && n <= len(in.task.Pictures) {
+	if n := c.requests.match; n > 0 && n <= len(in.task.Pictures) {
 		p := in.task.Pictures[n-1]
 		return [2]int{p.Width, p.Height}
 	}
