@@ -45,7 +45,7 @@ func understand(t *Task, prompt string) understanding {
 	}
 	if t.Transparent {
 		u.add(transparent, given)
-	} else if w := read.first("transparent"); w != "" && t.Format != fal.JPEG {
+	} else if w := cmp.Or(read.first("transparent"), read.sticker()); w != "" && t.Format != fal.JPEG {
 		u.add(transparent, says(w))
 	}
 	if w := read.people(u.facts&designs != 0 || read.first("brand") != ""); w != "" {
@@ -118,6 +118,14 @@ func (r *reading) first(list string) string {
 
 func says(words string) string { return "the prompt says " + words }
 
+// sticker returns a word for a sticker with which the prompt begins, or "".
+func (r *reading) sticker() string {
+	if i := slices.IndexFunc(r.hits, func(h hit) bool { return h.list == "sticker" }); i >= 0 && r.hits[i].at <= 3 && !r.placed(&r.hits[i]) && !r.breaksBetween(1, r.hits[i].at) {
+		return r.hits[i].text
+	}
+	return ""
+}
+
 // people returns a word for people in the prompt, or "". Whom a design is for is not
 // in it.
 func (r *reading) people(design bool) string {
@@ -134,11 +142,8 @@ func (r *reading) people(design bool) string {
 // shoes"; a part of the body is somebody.
 func (r *reading) owns(h *hit) bool {
 	t := &r.tokens[h.end-1]
-	return t.possessive && slices.Contains(generic, t.text) && !slices.ContainsFunc(within(r.hits, h.end, h.end+2), func(b hit) bool { return b.list == "body" })
+	return t.possessive && t.text != "woman" && t.text != "man" && !slices.ContainsFunc(within(r.hits, h.end, h.end+2), func(b hit) bool { return b.list == "body" })
 }
-
-// generic are words for people that things are made for.
-var generic = []string{"men", "women", "children", "driver", "rider", "baby", "teen", "gentlemen"}
 
 // isJSON reports whether a prompt is in parts, as JSON.
 func isJSON(prompt string) bool {
@@ -336,14 +341,20 @@ func (r *reading) incidental(h *hit) bool {
 			return h.at > 1 && (!last || !r.tokens[h.at].breaks)
 		}
 		return h.at > 4 || r.breaksBetween(1, h.at) || !last && r.tokens[h.end].text != "of" && r.tokens[h.end].text != "for"
+	case "illustration?":
+		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
+		return done || r.placed(h) // painting a wall; on a painting
 	case "poster?", "ui?", "comic?", "infographic?":
-		if r.first("vehicle") != "" && h.list == "ui?" {
+		return h.list == "ui?" && r.first("vehicle") != "" || r.placed(h)
+	}
+	return false
+}
+
+// placed reports whether a word such as "on" says that something is in the picture.
+func (r *reading) placed(h *hit) bool {
+	for at := h.at - 1; at >= max(0, h.at-3) && !r.tokens[at+1].breaks; at-- {
+		if slices.Contains(places, r.tokens[at].text) {
 			return true
-		}
-		for at := h.at - 1; at >= max(0, h.at-3) && !r.tokens[at+1].breaks; at-- {
-			if slices.Contains(places, r.tokens[at].text) {
-				return true
-			}
 		}
 	}
 	return false
@@ -463,7 +474,7 @@ func (r *reading) told() string {
 	for i := range r.tokens {
 		if t := &r.tokens[i]; (t.told || t.upper && !t.breaks) && !t.quoted {
 			for _, h := range within(r.hits, i-longestPhrase, i) {
-				if h.end == i && (t.told && h.list == "inscribed" || t.told && h.list == "speech" && !r.spoken(&h) || !t.told && h.list == "namer") {
+				if h.end == i && (t.told && h.list == "inscribed" || t.told && h.list == "speech" && !r.spoken(&h) || !t.told && (h.list == "namer" || h.list == "speech" && len(t.text) > 1 && !r.spoken(&h))) {
 					return h.text + " " + t.text
 				}
 			}
@@ -570,8 +581,8 @@ func (r *reading) capitals() string {
 		if i+1 < len(r.tokens) && r.shouted(i+1) && !r.tokens[i+1].breaks {
 			return strings.ToUpper(r.tokens[i].text + " " + r.tokens[i+1].text)
 		}
-		for _, h := range within(r.hits, i-3-longestPhrase, i+4) {
-			if (h.list == "carrier" || h.list == "poster" || h.list == "speech" && !r.spoken(&h)) && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 3) {
+		for _, h := range within(r.hits, i-3-longestPhrase, i+6) {
+			if (h.list == "carrier" || h.list == "poster" || h.list == "speech" && !r.spoken(&h)) && (h.end <= i && i-h.end <= 3 || h.at > i && h.at-i <= 5) {
 				return strings.ToUpper(r.tokens[i].text)
 			}
 		}
@@ -638,9 +649,9 @@ func (r *reading) elements(design bool) string {
 	switch {
 	case relations >= 3 && total >= 4+long, relations >= 2 && numerals+apart >= 1 && total >= 6+long,
 		numerals+apart >= 2 && total >= 6+long, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1,
-		subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1 && 8*subjects >= len(r.tokens):
+		subjects >= 3 && relations >= 2 && len(r.tokens) <= 24, subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1 && 8*subjects >= len(r.tokens):
 		return "the prompt counts and places several subjects"
-	case r.listed() >= 4:
+	case r.listed() >= 4, r.listed() >= 3 && subjects+numerals >= 4:
 		return "the prompt lists several subjects"
 	case r.assigned() >= 3:
 		return "the prompt says of several subjects how each is"
@@ -659,7 +670,7 @@ func (r *reading) listed() int {
 		}
 		begins := h.at > 0 && (r.tokens[h.at].breaks || slices.Contains(ands, r.tokens[h.at-1].text))
 		switch {
-		case begins && last >= 0 && h.at-last <= 5+1:
+		case begins && last >= 0 && h.at-last <= 8:
 			n++
 		case begins || n == 0 || h.at-last > 4: // the one of "a stack of four books" is passed over
 			n = 1

@@ -29,7 +29,7 @@ type phrase struct {
 // two, by the first two letters of it if that may go on, or by their first letter if
 // their script has no spaces.
 type vocabulary struct {
-	words    map[string][]phrase
+	words    map[string]beginning
 	pairs    map[[2]string][]phrase
 	stems    map[string][]phrase
 	unspaced map[rune][]phrase
@@ -37,6 +37,13 @@ type vocabulary struct {
 	// is easily typed.
 	mistyped map[string]string
 	known    map[string]bool // the words of all phrases, while it is made
+}
+
+// beginning is how phrases begin: those that are told by the first word, and whether
+// there are some that are told by the first two.
+type beginning struct {
+	phrases []phrase
+	paired  bool
 }
 
 // theVocabulary is that of vocabulary.txt.
@@ -50,7 +57,7 @@ var theVocabulary = sync.OnceValue(func() *vocabulary {
 
 // parseVocabulary reads the form that vocabulary.txt explains.
 func parseVocabulary(text string) (*vocabulary, error) {
-	v := &vocabulary{make(map[string][]phrase), make(map[[2]string][]phrase), make(map[string][]phrase), make(map[rune][]phrase), make(map[string]string), make(map[string]bool)}
+	v := &vocabulary{make(map[string]beginning), make(map[[2]string][]phrase), make(map[string][]phrase), make(map[rune][]phrase), make(map[string]string), make(map[string]bool)}
 	list, number := "", 0
 	for line := range strings.Lines(text) {
 		number++
@@ -116,8 +123,9 @@ func (v *vocabulary) add(p phrase) bool {
 	case len(p.words) > 2 && p.words[1] != "_", len(p.words) == 2 && !p.open:
 		two := [2]string(p.words)
 		v.pairs[two] = append(v.pairs[two], p)
+		v.words[first] = beginning{v.words[first].phrases, true}
 	default:
-		v.words[first] = append(v.words[first], p)
+		v.words[first] = beginning{append(v.words[first].phrases, p), v.words[first].paired}
 	}
 	return true
 }
@@ -278,21 +286,26 @@ type hit struct {
 // language that the prompt is not in.
 func (v *vocabulary) find(tokens []token, editing bool) []hit {
 	hits := make([]hit, 0, 8+len(tokens))
-	covered, hidden := 0, 0 // the ends, in bytes, of longer phrases and of those that hide all
+	// The ends, in bytes, of longer phrases, those but for posters, and those that
+	// hide all: what a poster tells is also read for itself.
+	covered, coveredText, hidden := 0, 0, 0
 	keep := func(found []hit) {
-		longest := 0
+		longest, longestText := 0, 0
 		for _, h := range found {
 			longest = max(longest, h.to)
+			if h.list != "poster" {
+				longestText = max(longestText, h.to)
+			}
 			if h.list == "hidden" || h.list == "textless" {
 				hidden = max(hidden, h.to)
 			}
 		}
 		for _, h := range found {
-			if h.list == "textless" || h.list == "common" || h.from >= hidden && h.to > covered {
+			if h.list == "textless" || h.list == "common" || h.from >= hidden && (h.to > covered || h.list == "text" && h.to > coveredText) {
 				hits = append(hits, h)
 			}
 		}
-		covered = max(covered, longest)
+		covered, coveredText = max(covered, longest), max(coveredText, longestText)
 	}
 	var found []hit
 	place := 0 // of the token, in bytes
@@ -338,17 +351,18 @@ func (v *vocabulary) at(found []hit, tokens []token, at, place int, editing bool
 			found = append(found, hit{p, at, at + n, place, to})
 		}
 	}
-	word := tokens[at].text
-	match(v.words[word])
-	if at+1 < len(tokens) && !tokens[at+1].breaks {
-		match(v.pairs[[2]string{word, tokens[at+1].text}])
+	begin := func(word string) {
+		b := v.words[word]
+		match(b.phrases)
+		if b.paired && at+1 < len(tokens) && !tokens[at+1].breaks {
+			match(v.pairs[[2]string{word, tokens[at+1].text}])
+		}
 	}
+	word := tokens[at].text
+	begin(word)
 	match(v.stems[stem(word)])
 	if bare, ok := strings.CutPrefix(word, "ال"); ok { // the Arabic article
-		match(v.words[bare])
-		if at+1 < len(tokens) {
-			match(v.pairs[[2]string{bare, tokens[at+1].text}])
-		}
+		begin(bare)
 	}
 	return found
 }
@@ -400,7 +414,7 @@ func (p *phrase) length(tokens []token) int {
 
 // lists reports whether a word is in a list.
 func (v *vocabulary) lists(word, list string) bool {
-	return slices.ContainsFunc(v.words[word], func(p phrase) bool { return p.list == list && len(p.words) == 1 })
+	return slices.ContainsFunc(v.words[word].phrases, func(p phrase) bool { return p.list == list && len(p.words) == 1 })
 }
 
 // longestPhrase is more than the tokens of any.
