@@ -103,7 +103,7 @@ func (r *reading) compound(prompt string, h *hit) bool {
 		return false
 	}
 	next := &r.tokens[h.end]
-	return prompt[next.from-1] == '-' && slices.Contains([]string{"sized", "shaped", "like", "free", "less", "themed"}, next.text)
+	return prompt[next.from-1] == '-' && slices.Contains([]string{"sized", "shaped", "like", "free", "less", "themed", "winning"}, next.text)
 }
 
 // first returns the first phrase of a list that the prompt has, or "".
@@ -345,9 +345,14 @@ func (r *reading) incidental(h *hit) bool {
 		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
 		return done || r.placed(h) // painting a wall; on a painting
 	case "poster?", "ui?", "comic?", "infographic?":
-		return h.list == "ui?" && r.first("vehicle") != "" || r.placed(h)
+		return h.text == "dashboard" && r.first("vehicle") != "" || r.placed(h) || h.list == "poster?" && r.hangs(h)
 	}
 	return false
+}
+
+// hangs reports whether a word behind another says where that is in the picture.
+func (r *reading) hangs(h *hit) bool {
+	return h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"behind", "above", "over", "beside", "hanging", "hung", "stuck", "pinned", "taped", "lying", "stapled"}, r.tokens[h.end].text)
 }
 
 // placed reports whether a word such as "on" says that something is in the picture.
@@ -621,7 +626,8 @@ func (u *understanding) understandLanguages(t *Task, prompt string, r *reading) 
 // if it has not. Subjects are counted by articles and numerals; words that place
 // them or set them apart count too, but not where they are those of a layout.
 func (r *reading) elements(design bool) string {
-	subjects, numerals, relations, apart := 0, 0, 0, 0
+	subjects, numerals, relations, apart, positions := 0, 0, 0, 0, 0
+	var colours []string
 	placed := 0 // the end of the last relation, of which shorter ones are part
 	seen := make(map[string]bool)
 	for _, h := range r.hits {
@@ -636,6 +642,14 @@ func (r *reading) elements(design bool) string {
 			if h.at >= placed && (!design || h.list == "relation") {
 				relations++
 				placed = h.end
+			}
+		case "position":
+			if !design && h.end < len(r.tokens) && r.tokens[h.end].told {
+				positions++
+			}
+		case "colour":
+			if !slices.Contains(colours, h.text) && len(colours) < 5 {
+				colours = append(colours, h.text)
 			}
 		case "apart":
 			if !seen[h.text] {
@@ -653,7 +667,7 @@ func (r *reading) elements(design bool) string {
 		return "the prompt counts and places several subjects"
 	case r.listed() >= 4, r.listed() >= 3 && subjects+numerals >= 4:
 		return "the prompt lists several subjects"
-	case r.assigned() >= 3:
+	case r.assigned() >= 3, positions >= 2, numerals >= 1 && len(colours) >= 4:
 		return "the prompt says of several subjects how each is"
 	}
 	return ""

@@ -176,7 +176,7 @@ type token struct {
 	quoted     bool   // it stands in quotes
 	capitals   bool   // it is all in capitals
 	hasLetters bool
-	price      bool // a sign of money stands beside it
+	price      bool // a sign of money or per cent stands beside it
 	upper      bool // it begins with a capital
 	name       bool // that, and a comma or the like is before it
 	told       bool // a colon stands before it
@@ -244,13 +244,14 @@ func split(text string) []token {
 	return out
 }
 
-// money reports whether a text has a sign of money at its end, or at its beginning.
+// money reports whether a text has a sign of money or per cent at its end, or at its
+// beginning.
 func money(s string, atEnd bool) bool {
 	r, _ := utf8.DecodeRuneInString(s)
 	if atEnd {
 		r, _ = utf8.DecodeLastRuneInString(s)
 	}
-	return unicode.Is(unicode.Sc, r)
+	return unicode.Is(unicode.Sc, r) || r == '%' && !atEnd
 }
 
 func startsUpper(s string) bool {
