@@ -119,14 +119,17 @@ func TestDamageOfWhatWasKept(t *testing.T) {
 func TestPartsWithinTheWhole(t *testing.T) {
 	t.Parallel()
 	lines := keptStory(t)
+	slot := regexp.MustCompile(`\[{"at":[0-9]+,"used":"0.075"}\]`).FindString(lines[7])
+	half := strings.Replace(strings.Trim(slot, "[]"), "0.075", "0.03", 1)
 	for name, damaged := range map[string][]string{
-		"requests": changed(t, lines, 3, `"requests":2`, `"requests":3`),
-		"quoted":   changed(t, lines, 3, `"quoted":"0.06"`, `"quoted":"0.0601"`),
-		"billed":   changed(t, lines, 3, `"billed":"0.075"`, `"billed":"0.0751","less":"0.01"`),
-		"least":    changed(t, lines, 2, `"billed":"0.075"`, `"billed":"0.075","less":"0.000001"`),
-		"slots":    changed(t, lines, 8, `"used":"0.075"}]`, `"used":"0.0751"}]`),
-		"no slot":  changed(t, lines, 8, `"used":"0.075"}]`, `"used":"0.00"}]`),
-		"a sum":    changed(t, lines, 3, `"of":"endpoint"`, `"of":"anything"`),
+		"requests":        changed(t, lines, 3, `"requests":2`, `"requests":3`),
+		"quoted":          changed(t, lines, 3, `"quoted":"0.06"`, `"quoted":"0.0601"`),
+		"billed":          changed(t, lines, 3, `"billed":"0.075"`, `"billed":"0.0751","less":"0.01"`),
+		"least":           changed(t, lines, 2, `"billed":"0.075"`, `"billed":"0.075","less":"0.000001"`),
+		"slots":           changed(t, lines, 8, `"used":"0.075"}]`, `"used":"0.0751"}]`),
+		"no slot":         changed(t, lines, 8, `"used":"0.075"}]`, `"used":"0.00"}]`),
+		"slot told twice": changed(t, lines, 8, slot, "["+half+","+half+"]"),
+		"a sum":           changed(t, lines, 3, `"of":"endpoint"`, `"of":"anything"`),
 	} {
 		path := filepath.Join(t.TempDir(), "ledger.jsonl")
 		write(t, path, damaged...)
