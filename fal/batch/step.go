@@ -180,8 +180,13 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 	if err == nil {
 		return wait(ctx, e, job, e.run.Handler)
 	}
-	if e.row.Revision == before || e.row.State == Submitted {
-		return nil, err // nothing is noted, or the context ended after it was accepted
+	if e.row.Revision == before {
+		return nil, err // nothing is noted
+	}
+	if e.row.State == Submitted { // the context ended after it was accepted
+		job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
+		job.Reserved(e.resumed(ctx))
+		return ended(ctx, e, job, nil, err)
 	}
 	lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
 	if !ok {
