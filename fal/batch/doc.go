@@ -31,7 +31,8 @@
 // aside the most that each item may cost, and Run stops before the limit. Its
 // [StopError] then holds the budget's error, which says what is left. A budget with a
 // ledger agrees with the journal after a crash too: what an item had set aside is
-// known by its id, and a job that is taken up is booked once.
+// known by its id, and a job that is taken up is booked once. (After a power cut the
+// ledger may lack what the system had not written to the disk, which the journal has.)
 //
 // # Webhooks
 //
