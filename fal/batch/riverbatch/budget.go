@@ -170,7 +170,7 @@ func (r *reservation) reserve(ctx context.Context, usage []byte) error {
 
 // Resume returns the reservation that was made under an id, by whatever machine, for a
 // request that is taken up by the id of its job. If there is none, what it is told is
-// booked all the same, but once for each job.
+// booked all the same, if fal told what it billed, but once for each job.
 func (b *Budget) Resume(id, requestID string) fal.Reservation {
 	r := &reservation{budget: b, name: id, job: requestID, relaxed: true}
 	if requestID != "" {
@@ -315,6 +315,9 @@ func (r *reservation) settle(ctx context.Context, tx pgx.Tx, meta fal.Meta) erro
 	quote, _ := r.budget.table().Estimate(u) // for its price, if it has no more
 	billed := r.budget.billed(&quote, meta, e.amount)
 	if e.id == 0 {
+		if _, err := pricing.Settle(quote, meta); err != nil && billed <= 0 {
+			return nil // it is not known, and as nothing it would be booked for good
+		}
 		_, err = tx.Exec(ctx, "INSERT INTO falimage_reservation (budget, name, request_id, endpoint, usage, amount, billed, state) VALUES ($1, $2, $3, $4, '{}', 0, $5, 'settled')",
 			r.budget.Name, r.name, meta.RequestID, meta.Endpoint, billed)
 	} else {

@@ -59,3 +59,14 @@ func TestBudgetOfAStalledWorker(t *testing.T) {
 		})
 	}
 }
+
+// What is billed for a job of which nothing is set aside, and fal tells no units, is not
+// known: that is not nothing, and it is booked when fal tells.
+func TestBudgetOfNoUnits(t *testing.T) {
+	t.Parallel()
+	b := &riverbatch.Budget{Pool: pooled(t), Name: t.Name(), Limit: 100 * pricing.Cent}
+	b.Resume("nobody's", "r1").Settled(fal.Meta{Endpoint: pro2.Endpoint, RequestID: "r1"})
+	totals(t, b, riverbatch.Totals{})
+	b.Resume("nobody's", "r1").Settled(fal.Meta{Endpoint: pro2.Endpoint, RequestID: "r1", BillableUnits: "1"})
+	totals(t, b, riverbatch.Totals{Billed: 3 * pricing.Cent, Requests: 1})
+}

@@ -262,7 +262,7 @@ func (w *Worker[Out]) do(ctx context.Context, it *claimed) outcome {
 	case row.State == batch.Submitted:
 		s, err := fal.Resume(w.Runner.Client, fal.Endpoint[Out](it.endpoint), row.RequestID).Status(ctx)
 		if err == nil && (s.State == fal.InQueue || s.State == fal.InProgress) {
-			return outcome{err: snooze(waitFor(row)), report: reportOf(row, nil)}
+			return outcome{err: snooze(w.waitFor(ctx, row)), report: reportOf(row, nil)}
 		}
 		waiting = err != nil // else it has ended
 	}
@@ -299,8 +299,14 @@ func (w *Worker[Out]) turn(ctx context.Context, it *claimed) (wait time.Duration
 }
 
 // waitFor returns when a job at fal is looked at again.
-func waitFor(row *batch.Row) time.Duration {
-	return min(max(time.Since(row.Sent)/2, shortestWait), longestWait)
+func (w *Worker[Out]) waitFor(ctx context.Context, row *batch.Row) time.Duration {
+	return min(max(w.age(ctx, row)/2, shortestWait), longestWait)
+}
+
+// age returns how long ago an item was sent, by the clock that noted it.
+func (w *Worker[Out]) age(ctx context.Context, row *batch.Row) time.Duration {
+	now, _ := w.Runner.Client.Now(ctx) // or this machine's time
+	return now.Sub(row.Sent)
 }
 
 // hold returns a context that ends some time after a request was accepted, unless its
@@ -358,10 +364,10 @@ func (w *Worker[Out]) ended(ctx context.Context, it *claimed, row *batch.Row, er
 		}
 		return outcome{err: snooze(wait), report: report}
 	case state == batch.Submitted:
-		return outcome{err: snooze(waitFor(row)), report: report}
+		return outcome{err: snooze(w.waitFor(ctx, row)), report: report}
 	case state == batch.Unknown || state == batch.Intent:
 		w.log(ctx, "fal batch looks for a lost answer", it.key, err)
-		return outcome{err: snooze(min(unknownWait, max(time.Since(row.Sent), shortestWait))), report: report}
+		return outcome{err: snooze(min(unknownWait, max(w.age(ctx, row), shortestWait))), report: report}
 	case state == batch.Failed && !better(row):
 		return outcome{err: river.JobCancel(err), finished: true, report: report}
 	}
