@@ -299,11 +299,10 @@ func (r Reconciler) search(ctx context.Context, endpoint string, cases []*inquir
 	}
 	seen := make(map[string]bool)
 	look := func(row Request) {
-		if seen[row.ID] || row.ID == "" || r.Known != nil && r.Known(row.ID) {
-			seen[row.ID] = true
+		skip := seen[row.ID] || row.ID == "" || r.Known != nil && r.Known(row.ID)
+		if seen[row.ID] = true; skip {
 			return
 		}
-		seen[row.ID] = true
 		for _, c := range cases {
 			c.look(row)
 		}
