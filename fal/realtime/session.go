@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -229,6 +230,9 @@ func (s *session) await(ctx context.Context) error {
 
 // send sends a frame when there is room for it.
 func (s *session) send(ctx context.Context, frame []byte) error {
+	if ended := ctx.Err(); ended != nil {
+		return notSentError{ended}
+	}
 	s.mu.Lock()
 	for s.opts.Unanswered >= 0 && s.unanswered >= s.opts.Unanswered && !s.closed {
 		if s.opts.DropOldest {
@@ -257,6 +261,24 @@ func (s *session) took(frame []byte) {
 	}
 }
 
+// gaveBack notes that a frame is not under way after all, nor missing: whoever sends
+// it is told.
+func (s *session) gaveBack(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.IndexFunc(s.flight, func(other []byte) bool { return &other[0] == &frame[0] })
+	switch {
+	case at >= 0:
+		s.flight = slices.Delete(s.flight, at, at+1)
+		s.unanswered--
+		s.tell()
+	case s.opts.Unanswered < 0 && s.unanswered > 0:
+		s.unanswered--
+	default: // it went missing with its connection
+		s.missing = max(0, s.missing-1)
+	}
+}
+
 // write writes a frame. A frame that was not written whole was not received, so
 // that it is written again if the connection turns out to be dead.
 func (s *session) write(ctx context.Context, frame []byte) error {
@@ -271,10 +293,10 @@ func (s *session) write(ctx context.Context, frame []byte) error {
 		if err == nil {
 			return nil
 		}
-		s.lost(conn)
-		s.mu.Lock()
-		s.missing = max(0, s.missing-1) // this one: whoever sends it is told
-		s.mu.Unlock()
+		if conn != nil {
+			s.lost(conn)
+		}
+		s.gaveBack(frame)
 		if conn == nil {
 			return notSentError{err}
 		}
@@ -325,12 +347,10 @@ func (s *session) connect(ctx context.Context) (*websocket.Conn, error) {
 	return conn, nil
 }
 
-// lost forgets a connection, nil for one that could not be opened, and returns
-// the frames that were under way. They are missing.
+// lost forgets a connection, and returns the frames that were under way. They are
+// missing.
 func (s *session) lost(conn *websocket.Conn) (flight [][]byte) {
-	if conn != nil {
-		_ = conn.CloseNow()
-	}
+	_ = conn.CloseNow()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if conn != s.conn {
