@@ -335,13 +335,13 @@ func (v *vocabulary) find(tokens []token, editing bool) []hit {
 
 // at adds the phrases that begin with a token, which is at a place in bytes.
 func (v *vocabulary) at(found []hit, tokens []token, at, place int, editing bool) []hit {
-	match := func(list []phrase) {
+	match := func(list []phrase, same int) {
 		for i := range list {
 			p := &list[i]
 			if p.edits && !editing {
 				continue
 			}
-			n := p.length(tokens[at:])
+			n := p.length(tokens[at:], same)
 			if n == 0 {
 				continue
 			}
@@ -354,14 +354,14 @@ func (v *vocabulary) at(found []hit, tokens []token, at, place int, editing bool
 	}
 	begin := func(word string) {
 		b := v.words[word]
-		match(b.phrases)
+		match(b.phrases, 1)
 		if b.paired && at+1 < len(tokens) && !tokens[at+1].breaks {
-			match(v.pairs[[2]string{word, tokens[at+1].text}])
+			match(v.pairs[[2]string{word, tokens[at+1].text}], 2)
 		}
 	}
 	word := tokens[at].text
 	begin(word)
-	match(v.stems[stem(word)])
+	match(v.stems[stem(word)], 0)
 	if bare, ok := strings.CutPrefix(word, "ال"); ok { // the Arabic article
 		begin(bare)
 	}
@@ -398,14 +398,14 @@ func inItsLanguage(hits []hit) []hit {
 }
 
 // length returns how many tokens the phrase takes at the beginning of them; 0 if
-// it is not there.
-func (p *phrase) length(tokens []token) int {
+// it is not there. The first of them are known to be the same.
+func (p *phrase) length(tokens []token, same int) int {
 	if len(tokens) < len(p.words) {
 		return 0
 	}
 	last := len(p.words) - 1
-	for i, w := range p.words {
-		t := &tokens[i]
+	for i := same; i <= last; i++ {
+		t, w := &tokens[i], p.words[i]
 		if t.text != w && w != "_" && (i < last || !p.open || !strings.HasPrefix(t.text, w)) || i > 0 && t.breaks {
 			return 0
 		}
