@@ -422,3 +422,27 @@ func TestRequestIDs(t *testing.T) {
 		}
 	}
 }
+
+// Of a job's log 50,000 lines are passed on.
+func TestLogLines(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{49_999: 49_999, 50_000: 50_000, 50_001: 50_000} {
+		c, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/stream") {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			_, _ = io.WriteString(w, `{"status":"COMPLETED","logs":[`+strings.TrimSuffix(strings.Repeat(`{"message":"x"},`, n), ",")+`]}`)
+		})
+		got := 0
+		for s, err := range fal.Resume(c, anyCall.Endpoint(), "job-1").Updates(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += len(s.Logs)
+		}
+		if got != want {
+			t.Errorf("%d lines: %d are passed on, want %d", n, got, want)
+		}
+	}
+}
