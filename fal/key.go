@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/falimage/falimage-go/fal/internal/naming"
 )
 
 // Key gives the API key when it is needed. It prints as [redacted] however it
@@ -69,6 +71,17 @@ func (c *Client) key() (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// KeySum tells by which API key requests are sent, without a part of it: it is a short sum
+// of the key's id, which stays the same when its secret does not. It is "" without a key.
+func (c *Client) KeySum() string {
+	key, err := c.key()
+	if err != nil {
+		return ""
+	}
+	id, _, _ := strings.Cut(key, ":")
+	return naming.Sum("falimage key\n" + id)
 }
 
 // keyMistake says what was taken along with a key when it was copied, or "".

@@ -87,7 +87,7 @@ func (r *reservation) Sending(payload json.RawMessage) error {
 	if row.RequestID != "" {
 		row.Past = append(slices.Clip(row.Past), row.RequestID)
 	}
-	row.RequestID, row.Failure = "", nil
+	row.RequestID, row.Failure, row.KeySum = "", nil, r.entry.run.Client.KeySum()
 	err := r.entry.put(r.ctx)
 	if err != nil {
 		*row = before

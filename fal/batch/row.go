@@ -36,6 +36,8 @@ type Row struct {
 	// Sent is when the intent was noted, by fal's clock if that could be asked for; see
 	// [fal.Client.Now].
 	Sent time.Time `json:"sent"`
+	// KeySum is the [fal.Client.KeySum] that it was sent with.
+	KeySum string `json:"key_sum,omitzero"`
 	// Payload is the body that was sent, as long as it may have to be looked for
 	// or sent again: until the item is done, or for longer with a Runner.Mark.
 	Payload json.RawMessage `json:"payload,omitzero"`

@@ -222,6 +222,9 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 			defer kept()
 		}
 	}
+	if sum := e.run.Client.KeySum(); err != nil && fal.NotSent(err) && e.row.KeySum != "" && e.row.KeySum != sum {
+		err = fmt.Errorf("batch: key %.80q: it was sent with another API key than the client's, whose account may be another, so that it is not proved by this: %v", e.row.Key, err) //nolint:errorlint // what it says does not hold
+	}
 	switch {
 	case err == nil && id != "":
 		e.row.State, e.row.RequestID, e.row.Failure = Submitted, id, nil

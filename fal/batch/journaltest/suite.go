@@ -71,7 +71,7 @@ func (s Suite) Run(t *testing.T) {
 func Row(key string, n int64) batch.Row {
 	return batch.Row{
 		Key: key, Revision: n, State: batch.Done, Endpoint: "fal-ai/flux/schnell", Digest: "d" + key,
-		Sent: time.Date(2026, 11, 26, 12, 0, 0, int(n), time.UTC), Payload: json.RawMessage(`{"prompt":"a mug","seed":18446744073709551615}`),
+		Sent: time.Date(2026, 11, 26, 12, 0, 0, int(n), time.UTC), KeySum: "0123456789ab", Payload: json.RawMessage(`{"prompt":"a mug","seed":18446744073709551615}`),
 		RequestID: fmt.Sprint("id-", n), Past: []string{"id-of-old"}, Units: "1.5", Result: json.RawMessage(`{"images":[]}`),
 		Warnings: []fal.Warning{{Kind: fal.OtherSize, Message: "smaller"}},
 		Files:    []batch.File{{Name: "a/" + key + ".jpg", Bytes: 123, SHA256: "00ff"}},
