@@ -247,6 +247,9 @@ func TestDraftFails(t *testing.T) {
 	} {
 		srv, client := local(t)
 		srv.InjectFor(schnell, faltest.OpSubmit, tt.fault, 1)
+		if _, err := client.Now(t.Context()); err != nil { // before any is sent, so that all are at once
+			t.Fatal(err)
+		}
 		out, err := studio.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{Count: 3}, first)
 		if (err == nil) != (tt.finals > 0) || len(out.Variants) != tt.variants || len(out.Finals) != tt.finals || srv.Ledger().Posts != tt.posts {
 			t.Errorf("%s: %d variants, %d finals, %d posts, %v", name, len(out.Variants), len(out.Finals), srv.Ledger().Posts, err)
