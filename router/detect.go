@@ -103,7 +103,7 @@ func (r *reading) compound(prompt string, h *hit) bool {
 		return false
 	}
 	next := &r.tokens[h.end]
-	return prompt[next.from-1] == '-' && slices.Contains([]string{"sized", "shaped", "like", "free", "less", "themed", "winning"}, next.text)
+	return prompt[next.from-1] == '-' && slices.Contains([]string{"sized", "shaped", "like", "free", "less", "themed", "winning", "worthy"}, next.text)
 }
 
 // first returns the first phrase of a list that the prompt has, or "".
@@ -131,11 +131,17 @@ func (r *reading) sticker() string {
 func (r *reading) people(design bool) string {
 	for i := range r.hits {
 		h := &r.hits[i]
-		if h.list == "people" && !r.owns(h) && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
+		if h.list == "people" && !r.owns(h) && !r.longer(h) && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
 			return h.text
 		}
 	}
 	return ""
+}
+
+// longer reports whether another phrase begins with a word for people, such as "family
+// tree".
+func (r *reading) longer(h *hit) bool {
+	return slices.ContainsFunc(within(r.hits, h.at, h.at+1), func(o hit) bool { return o.list != "people" && o.from == h.from && o.end > h.end })
 }
 
 // owns reports whether people are only spoken of as whose something is, as in "men's
@@ -343,7 +349,8 @@ func (r *reading) incidental(h *hit) bool {
 		return h.at > 4 || r.breaksBetween(1, h.at) || !last && r.tokens[h.end].text != "of" && r.tokens[h.end].text != "for"
 	case "illustration?":
 		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
-		return done || r.placed(h) // painting a wall; on a painting
+		whose := h.at > 0 && r.tokens[h.at-1].possessive
+		return done || whose || r.placed(h) // painting a wall; a kid's drawing; on a painting
 	case "poster?", "ui?", "comic?", "infographic?":
 		return h.text == "dashboard" && r.first("vehicle") != "" || r.placed(h) || h.list == "poster?" && r.hangs(h)
 	}
@@ -576,7 +583,7 @@ func (r *reading) capitals() string {
 			upper++
 		}
 	}
-	if upper == 0 || 2*upper > words {
+	if upper == 0 || 4*upper > 3*words {
 		return ""
 	}
 	for i := range r.tokens {
