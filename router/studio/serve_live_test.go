@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/router/studio"
@@ -200,5 +201,65 @@ func TestServeShowsNot(t *testing.T) {
 	s.ask(http.MethodPost, "", "seen=1&none=1", nil)
 	if err := <-picks; err != nil {
 		t.Error(err)
+	}
+}
+
+// A page is for one draft at a time, from its first draft to its finals.
+func TestServeShowsOne(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t, faltest.RunTime(time.Second))
+	s, gate := serveLive(t, srv, 2)
+	gate <- struct{}{}
+	s.until("1 of 2 drafts are there.")
+	var other studio.Variant
+	if _, err := studio.Draft(t.Context(), srv.Client(), pageTask, studio.Drafts{Count: 1, Made: func(v studio.Variant) {
+		other = v
+		s.Show(v)
+	}}, theFirst); err != nil {
+		t.Fatal(err)
+	}
+	s.until("1 of 2 drafts are there.")
+	gate <- struct{}{}
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&pick=1", nil)
+	s.Show(other)
+	if _, body := s.ask(http.MethodGet, "", "", nil); strings.Contains(body, "of 1 drafts") {
+		t.Error("a draft of others took the page from the finals")
+	}
+	if made := <-s.made; <-s.errs != nil || len(made.Images()) != 1 {
+		t.Errorf("%+v", made)
+	}
+}
+
+// Who asks twice on a page gets two answers, and an old form is not the second.
+func TestServeAsksTwice(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	client := srv.Client()
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, pageTask, studio.Drafts{Count: 2, Made: page.Show}, func(ctx context.Context, v []studio.Variant) ([]studio.Variant, error) {
+			if _, err := page.Pick(ctx, v); err != nil {
+				return nil, err
+			}
+			return page.Pick(ctx, v)
+		})
+		s.made <- made
+		s.errs <- err
+	}()
+	s.until(`name="seen" value="1"`)
+	s.ask(http.MethodPost, "", "seen=1&pick=0", nil)
+	s.until(`name="seen" value="2"`)
+	if resp, _ := s.ask(http.MethodPost, "", "seen=1&pick=0", nil); resp.StatusCode != http.StatusConflict {
+		t.Errorf("the first answer again: status %d", resp.StatusCode)
+	}
+	s.ask(http.MethodPost, "", "seen=2&pick=1", nil)
+	if made := <-s.made; <-s.errs != nil || made.Picked[0].Index != 1 {
+		t.Errorf("picked %v", made.Picked)
 	}
 }
