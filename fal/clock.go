@@ -22,6 +22,7 @@ const (
 // clock is fal's, as its last answer told it.
 type clock struct {
 	mu         sync.Mutex
+	date       string        // as it came last
 	fals, ours time.Time     // fal's, and this machine's when that came
 	busy       chan struct{} // closed when the question under way is answered
 	tried      time.Time     // when a question failed last
@@ -30,13 +31,15 @@ type clock struct {
 
 // told notes the date of an answer.
 func (c *clock) told(date string) {
-	fals, err := http.ParseTime(date)
-	if err != nil {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fals, c.ours = fals, time.Now()
+	if date == c.date {
+		return // of the same second
+	}
+	c.date = date
+	if fals, err := http.ParseTime(date); err == nil {
+		c.fals, c.ours = fals, time.Now()
+	}
 }
 
 // now returns the time at fal. It is not known if no answer told it, or if this
