@@ -107,11 +107,11 @@ func TestFileCheck(t *testing.T) {
 
 func TestFileErrors(t *testing.T) {
 	t.Parallel()
-	if _, _, err := fal.Path("/no/such/file").Dimensions(); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("error = %v", err)
+	if w, h, err := fal.Path("/no/such/file").Dimensions(); !errors.Is(err, os.ErrNotExist) || w != 0 || h != 0 {
+		t.Errorf("%dx%d, error = %v", w, h, err)
 	}
-	if _, _, err := fal.Bytes([]byte("not a picture")).Dimensions(); err == nil || !strings.Contains(err.Error(), "PNG") {
-		t.Errorf("error = %v", err)
+	if w, h, err := fal.Bytes([]byte("not a picture")).Dimensions(); err == nil || !strings.Contains(err.Error(), "PNG") || w != 0 || h != 0 {
+		t.Errorf("%dx%d, error = %v", w, h, err)
 	}
 	if _, err := (fal.File{}).Open(); err == nil {
 		t.Error("no file was opened")
