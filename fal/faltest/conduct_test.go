@@ -134,6 +134,10 @@ func TestIdleFaults(t *testing.T) {
 	srv.Inject(faltest.OpRun, faltest.ServerError(500), 3)
 	srv.Inject(faltest.OpStatus, faltest.Reset(), 1)()
 	takeBack := srv.Inject(faltest.OpRun, faltest.ErrorPage(502), 1)
+	srv.Inject(faltest.OpPlatform, faltest.ErrorPage(502), 9) // strikes once
+	if status, _, _ := e.do(http.MethodGet, "/api.fal.ai/v1/meta", ""); status != http.StatusBadGateway {
+		t.Errorf("the platform: %d", status)
+	}
 	var got []int
 	run := func() {
 		status, _, _ := e.do(http.MethodPost, "/fal.run/fal-ai/flux/schnell", `{"prompt":"x"}`)

@@ -176,3 +176,29 @@ func TestSilentStream(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// Of a slow body the header comes at once.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpRun, faltest.SlowBody(time.Hour), 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL()+"/fal.run/fal-ai/flux/schnell", strings.NewReader(`{"prompt":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Key "+faltest.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
+		t.Errorf("%d, %d bytes", resp.StatusCode, resp.ContentLength)
+	}
+	cancel()
+	if text, err := io.ReadAll(resp.Body); err == nil || len(text) > 0 {
+		t.Errorf("%q, %v", text, err)
+	}
+}
