@@ -338,6 +338,7 @@ func TestWhatIsCompared(t *testing.T) {
 		"null for something":     {`{"a":null,"b":1}`, `{"a":1,"b":null}`, nil},
 		"null for nothing":       {`{"a":null}`, `{"b":null}`, []string{"field a: null | ", "field b:  | null"}},
 		"a list's first is null": {`{"a":[null,1]}`, `{"a":[1]}`, nil},
+		"null, then a number":    {`{"a":[null,1]}`, `{"a":["x"]}`, []string{"field a[]: number | string"}},
 		"the first counts":       {`{"a":[1,"x"]}`, `{"a":["x",1]}`, []string{"field a[]: number | string"}},
 		"an empty list":          {`{"a":[1]}`, `{"a":[]}`, []string{"field a[]: number | "}},
 		"lists in lists":         {`[[{"a":1}]]`, `[[{"b":1}]]`, []string{"field [][].a: number | ", "field [][].b:  | number"}},
@@ -383,6 +384,27 @@ func TestWhatIsCompared(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"header X-Fal-Error-Type: b | a", "header X-Fal-Here:  | some", "header X-Fal-There: some | "}, odd); diff != "" {
 		t.Errorf("headers: -want +got\n%s", diff)
+	}
+}
+
+// The id of a direct call is that of the local fal in what is asked next.
+func TestCompareIDs(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	var bodies []string
+	srv.Handle("me/odd", func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, string(body))
+	})
+	call := record.Exchange{
+		Method: http.MethodPost, URL: "https://fal.run/me/odd", Header: http.Header{"Content-Type": {"application/json"}},
+		Body: record.Body{JSON: []byte(`{"of":"there-id"}`)}, Answer: record.Answer{Status: 200, Header: http.Header{"X-Fal-Request-Id": {"there-id"}}},
+	}
+	if _, err := (&record.Tape{Exchanges: []record.Exchange{call, call}}).Compare(t.Context(), srv); err != nil {
+		t.Fatal(err)
+	}
+	if len(bodies) != 2 || bodies[0] != `{"of":"there-id"}` || strings.Contains(bodies[1], "there-id") {
+		t.Errorf("%q", bodies)
 	}
 }
 
