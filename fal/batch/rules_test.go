@@ -120,9 +120,12 @@ func TestToldSize(t *testing.T) {
 	}
 }
 
-// The texts that people read.
+// The texts that people read, and what is counted in them.
 func TestTexts(t *testing.T) {
 	t.Parallel()
+	if n := (batch.Progress{Kept: 1, Done: 2, Failed: 4, Unknown: 8, Running: 16, UnderWay: 32}).Ended(); n != 31 {
+		t.Errorf("%d have ended", n)
+	}
 	for want, got := range map[string]fmt.Stringer{
 		"0 done":            batch.Progress{},
 		"3 done (1 before)": batch.Progress{Kept: 1, Done: 2},

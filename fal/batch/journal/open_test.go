@@ -310,10 +310,6 @@ func TestPages(t *testing.T) {
 			if err := errors.Join(err, db.Close()); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Truncate(path, used); err != nil {
-				t.Fatal(err)
-			}
-			closed(t, path, "")
 			if err := os.Truncate(path, used-1); err != nil {
 				t.Fatal(err)
 			}
