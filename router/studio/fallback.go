@@ -89,10 +89,10 @@ var verdictStatus = map[int]verdict{
 	http.StatusRequestEntityTooLarge: giveUp, http.StatusTooManyRequests: giveUp, 499: giveUp,
 }
 
-// judge says what follows from an error. Nothing more may be sent if every
+// verdictOf says what follows from an error. Nothing more may be sent if every
 // model would fail alike, or if it is no refusal, of fal's or of this side, so
 // that what became of the request is open, or it was billed.
-func judge(err error) verdict {
+func verdictOf(err error) verdict {
 	e := refusal(err)
 	if e == nil {
 		_, invalid := errors.AsType[*fal.ValidationError](err)
@@ -125,13 +125,13 @@ func judge(err error) verdict {
 }
 
 // ends reports whether no other model may be tried after an error.
-func ends(err error) bool { return err != nil && judge(err) == giveUp }
+func ends(err error) bool { return err != nil && verdictOf(err) == giveUp }
 
 // again reports whether the attempts that failed may be made once more on the
 // same model: none was charged, and all failed in a way that may pass.
 func again(attempts []Attempt) bool {
 	return slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Err != nil }) &&
 		!slices.ContainsFunc(attempts, func(a Attempt) bool {
-			return a.Err != nil && (judge(a.Err) != tryAgain || fal.Charged(a.Err) != fal.NotBilled)
+			return a.Err != nil && (verdictOf(a.Err) != tryAgain || fal.Charged(a.Err) != fal.NotBilled)
 		})
 }
