@@ -3,7 +3,6 @@ package fal
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -156,14 +155,6 @@ func (f File) Progress(report func(sent, total int64)) File {
 	return f
 }
 
-// recovered turns a panic of code that is not ours into an error: in one of
-// our goroutines it would end the process.
-func recovered(what string, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s panicked: %v", what, p)
-	}
-}
-
 // content opens the file, whatever its code does.
 func (l *local) content() (g guardedReader, err error) {
 	defer recovered("reading it", &err)
@@ -175,70 +166,6 @@ func (l *local) content() (g guardedReader, err error) {
 		err = errors.New("opening it gave nothing to read")
 	}
 	return guardedReader{r}, err
-}
-
-// guardedReader turns panics of a reader that is not ours into errors.
-type guardedReader struct{ r io.ReadCloser }
-
-func (g guardedReader) Read(p []byte) (n int, err error) {
-	defer recovered("reading it", &err)
-	n, err = g.r.Read(p)
-	if n < 0 || n > len(p) {
-		return 0, errors.New("its reader returned a count that cannot be")
-	}
-	return n, err
-}
-
-func (g guardedReader) Close() (err error) {
-	defer recovered("reading it", &err)
-	return g.r.Close()
-}
-
-// info tells of a regular file; nil for anything else.
-func (g guardedReader) info() (info fs.FileInfo) {
-	file, ok := g.r.(fs.File)
-	if !ok {
-		return nil
-	}
-	err := errors.New("it panicked")
-	func() {
-		defer recovered("reading it", &err)
-		info, err = file.Stat()
-	}()
-	if err != nil || info == nil || !info.Mode().IsRegular() {
-		return nil
-	}
-	return info
-}
-
-// size returns how many bytes there are to be read, -1 if that is not known.
-func (g guardedReader) size() int64 {
-	if m, ok := g.r.(memory); ok {
-		return m.Size()
-	}
-	if info := g.info(); info != nil {
-		return info.Size()
-	}
-	return -1
-}
-
-// at returns what reads the content at any place, nil if nothing does.
-func (g guardedReader) at() io.ReaderAt {
-	if r, ok := g.r.(io.ReaderAt); ok && g.size() >= 0 {
-		return guardedReaderAt{r}
-	}
-	return nil
-}
-
-type guardedReaderAt struct{ r io.ReaderAt }
-
-func (g guardedReaderAt) ReadAt(p []byte, at int64) (n int, err error) {
-	defer recovered("reading it", &err)
-	n, err = g.r.ReadAt(p, at)
-	if n < 0 || n > len(p) {
-		return 0, errors.New("its reader returned a count that cannot be")
-	}
-	return n, err
 }
 
 // IsZero reports whether f is no file.
@@ -258,25 +185,6 @@ func (f File) String() string {
 	default:
 		return bareURL(f.url)
 	}
-}
-
-// bareURL returns a URL as it can be shown: without what may be secret in it,
-// and without the content of a data URL.
-func bareURL(s string) string {
-	if isDataURL(s) {
-		kind, _, _ := strings.Cut(s[5:], ",")
-		return "data:" + shorten(kind) + fmt.Sprintf(",... (%d bytes)", len(s))
-	}
-	if end := strings.IndexAny(s, "?#"); end >= 0 {
-		s = s[:end]
-	}
-	if scheme, rest, ok := strings.Cut(s, "://"); ok {
-		authority, _, _ := strings.Cut(rest, "/")
-		if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-			s = scheme + "://" + rest[at+1:]
-		}
-	}
-	return visible(shorten(s))
 }
 
 // Open returns the content of a file on this side of the wire, or of a data
@@ -433,69 +341,6 @@ func (f File) Check() error {
 		return errors.New("the name of the host is not ASCII; write it in its ASCII form (xn--...)")
 	}
 	return nil
-}
-
-// isDataURL reports whether a URL holds its content.
-func isDataURL(u string) bool { return len(u) >= 5 && strings.EqualFold(u[:5], "data:") }
-
-// decodeDataURL splits a data URL into its media type and content, in all the
-// forms that browsers and libraries write: with line ends in the content, with
-// the alphabet for URLs, escaped, with and without padding.
-func decodeDataURL(u string) (mediaType string, content []byte, err error) {
-	head, data, ok := strings.Cut(u[min(len(u), 5):], ",")
-	if !ok {
-		return "", nil, errors.New("fal: a data URL needs a comma before its content")
-	}
-	if strings.Contains(data, "%") {
-		if data, err = url.PathUnescape(data); err != nil {
-			return "", nil, fmt.Errorf("fal: data URL: %w", err)
-		}
-	}
-	mark := strings.LastIndexByte(head, ';') + 1
-	if mark == 0 || !strings.EqualFold(strings.TrimSpace(head[mark:]), "base64") {
-		return strings.TrimSpace(head), []byte(data), nil
-	}
-	if strings.ContainsAny(data, " \t\r\n-_") {
-		data = dataURLReplacer.Replace(data)
-	}
-	content, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(data, "="))
-	if err != nil {
-		return "", nil, fmt.Errorf("fal: data URL: %w", err)
-	}
-	return strings.TrimSpace(head[:mark-1]), content, nil
-}
-
-var dataURLReplacer = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "", "-", "+", "_", "/")
-
-// escapeURL puts a URL into the form in which it can be fetched. What is none is
-// left as it is, for [File.Check] to tell.
-func escapeURL(s string) string {
-	s = strings.TrimSpace(s)
-	if isDataURL(s) || !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return s
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsFunc(u.Host, notASCII) {
-		return s
-	}
-	u.RawQuery = escapeQuery(u.RawQuery)
-	return u.String()
-}
-
-func notASCII(r rune) bool { return r >= 0x80 }
-
-// escapeQuery escapes what cannot stand in a query, and leaves the rest as it
-// is: it may be signed.
-func escapeQuery(query string) string {
-	var b strings.Builder
-	for _, c := range []byte(query) {
-		if c <= ' ' || c >= 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-			continue
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
 }
 
 // shorten keeps long values, such as data URLs, out of messages.
