@@ -340,7 +340,7 @@ func _(ctx context.Context, client *fal.Client, task router.Task) error {
 	}
 	defer page.Close()
 	fmt.Println("pick at", page.URL())
-	drafted, err := studio.Draft(ctx, client, task, studio.Drafts{Count: 8, Finals: 2}, page.Pick)
+	drafted, err := studio.Draft(ctx, client, task, studio.Drafts{Count: 8, Finals: 2, Made: page.Show}, page.Pick)
 
 	_ = drafted
 	return err
