@@ -1,3 +1,5 @@
+//go:build !js
+
 package faltest_test
 
 import (
