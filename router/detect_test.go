@@ -1,11 +1,18 @@
 package router_test
 
 import (
+	"bytes"
 	_ "embed"
+	"flag"
+	"fmt"
+	"iter"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/router"
 )
@@ -19,6 +26,65 @@ var labelled string
 var least = map[string][2]int{
 	"illustration": {99, 100}, "many-elements": {100, 96}, "people": {98, 98}, "photo": {99, 100}, "poster": {99, 100},
 	"product": {100, 94}, "remove": {96, 100}, "text": {99, 99},
+}
+
+// labelledTasks yields a task for each labelled prompt, and its labels.
+func labelledTasks() iter.Seq2[router.Task, string] {
+	return func(yield func(router.Task, string) bool) {
+		for line := range strings.Lines(labelled) {
+			labels, prompt, ok := strings.Cut(strings.TrimSpace(line), "\t")
+			if !ok {
+				continue
+			}
+			task := router.Task{Prompt: prompt}
+			for l := range strings.FieldsSeq(labels) {
+				switch l {
+				case "edit":
+					task.Pictures = pictures(1)
+				case "edits":
+					task.Pictures = pictures(2)
+				}
+			}
+			if !yield(task, labels) {
+				return
+			}
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/understood.txt anew")
+
+// What is found in each labelled prompt, by what words, and which model follows from
+// it, stays as it is until somebody means to change it: then go test -update shows
+// the difference, in prompts that are still misunderstood too.
+func TestUnderstood(t *testing.T) {
+	t.Parallel()
+	var got bytes.Buffer
+	for task := range labelledTasks() {
+		r, err := router.Route(task)
+		if err != nil {
+			t.Fatalf("%s: %v", task.Prompt, err)
+		}
+		best := r.Best()
+		fmt.Fprintf(&got, "%.60s\n  %s %v, of %d", task.Prompt, best.Model.Name, best.Expected, len(r.Candidates))
+		for _, f := range r.Facts {
+			fmt.Fprintf(&got, "\n  %s: %.80s", f.Name, f.Why)
+		}
+		got.WriteByte('\n')
+	}
+	const golden = "testdata/understood.txt"
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
+		t.Errorf("-want +got, go test -update accepts it:\n%.4000s", diff)
+	}
 }
 
 // The labelled prompts are understood as a person understands them, but for a
@@ -36,20 +102,13 @@ func TestLabelledPrompts(t *testing.T) {
 		counts[f] = new(count)
 	}
 	prompts := 0
-	for line := range strings.Lines(labelled) {
-		labels, prompt, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		if !ok {
-			continue
-		}
+	for task, labels := range labelledTasks() {
 		prompts++
-		task := router.Task{Prompt: prompt}
+		prompt := task.Prompt
 		want := make(map[string]bool)
 		for l := range strings.FieldsSeq(labels) {
 			switch {
-			case l == "edit":
-				task.Pictures = pictures(1)
-			case l == "edits":
-				task.Pictures = pictures(2)
+			case l == "edit", l == "edits":
 			case strings.HasPrefix(l, "lang:"):
 				want["multilingual"] = true
 			case l == "text" && task.Pictures != nil:
