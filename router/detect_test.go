@@ -195,7 +195,8 @@ func TestDeny(t *testing.T) {
 		}
 	}
 	_, err := router.Route(router.Task{Prompt: prompt, Deny: []string{"text", "cats", "final"}})
-	if err == nil || !strings.Contains(err.Error(), `deny[1]: "cats"`) && !strings.Contains(err.Error(), "deny[1]: cats") || !strings.Contains(err.Error(), "deny[2]") {
+	if err == nil || !strings.Contains(err.Error(), `deny[1]: "cats"`) && !strings.Contains(err.Error(), "deny[1]: cats") || !strings.Contains(err.Error(), "deny[2]") ||
+		!strings.Contains(err.Error(), `one of ["photo" "product"`) || !strings.Contains(err.Error(), `"relight" "transparent"]`) {
 		t.Errorf("got %v", err)
 	}
 }
