@@ -31,7 +31,8 @@ func (r *route) noModel(refused []Refusal) *NoModelError {
 		}
 		lacks := refused[nearest].needs
 		conflict |= lacks
-		if c, again := r.try(refused[nearest].index(r.router), lacks|needLimits.set()); again.needs == 0 {
+		var c Candidate
+		if again := r.try(&c, refused[nearest].index(r.router), lacks|needLimits.set()); again.needs == 0 {
 			e.Nearest = append(e.Nearest, r.nearest(&c, lacks, &refused[nearest]))
 		}
 	}
@@ -66,13 +67,13 @@ func (r *route) without(n need, refused []Refusal) (best Nearest, found bool) {
 	if n == needSecond { // what it was for is given up
 		ignore |= needTask.set() | needAlpha.set() | needFormat.set() | needPixels.set()
 	}
-	var chosen Candidate
+	var c, chosen Candidate
 	for i := range refused {
 		f := &refused[i]
 		if f.needs != n.set() || !f.model.routable() || n == needTask && !f.model.serves(&plain) {
 			continue
 		}
-		c, again := r.try(f.index(r.router), ignore)
+		again := r.try(&c, f.index(r.router), ignore)
 		if again.needs != 0 || found && !nearer(n, &c, &chosen) {
 			continue
 		}

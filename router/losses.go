@@ -18,7 +18,7 @@ func (r *route) losses(m *model) []Loss {
 func (r *route) lacks(m *model) iter.Seq2[Feature, string] {
 	t := r.task
 	return func(yield func(Feature, string) bool) {
-		for _, l := range [...]struct {
+		for _, l := range &[...]struct { // not copied
 			is      bool
 			feature Feature
 			text    string

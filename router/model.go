@@ -85,9 +85,14 @@ func (m *model) routable() bool {
 // is reports whether a name means this endpoint: its package, family, Go type
 // or id. Letter case does not count.
 func (m *model) is(name string) bool {
-	return strings.EqualFold(name, m.Name) || name == m.Endpoint || strings.EqualFold(name, m.Family) ||
-		strings.EqualFold(name, m.pkg()) || strings.EqualFold(name, m.Title)
+	return same(name, m.Name) || name == m.Endpoint || m.many(name) || same(name, m.Title)
 }
+
+// many reports whether a name means this endpoint and others: its package or family.
+func (m *model) many(name string) bool { return same(name, m.Family) || same(name, m.pkg()) }
+
+// same compares names, most of which differ in length.
+func same(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
 // pkg returns the package of its Go type.
 func (m *model) pkg() string {

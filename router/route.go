@@ -75,20 +75,20 @@ func (r *Router) Route(t Task) (*Routing, error) {
 // rank tries all models.
 func (r *route) rank() (*Routing, error) {
 	unmet, most := r.needs()
-	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Candidates: make([]Candidate, 0, most), Refused: make([]Refusal, 0, len(unmet))}
+	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Refused: make([]Refusal, 0, len(unmet))}
+	list, n := make([]Candidate, most), 0
 	for i, lacks := range unmet {
-		var c Candidate
 		refused := Refusal{model: r.router.models[i], needs: lacks}
 		if lacks == 0 {
-			c, refused = r.candidate(i, 0)
+			refused = r.candidate(&list[n], i, 0)
 		}
 		alone := refused.needs == 0
 		if alone {
-			routing.Candidates = append(routing.Candidates, c)
+			n++
 		}
 		if r.way.helps(refused.needs) {
-			if c, refused = r.tryTwo(i, refused); c.Calls > 0 {
-				routing.Candidates = append(routing.Candidates, c)
+			if refused = r.tryTwo(&list[n], i); refused.needs == 0 {
+				n++
 				continue
 			}
 		}
@@ -96,9 +96,10 @@ func (r *route) rank() (*Routing, error) {
 			routing.Refused = append(routing.Refused, refused)
 		}
 	}
-	if len(routing.Candidates) == 0 {
+	if n == 0 {
 		return nil, r.noModel(routing.Refused)
 	}
+	routing.Candidates = list[:n:n]
 	sortCandidates(routing.Candidates)
 	return routing, nil
 }
@@ -120,8 +121,9 @@ func (r *route) needs() (unmet []needs, most int) {
 
 // best returns the best of some models, or nil if none of them can serve the task.
 func (r *route) best(among []int) (best *Candidate) {
+	var c Candidate
 	for _, i := range among {
-		if c, refused := r.try(i, 0); refused.needs == 0 && (best == nil || before(&c, best) < 0) {
+		if refused := r.try(&c, i, 0); refused.needs == 0 && (best == nil || before(&c, best) < 0) {
 			best = new(c)
 		}
 	}
@@ -213,19 +215,19 @@ var unknownSize = fal.URL("https://picture.invalid/")
 // standIn returns a file that has a size, as far as it is known, and nothing else.
 func standIn(width, height int) fal.File { return unknownSize.Sized(width, height) }
 
-// try makes a candidate of a model, or says why that cannot be. Needs in ignore
-// are not looked at.
-func (r *route) try(i int, ignore needs) (Candidate, Refusal) {
+// try makes c the candidate of a model, or says why that cannot be: then what c is
+// does not matter. Needs in ignore are not looked at.
+func (r *route) try(c *Candidate, i int, ignore needs) Refusal {
 	m := r.router.models[i]
 	if lacks := r.unmet(m) &^ ignore; lacks != 0 {
-		return Candidate{}, Refusal{model: m, needs: lacks}
+		return Refusal{model: m, needs: lacks}
 	}
-	return r.candidate(i, ignore)
+	return r.candidate(c, i, ignore)
 }
 
 // candidate is try for a model that lacks nothing, as far as that shows before
 // there is a request.
-func (r *route) candidate(i int, ignore needs) (Candidate, Refusal) {
+func (r *route) candidate(c *Candidate, i int, ignore needs) Refusal {
 	m := r.router.models[i]
 	refusal := Refusal{model: m}
 	perRequest := min(max(m.maxCount, 1), r.count)
@@ -240,31 +242,31 @@ func (r *route) candidate(i int, ignore needs) (Candidate, Refusal) {
 	plain := m.request(in)
 	if m.own != nil && (plain == nil || string(plain.Endpoint()) != m.Endpoint) {
 		refusal.needs, refusal.err = needLimits.set(), fmt.Errorf("its function in the policy made no request to %s", m.Endpoint)
-		return Candidate{}, refusal
+		return refusal
 	}
 	if err := validate(plain, m, in, calls); err != nil && !ignore.has(needLimits) {
 		refusal.needs, refusal.err = needLimits.set(), err
-		return Candidate{}, refusal
+		return refusal
 	}
 	in.asked = r.asked
-	c := Candidate{
+	*c = Candidate{
 		last:  m.state != "" && !r.router.policy.Outdated,
 		Model: m.Model, Calls: calls,
 		points:   points{entry: &r.router.entries[i], facts: r.known.facts, weights: r.weights},
 		requests: requests,
 	}
 	var unmet need
-	if unmet, refusal.err = r.quote(&c, plain); unmet != needNothing && !ignore.has(unmet) {
+	if unmet, refusal.err = r.quote(c, plain); unmet != needNothing && !ignore.has(unmet) {
 		refusal.needs, refusal.price = unmet.set(), c.Max
-		return Candidate{}, refusal
+		return refusal
 	}
 	c.Request = plain
 	if r.asked != r.closed {
 		c.Request = m.request(in)
 	}
 	c.Losses = r.losses(m)
-	r.score(&c)
-	return c, Refusal{}
+	r.score(c)
+	return Refusal{}
 }
 
 // validate checks the first of several requests, and the last, whose seed may

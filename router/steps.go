@@ -119,7 +119,7 @@ func (r *route) findWay() *way {
 // makes the picture, and those of packages and families hold for both steps.
 func (r *route) allowed() []string {
 	for _, name := range r.task.Only {
-		if slices.ContainsFunc(r.router.models, func(m *model) bool { return strings.EqualFold(name, m.pkg()) || strings.EqualFold(name, m.Family) }) {
+		if slices.ContainsFunc(r.router.models, func(m *model) bool { return m.many(name) }) {
 			return r.task.Only
 		}
 	}
@@ -162,27 +162,23 @@ func withPicture(t Task) func(Picture) (Task, bool) {
 // helps reports whether a model that lacks some needs may do the task this way.
 func (w *way) helps(lacks needs) bool { return w != nil && lacks&^w.lacks == 0 }
 
-// tryTwo makes a candidate of a model that does the task with a second one, or says
-// what speaks against it.
-func (r *route) tryTwo(i int, alone Refusal) (Candidate, Refusal) {
+// tryTwo makes c the candidate of a model that does the task with a second one, or
+// says what speaks against it.
+func (r *route) tryTwo(c *Candidate, i int) Refusal {
 	w := r.way
 	if w.route == nil {
 		known := new(*r.known)
 		known.facts = known.facts&^w.drops | w.adds
 		w.route = r.router.routeKnowing(&w.first, newPrompts(&w.first), known)
 	}
-	c, refused := w.route.try(i, needMaxPrice.set()|needMaxPricePerImage.set())
-	if refused.needs == 0 {
-		refused = r.follow(&c, alone)
+	if refused := w.route.try(c, i, needMaxPrice.set()|needMaxPricePerImage.set()); refused.needs != 0 {
+		return refused
 	}
-	if refused.needs != 0 {
-		return Candidate{}, refused
-	}
-	return c, Refusal{}
+	return r.follow(c)
 }
 
 // follow adds the second step to a candidate for the first.
-func (r *route) follow(c *Candidate, alone Refusal) Refusal {
+func (r *route) follow(c *Candidate) Refusal {
 	w := r.way
 	size := c.madeSize()
 	next, ok := w.after[size]
@@ -207,7 +203,7 @@ func (r *route) follow(c *Candidate, alone Refusal) Refusal {
 			}
 		}
 	}
-	refusal := Refusal{model: alone.model, needs: needSecond.set(), err: next.err}
+	refusal := Refusal{model: c.requests.model, needs: needSecond.set(), err: next.err}
 	if next.err != nil {
 		return refusal
 	}
@@ -217,7 +213,7 @@ func (r *route) follow(c *Candidate, alone Refusal) Refusal {
 	}
 	c.Unpriced = c.Unpriced || next.best.Unpriced
 	if n := r.tooDear(c.Max); n != needNothing {
-		return Refusal{model: alone.model, needs: n.set(), price: c.Max}
+		return Refusal{model: c.requests.model, needs: n.set(), price: c.Max}
 	}
 	c.Losses = append(c.Losses, next.loss)
 	c.points.functions = nil

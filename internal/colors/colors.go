@@ -100,12 +100,16 @@ func All(text string) iter.Seq[Code] {
 // run returns where the letters and digits at i end, and how many they are.
 func run(text string, i int) (end, n int) {
 	for i < len(text) {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(text[i:])
-		}
-		if !letter(wide(r)) {
-			break
+		size := 1
+		if c := text[i]; c < utf8.RuneSelf {
+			if !ascii[c] {
+				break
+			}
+		} else {
+			var r rune
+			if r, size = utf8.DecodeRuneInString(text[i:]); !letter(wide(r)) {
+				break
+			}
 		}
 		i += size
 		n++
@@ -117,10 +121,6 @@ func run(text string, i int) (end, n int) {
 // perhaps a mark, are meant as a code. Mark says that they begin with #; before
 // is the character in front of them.
 func isCode(text string, start, end int, mark bool, before rune) bool {
-	after, _ := utf8.DecodeRuneInString(text[end:])
-	if joins(after) || after == '_' {
-		return false
-	}
 	digits, letters, others := 0, 0, 0
 	plain := strings.TrimPrefix(narrow(text[start:end]), "#")
 	if !mark && len(plain) == 8 && (plain[:2] == "0x" || plain[:2] == "0X") {
@@ -133,7 +133,7 @@ func isCode(text string, start, end int, mark bool, before rune) bool {
 		switch c := plain[i]; {
 		case '0' <= c && c <= '9':
 			digits++
-		case strings.IndexByte(hexDigits, c) >= 0:
+		case 'a' <= c|0x20 && c|0x20 <= 'f': // the bit that makes ASCII letters small
 			letters++
 		default:
 			others++
@@ -141,6 +141,10 @@ func isCode(text string, start, end int, mark bool, before rune) bool {
 	}
 	if !mark && others > 0 {
 		return false // most words
+	}
+	after, _ := utf8.DecodeRuneInString(text[end:])
+	if joins(after) || after == '_' {
+		return false
 	}
 	named := signalled(text[:start])
 	if mark {
@@ -200,9 +204,15 @@ func wide(r rune) rune {
 	return r
 }
 
-func letter(r rune) bool {
-	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-}
+func letter(r rune) bool { return r >= 0 && r < utf8.RuneSelf && ascii[r] }
+
+// ascii has the letters and digits of ASCII.
+var ascii = func() (is [utf8.RuneSelf]bool) {
+	for r := range is {
+		is[r] = '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	return is
+}()
 
 // joins reports whether r continues a word of a script that separates words.
 func joins(r rune) bool { return unicode.IsDigit(r) || unicode.IsUpper(r) || unicode.IsLower(r) }

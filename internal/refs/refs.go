@@ -15,6 +15,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -95,7 +96,11 @@ func Advise(l *check.List, filesField, prompt string, files int) {
 // where there is none.
 func next(s string, from int) (n, start, end int) {
 	for i := from; i < len(s); i++ {
-		if s[i] != '@' || !isImage(s, i+1) {
+		at := strings.IndexByte(s[i:], '@')
+		if at < 0 {
+			break
+		}
+		if i += at; !isImage(s, i+1) {
 			continue
 		}
 		// A reference may touch the one before it.
