@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,49 @@ func TestFirmness(t *testing.T) {
 	}
 	if loose > len(tasks)/3 {
 		t.Errorf("%d of %d choices hang on fewer than 5 points", loose, len(tasks))
+	}
+}
+
+// Without a rule that is said to decide, or with the rating that is named, the choice
+// is the one that is told, for every task.
+func TestFirmnessHolds(t *testing.T) {
+	t.Parallel()
+	change := regexp.MustCompile(`^.* \((\S+)\), (?:without the rule (\S+) of -?\d+ points|if the (quality|speed) of .* \((\S+)\) were (\d+) and not \d+)$`)
+	tried := make(map[string]int)
+	for _, tt := range tasks {
+		r, err := router.Route(tt.task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, changes := r.Firmness()
+		for _, c := range changes {
+			m := change.FindStringSubmatch(c)
+			if m == nil {
+				continue // a fact, or the second step
+			}
+			p := router.DefaultPolicy()
+			if m[2] != "" {
+				p.Rules = slices.DeleteFunc(p.Rules, func(r router.ScoreRule) bool { return r.Name == m[2] })
+			} else {
+				rating, points := p.Ratings[m[4]], 0
+				if _, err := fmt.Sscan(m[5], &points); err != nil {
+					t.Fatal(err)
+				}
+				if m[3] == "quality" {
+					rating.Quality = points
+				} else {
+					rating.Speed = points
+				}
+				p.Ratings[m[4]] = rating
+			}
+			tried[m[3]]++
+			if again, err := mustRouter(t, p).Route(tt.task); err != nil || again.Best().Model.Name != m[1] {
+				t.Errorf("%s: %q, but then it is %v, %v", tt.name, c, again.Best().Model, err)
+			}
+		}
+	}
+	if tried[""] < 20 || tried["quality"] < 20 || tried["speed"] < 20 {
+		t.Errorf("%v were tried", tried)
 	}
 }
 

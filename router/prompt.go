@@ -31,8 +31,8 @@ func newPrompts(t *Task) prompts {
 		p.json = s.Prompt()
 	} else {
 		p.prose = withText(t.Prompt, t.Text)
-		if len(t.Colors) > 0 {
-			p.prose = sentence(p.prose, "Color palette: "+phrases(t.Colors))
+		if palette := "Color palette: " + phrases(t.Colors); len(t.Colors) > 0 && !strings.Contains(p.prose, palette) {
+			p.prose = sentence(p.prose, palette)
 		}
 	}
 	p.numbered = numberedMentions(p.prose)

@@ -507,6 +507,13 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("the default policy changed: %v, %v", r.Best().Model, err)
 	}
 
+	// Once, however many of its names mean a model.
+	p.Rules = []router.ScoreRule{{Name: "ours", Models: []string{"flux", "FLUX.2", "flux.Pro2"}, Points: 7, Because: "we like it", Source: "us"}}
+	r, err := mustRouter(t, p).Route(router.Task{Prompt: "a dog", Only: []string{"flux.Pro2"}})
+	if err != nil || len(r.Best().Reasons()) != 4 || r.Best().Reasons()[0].Points != 7 {
+		t.Errorf("%v, %+v", err, r.Best().Reasons())
+	}
+
 	for name, change := range map[string]func(*router.Policy){
 		"fact": func(p *router.Policy) {
 			p.Rules = []router.ScoreRule{{Name: "x", When: []string{"sunny"}, Models: []string{"flux"}}}

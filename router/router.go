@@ -137,15 +137,13 @@ func (r *Router) add(rule *ScoreRule) error {
 		}
 	}
 	for _, name := range rule.Models {
-		found := false
-		for i, m := range r.models {
-			if m.is(name) {
-				found = true
-				r.entries[i].rules = append(r.entries[i].rules, c)
-			}
-		}
-		if !found {
+		if !r.knows(name) {
 			return r.unknownModel(name)
+		}
+	}
+	for i, m := range r.models { // once, however many of the names mean it
+		if slices.ContainsFunc(rule.Models, m.is) {
+			r.entries[i].rules = append(r.entries[i].rules, c)
 		}
 	}
 	return nil

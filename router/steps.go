@@ -79,8 +79,7 @@ func (r *route) findWay() *way {
 	case r.known.facts.has(transparent):
 		first.Transparent = false
 		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
-		first.Prompt, first.Structured = sentence(r.task.Prose(), "It stands alone before a plain background of one colour, which is removed afterwards"), nil
-		first.Text = t.Text
+		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Text: t.Text}).Prose(), "It stands alone before a plain background of one colour, which is removed afterwards"), nil
 		second := then("", EditLayers)
 		second.Layers = 2 // the background and what stands before it
 		w.name, w.lacks, w.drops = "transparency", needAlpha.set()|needFormat.set(), 1<<transparent
@@ -99,12 +98,12 @@ func (r *route) findWay() *way {
 			if have == 0 {
 				return s, false
 			}
-			s.Scale = math.Ceil(math.Sqrt(float64(t.MinPixels)/float64(have))*100) / 100
+			s.Scale = max(1, math.Ceil(math.Sqrt(float64(t.MinPixels)/float64(have))*100)/100) // it may have come larger than it was to be
 			return s, s.Scale <= 4
 		}
 	default:
 		first.Text, first.Purpose, first.Languages = []string{}, Photo, nil
-		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Colors: t.Colors}).Prose(), "Leave room for lettering, but write none: it is added afterwards"), nil
+		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured}).Prose(), "Leave room for lettering, but write none: it is added afterwards"), nil
 		second := then(lettering(t), EditText)
 		second.Text, second.Languages = t.Text, t.Languages
 		w.name, w.drops, w.adds = "lettering", 1<<poster|1<<text|1<<multilingual, 1<<photo

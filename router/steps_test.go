@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/falimage/falimage-go/fal"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 )
@@ -116,6 +117,29 @@ func TestTwoStepsRefused(t *testing.T) {
 	}
 }
 
+// What is asked for is said once in the first step, however it is given.
+func TestFirstPrompt(t *testing.T) {
+	t.Parallel()
+	structured := &flux.StructuredPrompt{Scene: "a bar", ColorPalette: []flux.Color{"#101010"}}
+	for name, task := range map[string]router.Task{
+		"transparent":             {Prompt: "a mug", Transparent: true, Colors: []flux.Color{"#2ECC71"}, Text: []string{"BLUE"}},
+		"transparent, structured": {Structured: structured, Transparent: true, Colors: []flux.Color{"#2ECC71"}, Text: []string{"BLUE"}},
+		"lettered":                {Prompt: "a photo of a bar", Purpose: router.Poster, Colors: []flux.Color{"#2ECC71"}, Text: []string{"BLUE"}},
+	} {
+		c := candidate(t, with(task, func(t *router.Task) { t.Only = []string{"flux.Pro2"} }), "flux.Pro2")
+		got := body(t, c.Request)
+		if c.Then == nil || strings.Count(got, "#2ECC71") != 1 || strings.Count(got, "BLUE") != strings.Count(name, "transparent") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// with returns a task with a change.
+func with(t router.Task, change func(*router.Task)) router.Task {
+	change(&t)
+	return t
+}
+
 // The steps of a candidate are tasks: one where its model does all.
 func TestSteps(t *testing.T) {
 	t.Parallel()
@@ -130,6 +154,9 @@ func TestSteps(t *testing.T) {
 	made := then(router.Picture{File: fal.URL("https://pictures.example/a.png"), Width: 2048, Height: 1024})
 	if first.MinPixels != 0 || made.Scale != 2.83 || made.Edit != router.EditUpscale || made.Pictures[0].Width != 2048 {
 		t.Errorf("%v, %v", first, made)
+	}
+	if _, err := router.Route(then(router.Picture{File: fal.URL("https://pictures.example/a.png"), Width: 4100, Height: 4100})); err != nil {
+		t.Errorf("of a picture that came large enough: %v", err)
 	}
 }
 
