@@ -65,6 +65,9 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if err := r.check(&t); err != nil {
 		return nil, err
 	}
+	if t.Seed != nil {
+		t.Seed = new(*t.Seed) // that of the caller may change, the requests do not
+	}
 	route, err := r.newRoute(&t)
 	if err != nil {
 		return nil, err

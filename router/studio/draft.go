@@ -9,9 +9,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/schema"
+	"github.com/falimage/falimage-go/internal/refs"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/plan"
 	"github.com/falimage/falimage-go/router"
@@ -43,8 +46,8 @@ type Drafts struct {
 	// the task for all.
 	Prompts []string
 	// FromDraft has each final made from the draft that was picked, by a model
-	// that edits pictures: it is its first picture, before those of the task. The
-	// models of the finals need no seed then.
+	// that edits pictures: it is its first picture, before those of the task, to which
+	// the prompt goes on to refer. The models of the finals need no seed then.
 	FromDraft bool
 	// Strength has each final made from its draft by a model that goes from picture
 	// to picture: 0.01 keeps nearly all of the draft, 1 nearly nothing. It stands for
@@ -131,6 +134,13 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	if d.Count < 1 || d.Finals < 1 || d.Finals > d.Count || d.Count > mostDrafts {
 		return nil, unsent(fmt.Errorf("studio: drafts: %d finals of %d drafts: both must be at least 1, and no more finals than drafts, of which there are %d at most", d.Finals, d.Count, mostDrafts))
 	}
+	d.Prompts, d.Models = slices.Clone(d.Prompts), slices.Clone(d.Models) // they are the caller's
+	if d.Strength != nil {
+		d.Strength = new(*d.Strength)
+	}
+	if t.Seed != nil {
+		t.Seed = new(*t.Seed)
+	}
 	p := &DraftPlan{studio: s, task: t, drafts: d}
 	p.first = rand.Uint64N(seedRange - mostDrafts)
 	switch {
@@ -167,8 +177,8 @@ func (s Studio) PlanDrafts(t router.Task, d Drafts) (*DraftPlan, error) {
 	for _, final := range ranked.Candidates {
 		for _, p.Draft = range drafts[0] {
 			p.Final = final
-			if larger := largerOf(drafted, &p.Draft); d.FromDraft && larger != drafted { // which may cost more
-				routing, err := finalsOf(larger)
+			if d.FromDraft {
+				routing, err := finalsOf(largerOf(drafted, &p.Draft)) // which may cost more
 				if err != nil {
 					continue
 				}
@@ -267,8 +277,21 @@ func (p *DraftPlan) finalTask(prompt string, seed uint64, draft router.Picture) 
 		return t
 	}
 	t.Edit = cmp.Or(t.Edit, router.EditInContext)
-	t.Prompt, t.Structured = "Make a finished picture of this draft, with the same composition: "+t.Prose(), nil
+	plain := t
+	plain.Colors = nil // which are added to the prompt anyway
+	t.Prompt, t.Structured = "Make a finished picture of this draft, with the same composition: "+renumbered(plain.Prose()), nil
 	return t
+}
+
+// renumbered returns a prompt for pictures before which there is one more.
+func renumbered(prompt string) string {
+	var b strings.Builder
+	last := 0
+	for n, span := range refs.All(prompt) {
+		b.WriteString(prompt[last:span[0]] + "@image" + strconv.Itoa(n+1))
+		last = span[1]
+	}
+	return b.String() + prompt[last:]
 }
 
 // takesAll reports whether the model of the drafts takes the last of their

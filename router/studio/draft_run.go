@@ -36,7 +36,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		}
 		watched := slots
 		watched.made = run.made
-		attempts = watched.run(ctx, p.attempts(), opts, endsAll)
+		attempts = watched.run(ctx, p.attempts(), opts, func(err error) bool { return endsAll(err) || ctx.Err() != nil })
 	}
 	run.drafts = attempts
 	defer func() {
@@ -60,6 +60,9 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 		}
 		failure = errors.Join(failure, a.Err)
 	}
+	if err := ctx.Err(); err != nil && !errors.Is(failure, err) { // all that were sent were made
+		failure = errors.Join(failure, err)
+	}
 	switch {
 	case ctx.Err() != nil, slices.ContainsFunc(attempts, func(a Attempt) bool { return endsAll(a.Err) }):
 		return out, failure
@@ -72,7 +75,7 @@ func (p *DraftPlan) Run(ctx context.Context, c *fal.Client, pick Pick, opts ...f
 	if err != nil {
 		return out, fmt.Errorf("studio: picking among drafts: %w", err)
 	}
-	if err := p.checkPick(picked, good); err != nil || len(picked) == 0 {
+	if picked, err = p.checkPick(picked, good); err != nil || len(picked) == 0 {
 		return out, err
 	}
 	out.Picked = picked
@@ -163,6 +166,7 @@ func (r *drafting) makeFinals(ctx context.Context, slots slots, out *Drafted, op
 		// more was billed for the drafts than they were to cost.
 		left := (limit - out.Spent) / pricing.USD(len(out.Picked))
 		if left <= 0 {
+			out.Missing = len(out.Picked)
 			return fmt.Errorf("studio: drafts: nothing is left of %v for finals: the drafts cost up to %v", limit, out.Spent)
 		}
 		share = min(share, left)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/studio"
@@ -124,7 +126,7 @@ func TestDraftBilledTooMuch(t *testing.T) {
 		srv, client := local(t)
 		task := router.Task{Prompt: journalPrompt, Size: fal.Size(2048, 2048), MaxPrice: limit, Only: []string{"flux.Pro2"}} // 4 units each
 		out, err := studio.Studio{Router: r}.Draft(t.Context(), client, task, studio.Drafts{Count: 2, Models: []string{"flux.Schnell"}, Size: fal.Size(2048, 2048)}, first)
-		if err == nil || len(out.Variants) != 2 || srv.Ledger().Posts != 2 || out.Spent != 24*cent/10 {
+		if err == nil || len(out.Variants) != 2 || srv.Ledger().Posts != 2 || out.Spent != 24*cent/10 || out.Missing != 1 {
 			t.Errorf("limit %v: %d posts, spent %v, %v", limit, srv.Ledger().Posts, out.Spent, err)
 		}
 	}
@@ -220,10 +222,72 @@ func TestDraftRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// What is picked is what was made, whatever a Pick puts beside its number.
+	bare := func(context.Context, []studio.Variant) ([]studio.Variant, error) {
+		return []studio.Variant{{Index: 1}}, nil
+	}
+	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2}, bare); err != nil || len(out.Images()) != 1 || out.Picked[0].Image.URL != out.Variants[1].Image.URL {
+		t.Errorf("a number alone: %v", err)
+	}
 	// None is a normal choice.
 	none := func(context.Context, []studio.Variant) ([]studio.Variant, error) { return nil, nil }
 	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 2}, none); err != nil || len(out.Finals) != 0 || len(out.Variants) != 2 {
 		t.Errorf("none: %v", err)
+	}
+}
+
+// Drafts whose context ends are an error, whether or not one failed for it, and no
+// more of them are tried.
+func TestDraftsEnd(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 1000} {
+		srv, client := local(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var told atomic.Int32
+		out, err := studio.Draft(ctx, client, router.Task{Prompt: journalPrompt}, studio.Drafts{Count: count, Made: func(studio.Variant) {
+			told.Add(1)
+			cancel()
+		}}, theFirst)
+		if !errors.Is(err, context.Canceled) || len(out.Variants) == 0 || len(out.Attempts) > 16 || int(told.Load()) != len(out.Attempts) {
+			t.Errorf("%d drafts: %v, %d variants, %d attempts, told of %d, %d posts", count, err, len(out.Variants), len(out.Attempts), told.Load(), srv.Ledger().Posts)
+		}
+	}
+}
+
+// A plan is what it was when it was made, whatever becomes of what it was made from.
+func TestPlanStays(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	strength, seed, prompts, models := 0.6, uint64(7), []string{"a red mug", "a blue mug"}, []string{"flux.Schnell"}
+	plan, err := studio.PlanDrafts(router.Task{Prompt: journalPrompt, Seed: &seed, Only: []string{"flux.DevImageToImage"}}, studio.Drafts{Prompts: prompts, Models: models, Strength: &strength})
+	if err != nil {
+		t.Fatal(err)
+	}
+	strength, seed, prompts[0], models[0] = 0.1, 8, "a hat", "nonsense"
+	out, err := plan.Run(t.Context(), client, theFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, ok := out.Finals[0].Attempts[0].Request.(flux.DevImageToImage)
+	if !ok || *request.Strength != 0.6 || request.Prompt != "a red mug" || *out.Variants[0].Seed != 7 {
+		t.Errorf("%+v of the draft with seed %d", request, *out.Variants[0].Seed)
+	}
+}
+
+// What a prompt says of the pictures of a task, it says of them in a final that is
+// made from its draft too, which is before them.
+func TestFinalsKeepReferences(t *testing.T) {
+	t.Parallel()
+	pictures := []router.Picture{{File: fal.URL("https://pictures.example/a.png"), Width: 512, Height: 512}, {File: fal.URL("https://pictures.example/b.png"), Width: 512, Height: 512}}
+	task := router.Task{Prompt: "@image1 on the shelf of @Image2", Pictures: pictures, Size: fal.SquareHD, Colors: []flux.Color{"#2ECC71"}, Only: []string{"flux.Pro2Edit"}}
+	plan, err := studio.PlanDrafts(task, studio.Drafts{Count: 1, FromDraft: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, ok := plan.Final.Request.(flux.Pro2Edit)
+	if !ok || !strings.Contains(request.Prompt, "@image2 on the shelf of @image3") || strings.Count(request.Prompt, "#2ECC71") != 1 || len(request.ImageURLs) != 3 {
+		t.Errorf("%+v", request)
 	}
 }
 

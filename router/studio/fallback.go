@@ -17,7 +17,8 @@ import (
 // What all of a task may cost together, with what failed and may have been
 // charged, is the MaxPrice of the task, or, where it has none, the maximum of the
 // first candidate: a failure alone never raises a price. Percent and Amount
-// allow more than the latter. Of drafts and finals it is for each final, which no
+// allow more than the latter. Only pictures that a model left out, although it did
+// not fail, are asked for beyond it, each at the price of one. Of drafts and finals it is for each final, which no
 // MaxPrice of the whole raises.
 type Fallback struct {
 	// Percent and Amount are how much more than the first candidate's maximum

@@ -106,6 +106,9 @@ func TestAttemptSeed(t *testing.T) {
 	if err != nil || *out.Attempts[0].Seed != 7 || out.Attempts[0].Seed == seed {
 		t.Errorf("%v", err)
 	}
+	if request, ok := out.Attempts[0].Request.(flux.Pro2); !ok || *request.Seed != 7 || request.Seed == seed {
+		t.Errorf("the request has the caller's own seed: %+v", request)
+	}
 	out, err = studio.Do(t.Context(), client, router.Task{Prompt: "a mug", Seed: seed, Only: []string{"flux.Image3"}})
 	if err != nil || out.Attempts[0].Seed != nil {
 		t.Errorf("a seed of a model without: %v", err)

@@ -238,8 +238,10 @@ func TestPickOnce(t *testing.T) {
 	if out, err := studio.Draft(t.Context(), client, task, studio.Drafts{Count: 3, Finals: 2}, twice); err == nil || len(out.Finals) != 0 {
 		t.Errorf("a draft was picked twice: %v", err)
 	}
-	if v, err := studio.ByScore(9, same)(t.Context(), out.Variants[:2]); err != nil || len(v) != 2 {
-		t.Errorf("%d of 2, %v", len(v), err)
+	for n, want := range map[int]int{9: 2, 0: 0, -1: 0} {
+		if v, err := studio.ByScore(n, same)(t.Context(), out.Variants[:2]); err != nil || len(v) != want {
+			t.Errorf("%d of 2 for %d, %v", len(v), n, err)
+		}
 	}
 }
 

@@ -38,21 +38,28 @@ func ByScore(n int, score func(ctx context.Context, v Variant) (float64, error))
 		}
 		best := slices.Clone(variants)
 		slices.SortStableFunc(best, func(a, b Variant) int { return cmp.Compare(scores[b.Index], scores[a.Index]) })
-		return best[:min(n, len(best))], nil
+		return best[:max(0, min(n, len(best)))], nil
 	}
 }
 
-// checkPick refuses a choice that was not priced or is none of the variants.
-func (p *DraftPlan) checkPick(picked, variants []Variant) error {
+// checkPick returns the variants that were picked, as they were made. It refuses a
+// choice that was not priced or is none of them.
+func (p *DraftPlan) checkPick(picked, variants []Variant) ([]Variant, error) {
 	if len(picked) > p.drafts.Finals {
-		return fmt.Errorf("studio: drafts: %d were picked, and %d were priced", len(picked), p.drafts.Finals)
+		return nil, fmt.Errorf("studio: drafts: %d were picked, and %d were priced", len(picked), p.drafts.Finals)
 	}
-	seen := make(map[int]bool)
-	for _, v := range picked {
-		if seen[v.Index] || !slices.ContainsFunc(variants, func(w Variant) bool { return w.Index == v.Index }) {
-			return fmt.Errorf("studio: drafts: draft %d was picked twice, or is none of the variants", v.Index)
+	left := make(map[int]*Variant, len(variants))
+	for i := range variants {
+		left[variants[i].Index] = &variants[i]
+	}
+	var out []Variant
+	for i := range picked {
+		number := picked[i].Index
+		if left[number] == nil {
+			return nil, fmt.Errorf("studio: drafts: draft %d was picked twice, or is none of the variants", number)
 		}
-		seen[v.Index] = true
+		out = append(out, *left[number])
+		delete(left, number)
 	}
-	return nil
+	return out, nil
 }
