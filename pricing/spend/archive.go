@@ -45,6 +45,7 @@ func (f *file) appendSettled(out *os.File, path string) (int64, error) {
 			return 0, err
 		}
 	}
+	f.archive, f.archiveSize = path, end // should the ledger not be written anew, this is written again
 	counted := &counter{w: out, n: end}
 	err = WriteJSONLines(counted, func(yield func(Settled, error) bool) {
 		if err := eachNoted(io.NewSectionReader(f.File, 0, f.size), func(s Settled) bool { return yield(s, nil) }); err != nil {

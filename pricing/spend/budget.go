@@ -202,7 +202,7 @@ func (b *Budget) Allows(ctx context.Context, amount pricing.USD, tags map[string
 	silent := Budget{Limits: b.Limits}
 	ledger.mu.Lock()
 	defer ledger.mu.Unlock()
-	_, err := silent.allow(ledger.books, time.Now(), accounts, &pricing.Quote{Endpoint: "all of it"}, amount)
+	_, err := silent.allow(ledger.held(), time.Now(), accounts, &pricing.Quote{Endpoint: "all of it"}, amount)
 	return err
 }
 
@@ -354,5 +354,5 @@ func (b *Budget) account(tag Tag) Total {
 	l := b.ledger()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.books.account(tag)
+	return l.held().account(tag)
 }

@@ -204,7 +204,7 @@ func (l *Ledger) Release(id string) error {
 func (l *Ledger) reserve(ctx context.Context, q pricing.Quote, amount pricing.USD, tags map[string]string, allow func(*books, time.Time) error) (id string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	id, there := l.entryFor(ctx)
+	id, there := l.entryFor(ctx, amount)
 	if there {
 		return id, nil
 	}

@@ -3,7 +3,6 @@ package spend
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/pricing"
@@ -16,30 +15,46 @@ type entryID struct{}
 // id and ended before fal accepted the request, that reservation is taken over: the
 // caller knows that its request was not sent, or not accepted.
 func (b *Budget) ReserveAs(ctx context.Context, id string, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
+	b.ledger().repeats()
 	return b.Reserve(context.WithValue(ctx, entryID{}, id), u, tags)
 }
 
-// entryFor returns the id of an entry that is to be made, and whether it is there
-// already. The lock is held.
-func (l *Ledger) entryFor(ctx context.Context) (id string, there bool) {
+// repeats has it known, in memory too, which requests are settled: of a job that is
+// taken up it is told more than once.
+func (l *Ledger) repeats() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if books := l.held(); books.settled == nil {
+		books.settled = make(map[key]day)
+	}
+}
+
+// entryFor returns the id of an entry that is to be made for an amount, and whether it
+// is there already. The lock is held.
+func (l *Ledger) entryFor(ctx context.Context, amount pricing.USD) (id string, there bool) {
 	id, _ = ctx.Value(entryID{}).(string)
 	old := l.held().open[id]
 	if id == "" || l.live[id] || old != nil && old.RequestID != "" {
 		return rand.Text(), false
 	}
+	if there = old != nil; there && old.Reserved < amount { // its price has risen since
+		_ = l.addLocked(event{Event: eventReleased, ID: id}, nil) // what cannot be written has the next line fail
+		there = false
+	}
 	if l.live == nil {
 		l.live = make(map[string]bool)
 	}
 	l.live[id] = true
-	return id, old != nil
+	return id, there
 }
 
 // Resume returns the reservation that was made under an id, maybe by an earlier
 // process, for a request that is taken up by the id of its job. If there is none
-// under this id, what it is told is booked all the same, but once for each job; see
-// [Ledger.Record].
+// under this id, what fal told that it billed is booked all the same, but once for each
+// job; see [Ledger.Record].
 func (b *Budget) Resume(id, requestID string) fal.Reservation {
 	r := resumed{b.ledger(), id, requestID}
+	r.ledger.repeats()
 	if requestID != "" {
 		r.Accepted(requestID)
 	}
@@ -58,15 +73,16 @@ func (r resumed) Accepted(requestID string) { _ = r.ledger.accepted(r.id, reques
 
 // Settled books what was billed.
 func (r resumed) Settled(meta fal.Meta) {
-	err := r.ledger.Record(meta)
-	if err == nil || !errors.Is(err, pricing.ErrNoUnits) {
+	if r.ledger.Record(meta) == nil {
 		return
 	}
 	r.ledger.mu.Lock()
 	defer r.ledger.mu.Unlock()
 	if entry := r.entry(); entry != nil { // unknown: as much as it can be
 		amount := entry.Reserved
-		_ = r.ledger.addLocked(event{Event: eventSettled, ID: r.id, RequestID: meta.RequestID, Billed: amount, Presumed: true}, nil)
+		e := event{Event: eventSettled, ID: r.id, RequestID: meta.RequestID, Units: meta.BillableUnits, Billed: amount, Presumed: true}
+		e.Less = amount - min(entry.Min, amount)
+		_ = r.ledger.addLocked(e, nil)
 	}
 }
 
