@@ -52,7 +52,7 @@ func (p *prepared) unknown(sent time.Time, requestID string, status int, err err
 	return &OutcomeUnknownError{
 		Endpoint: p.endpoint, RequestID: requestID, Sent: p.c.clock.of(sent), Status: status, Err: err,
 		Payload: func() json.RawMessage { return bytes.Clone(p.body) },
-		claim:   &claim{p: p},
+		claim:   &claim{p: p, sent: sent},
 	}
 }
 

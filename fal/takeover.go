@@ -3,13 +3,15 @@ package fal
 import (
 	"cmp"
 	"sync"
+	"time"
 )
 
 // claim is what a request leaves whose answer was lost: what it asked for, and
 // the reservation that its guard has made. One may take it.
 type claim struct {
-	mu sync.Mutex
-	p  *prepared // nil once it was taken
+	sent time.Time // by this machine's clock
+	mu   sync.Mutex
+	p    *prepared // nil once it was taken
 }
 
 // take returns the request, once.
@@ -38,7 +40,7 @@ func (j *Job[Out]) TakeOver(lost *OutcomeUnknownError) {
 		return
 	}
 	j.j.logs, j.j.onUpdate, j.j.refuseFlagged = p.opts.logs, p.opts.onUpdate, p.opts.refuseFlagged
-	j.j.start, j.j.usage, j.j.maxResult, j.j.uploaded = lost.Sent, p.usage, maxResult(p.body, p.usage), p.uploaded
+	j.j.start, j.j.usage, j.j.maxResult, j.j.uploaded = lost.claim.sent, p.usage, maxResult(p.body, p.usage), p.uploaded
 	j.j.mu.Lock()
 	j.j.reservation = p.reservation
 	j.j.mu.Unlock()

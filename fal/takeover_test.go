@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
@@ -74,4 +79,45 @@ func TestTakeOver(t *testing.T) {
 		t.Errorf("told %q, want %q", guard.lines, want)
 	}
 	(&fal.OutcomeUnknownError{}).NotAccepted(nil) // one of another process
+}
+
+// How long a call took is told by one clock, though fal's is another than this machine's.
+func TestTakeOverTime(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			const takes = 7 * time.Second
+			client := &fal.Client{Key: fal.NewKey("id:secret"), Retry: fal.Retry{MaxAttempts: 1}, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				status, body := http.StatusOK, `{"images":[{"url":"https://v3.fal.media/a.png"}]}`
+				switch {
+				case r.Method == http.MethodPost:
+					return nil, errors.New("the connection was reset")
+				case strings.HasSuffix(r.URL.Path, "/status"):
+					body = `{"status":"COMPLETED"}`
+				case !strings.HasSuffix(r.URL.Path, "/requests/job"):
+					status = http.StatusNotFound
+				}
+				header := http.Header{"Date": {time.Now().UTC().Add(ahead).Format(http.TimeFormat)}}
+				return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			})}}
+			if _, err := client.Now(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, err := fal.Submit(t.Context(), client, flux.Schnell{Prompt: "x"})
+			lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
+			if !ok {
+				t.Fatal(err)
+			}
+			if off := lost.Sent.Sub(time.Now().Add(ahead)); off.Abs() > time.Second {
+				t.Errorf("%v ahead: it was sent %v off fal's time", ahead, off)
+			}
+			time.Sleep(takes)
+			job := fal.Resume(client, flux.Schnell{}.Endpoint(), "job")
+			job.TakeOver(lost)
+			out, err := job.Wait(t.Context())
+			if err != nil || (out.Elapsed-takes).Abs() > time.Second {
+				t.Errorf("%v ahead: it took %v, %v", ahead, out.Elapsed, err)
+			}
+		})
+	}
 }

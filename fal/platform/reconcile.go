@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -149,14 +150,14 @@ func (r Reconciler) Find(ctx context.Context, lost *fal.OutcomeUnknownError) (re
 
 // Result returns what came of a job, by the history, which has it for 30 days: the
 // queue forgets results after an hour, or minutes if they are long. It is the body with
-// its HTTP status, which [fal.Job.Decode] reads. The error says that the history does
-// not have it.
+// its HTTP status, which [fal.Job.Decode] reads; of a job that failed the history may have
+// the status alone. The error says that it does not have the result.
 func (r Reconciler) Result(ctx context.Context, endpoint, requestID string) (status int, body json.RawMessage, err error) {
 	for row, err := range (API{Client: r.Client}).Requests(ctx, RequestQuery{Endpoint: endpoint, RequestID: requestID, Payloads: true}) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if row.ID == requestID && row.StatusCode != 0 && row.Output != nil {
+		if row.ID == requestID && row.StatusCode != 0 && (row.Output != nil || row.StatusCode >= http.StatusBadRequest) {
 			return row.StatusCode, row.Output, nil
 		}
 	}

@@ -360,6 +360,10 @@ func TestResult(t *testing.T) {
 		`{"request_id":"x","status_code":200,"json_output":{"a":1}}`: `200 {"a":1}`,
 		`{"request_id":"x","status_code":422,"json_output":{"d":1}}`: `422 {"d":1}`,
 		`{"request_id":"x","status_code":200,"json_output":null}`:    "",
+		`{"request_id":"x","status_code":400,"json_output":null}`:    "400 ", // it failed, and no more is known
+		`{"request_id":"x","status_code":500}`:                       "500 ",
+		`{"request_id":"x","status_code":399}`:                       "",
+		`{"request_id":"y","status_code":500}`:                       "",
 		`{"request_id":"x","status_code":200}`:                       "",
 		`{"request_id":"x","json_output":{"a":1}}`:                   "",
 		`{"request_id":"y","status_code":200,"json_output":{"a":1}}`: "",
