@@ -305,16 +305,8 @@ func RefuseFlagged() RunOption {
 
 // WithGuard has g asked before the request is sent, in place of the client's
 // Guard.
-//
-// A guard with a method Around(Guard) Guard is asked for the one to use: it gets
-// that of an option before this one, or nil.
 func WithGuard(g Guard) RunOption {
-	return runOption(func(o *options) {
-		if around, ok := g.(interface{ Around(before Guard) Guard }); ok {
-			g = around.Around(o.guard)
-		}
-		o.guard = g
-	})
+	return runOption(func(o *options) { o.guard = g })
 }
 
 // applyOptions returns the choices that options stand for.

@@ -60,6 +60,7 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 	}
 	request := asSent[Out](&row)
 	e := &entry{run: run, row: row, about: about(request)}
+	e.guard, _ = run.Client.GuardOf(run.Options...)
 	switch row.State {
 	case Submitted:
 		job := fal.Resume(run.Client, fal.Endpoint[Out](row.Endpoint), row.RequestID)
@@ -72,10 +73,8 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 		res.Kept = e.row.Revision == row.Revision
 	}
 	res.Row = e.row
-	if e.ill != nil {
-		return res, errors.Join(err, e.ill)
-	}
-	if e.row.State == Failed || e.row.State == Done && (run.Dir == "" || len(e.row.Files) > 0 || res.Out == nil) {
+	err = e.with(err)
+	if _, again := errors.AsType[unkept](err); !again && (e.row.State == Done || e.row.State == Failed) {
 		return res, nil // what is wrong with it is in the row
 	}
 	return res, err
@@ -84,7 +83,7 @@ func Deliver[Out any](ctx context.Context, run *Runner, key string, event *webho
 // found notes the request id of an item whose answer was lost, if fal knows the job.
 func (r *Runner) found(ctx context.Context, key, requestID string) error {
 	row, ok, err := r.journal.Get(ctx, key)
-	if err == nil && ok && row.RequestID == "" && !(&entry{run: r, row: row}).knows(ctx, requestID) {
+	if err == nil && ok && row.job() == "" && !(&entry{run: r, row: row}).knows(ctx, requestID) {
 		return fmt.Errorf("batch: key %.80q: fal does not know a job %.80q of %s, of which an event came", key, requestID, row.Endpoint)
 	}
 	return Received(ctx, r.journal, key, requestID)
@@ -105,7 +104,7 @@ func Received(ctx context.Context, j Journal, key, requestID string) error {
 		return fmt.Errorf("batch: key %.80q: journal: %w", key, err)
 	case !ok:
 		return fmt.Errorf("batch: key %.80q: the journal does not have it", key)
-	case row.RequestID != "", slices.Contains(row.Past, requestID):
+	case row.job() != "", slices.Contains(row.Past, requestID):
 		return nil
 	}
 	// Also if it was proved absent, but not sent again: fal would not call for it.

@@ -3,6 +3,7 @@ package batch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,7 +39,7 @@ func save[Out any](ctx context.Context, e *entry, out *Out) error {
 		if err != nil {
 			err = fmt.Errorf("batch: key %.80q: file %d of request %s is not saved: %w", e.row.Key, i+1, e.row.RequestID, err)
 			if local(err) {
-				e.ill = errors.Join(e.ill, err) // the disk is full, or worse
+				e.ill = cmp.Or(e.ill, err) // the disk is full, or worse
 			}
 			errs = append(errs, err)
 			continue

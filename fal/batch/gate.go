@@ -124,20 +124,12 @@ func (g *gate) leave() {
 	g.change()
 }
 
-// stay tells that an item that left does not begin again, and is under way until it
-// leaves for good.
-func (g *gate) stay() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.active++
-}
-
 // accepted tells that fal took an item.
 func (g *gate) accepted() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refused = 0
-	g.limit = min(float64(g.most), g.limit+1/max(1, g.limit))
+	g.limit = min(float64(g.most), g.limit+1/g.limit)
 }
 
 // tooMany tells that fal refused an item that began at a time, since there are too
@@ -155,7 +147,7 @@ func (g *gate) tooMany(began time.Time, wait time.Duration) time.Duration {
 		if g.refused++; wait <= 0 {
 			wait = min(g.last, g.first<<min(g.refused-1, 10))
 		}
-		if until := now.Add(wait); until.After(g.next) {
+		if until := now.Add(min(wait, patience)); until.After(g.next) {
 			g.next = until
 		}
 	}

@@ -1,9 +1,9 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/falimage/falimage-go/fal"
@@ -30,41 +30,31 @@ func (e *entry) reservationID() string {
 // resumed returns the reservation of a job that is taken up.
 func (e *entry) resumed(ctx context.Context) *reservation {
 	r := &reservation{entry: e, ctx: context.WithoutCancel(ctx)}
-	if k, ok := e.run.Client.Guard.(keeper); ok {
+	if k, ok := e.guard.(keeper); ok {
 		r.inner = k.Resume(e.reservationID(), e.row.RequestID)
 	}
 	return r
 }
 
-// noting is the guard of one item: it asks the client's, and notes in the journal
-// what is about to be sent and what was accepted.
-type noting struct {
-	entry *entry
-	inner fal.Guard // the client's, or that of an option; may be nil
-}
+// noting is the guard of one item: it asks the one that the item has, and notes in the
+// journal what is about to be sent and what was accepted.
+type noting struct{ *entry }
 
-// Around returns the guard that asks the one of an option, if there was one.
-func (n noting) Around(before fal.Guard) fal.Guard {
-	if before != nil {
-		n.inner = before
-	}
-	return n
-}
-
-func (n noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
-	r := &reservation{entry: n.entry, ctx: context.WithoutCancel(ctx)}
-	if n.inner == nil {
+func (e noting) Reserve(ctx context.Context, u fal.Usage, tags map[string]string) (fal.Reservation, error) {
+	r := &reservation{entry: e.entry, ctx: context.WithoutCancel(ctx)}
+	e.reserved = r
+	if e.guard == nil {
 		return r, nil
 	}
 	var err error
-	if k, ok := n.inner.(keeper); ok {
-		r.inner, err = k.ReserveAs(ctx, n.entry.reservationID(), u, tags)
+	if k, ok := e.guard.(keeper); ok {
+		r.inner, err = k.ReserveAs(ctx, e.reservationID(), u, tags)
 	} else {
-		r.inner, err = n.inner.Reserve(ctx, u, tags)
+		r.inner, err = e.guard.Reserve(ctx, u, tags)
 	}
 	if err != nil {
 		if local(err) { // it cannot keep its books, and so will not for others
-			n.entry.ill = errors.Join(n.entry.ill, err)
+			e.ill = cmp.Or(e.ill, err)
 		}
 		return nil, err
 	}

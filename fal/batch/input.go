@@ -45,7 +45,7 @@ func (r Record) Fill(template string) (string, error) {
 // columns. An error says in which line and column it is, and comes last.
 func ReadCSV(r io.Reader) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		in := csv.NewReader(r)
+		in := csv.NewReader(unmarked(r))
 		in.ReuseRecord = true
 		names, err := header(in)
 		for err == nil {
@@ -74,6 +74,15 @@ func ReadCSV(r io.Reader) iter.Seq2[Record, error] {
 	}
 }
 
+// unmarked passes over the mark that some programs put before UTF-8.
+func unmarked(r io.Reader) io.Reader {
+	in := bufio.NewReader(r)
+	if head, _ := in.Peek(3); string(head) == "\ufeff" {
+		_, _ = in.Discard(len(head))
+	}
+	return in
+}
+
 // header reads the names of the columns.
 func header(in *csv.Reader) ([]string, error) {
 	row, err := in.Read()
@@ -85,7 +94,7 @@ func header(in *csv.Reader) ([]string, error) {
 	}
 	names := slices.Clone(row)
 	for i := range names {
-		names[i] = strings.TrimSpace(strings.TrimPrefix(names[i], "\ufeff"))
+		names[i] = strings.TrimSpace(names[i])
 		line, column := in.FieldPos(i)
 		if names[i] == "" || slices.Contains(names[:i], names[i]) {
 			return nil, fmt.Errorf("batch: line %d, column %d: a column is named %q: names must be there, and each once", line, column, names[i])

@@ -21,9 +21,9 @@ type Item[Out any] struct {
 	// made once.
 	Key     string
 	Request fal.Request[Out]
-	// Options are those of the request, beside the runner's. A guard of its own is
-	// asked in place of the client's, but not told of a job that is taken up by
-	// another process.
+	// Options are those of the request, beside the runner's. A guard among them is
+	// asked in place of the client's. [Deliver] does not know them: what it delivers is
+	// told to the guard of the runner's Options or of the client.
 	Options []fal.Option
 }
 

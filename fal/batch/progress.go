@@ -95,7 +95,7 @@ func (r *Runner) progress() Progress {
 	return p
 }
 
-// count counts an item that has ended, and returns how many have failed.
+// count counts an item that has ended, and returns how many have failed; 0 if it has not.
 func (r *Runner) count(row *Row, kept bool, err error) (failed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,6 +114,9 @@ func (r *Runner) count(row *Row, kept bool, err error) (failed int) {
 	}
 	if c.early == 0 && c.made() >= r.concurrency() {
 		c.early, c.settled = c.made(), time.Since(r.began)
+	}
+	if row.State == Done {
+		return 0
 	}
 	return c.made() - c.Done
 }

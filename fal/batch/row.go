@@ -41,7 +41,8 @@ type Row struct {
 	// Payload is the body that was sent, as long as it may have to be looked for
 	// or sent again: until the item is done, or for longer with a Runner.Mark.
 	Payload json.RawMessage `json:"payload,omitzero"`
-	// RequestID is that of the job at fal; "" if none is known.
+	// RequestID is that of the job at fal; "" if none is known. Where the state is
+	// Unknown it is what came with an answer that said nothing, and asked for first.
 	RequestID string `json:"request_id,omitzero"`
 	// Past are the ids of its earlier jobs, which failed without cost before it was
 	// sent again, the oldest first. None of them is taken for the job that it has now.
@@ -116,6 +117,14 @@ func (r *Row) Err() error {
 		return fmt.Errorf("%w: %w", fal.ErrFlagged, e)
 	}
 	return e
+}
+
+// job returns the id of the item's job; "" if none is known for certain.
+func (r *Row) job() string {
+	if r.State == Unknown {
+		return ""
+	}
+	return r.RequestID
 }
 
 // lost returns the error of an intent whose fate is not known.

@@ -46,7 +46,8 @@ var ErrStopped = errors.New("batch: it was told to stop")
 // When the context ends, or the loop over the results is left, waiting ends: the
 // jobs go on at fal unless Runner.CancelJobs is set, and the next run with the same
 // journal takes them up. An item that is being submitted gets a few seconds, so that
-// its request id is known.
+// its request id is known. Run ends after its source has: one that waits for something
+// should not wait longer than the context lasts.
 func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) iter.Seq2[Result[Out], error] {
 	return func(yield func(Result[Out], error) bool) {
 		if err := run.begin(); err != nil {
@@ -54,19 +55,22 @@ func Run[Out any](ctx context.Context, run *Runner, items iter.Seq[Item[Out]]) i
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
 		w := &work[Out]{run: run, gate: run.gate, ended: make(chan outcome[Out]), over: make(chan struct{})}
 		go w.feed(ctx, items)
-		left := false
+		defer func() { // the loop may have been left, by a panic too
+			w.end(ErrStopped)
+			cancel()
+			for range w.ended {
+				w.gate.leave()
+			}
+		}()
 		for e := range w.ended {
-			if !left && !yield(e.Result, e.err) {
-				left = true
-				w.end(ErrStopped)
-				cancel()
+			if !yield(e.Result, e.err) {
+				return
 			}
 			w.gate.leave() // only now, so that leaving the loop begins nothing
 		}
-		if why := w.why(ctx); why != nil && !left {
+		if why := w.why(ctx); why != nil {
 			yield(Result[Out]{}, &StopError{Err: why, Progress: run.Progress()})
 		}
 	}
@@ -160,7 +164,7 @@ func (w *work[Out]) do(ctx context.Context, it Item[Out]) {
 		began = time.Now()
 		res, over, err = step(ctx, w.run, it)
 	}
-	if res.RequestID != "" && !res.Kept {
+	if res.job() != "" && !res.Kept {
 		w.gate.accepted()
 	}
 	failed := w.run.count(&res.Row, res.Kept, err)
@@ -190,9 +194,5 @@ func (w *work[Out]) goOn(ctx context.Context, began time.Time, err error) bool {
 		return false
 	}
 	w.gate.leave()
-	if w.gate.enter(ctx, w.over, true) {
-		return true
-	}
-	w.gate.stay()
-	return false
+	return w.gate.enter(ctx, w.over, true) // or nothing begins any more
 }

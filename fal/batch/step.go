@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -43,7 +45,18 @@ type entry struct {
 
 	// about tells how a picture was made, with the seed that is given; nil if nobody can.
 	about func(meta fal.Meta, seed uint64) (provenance.Record, error)
-	ill   error // of the journal or the folder: no other item should be begun
+	ill   error // the first of the journal or the folder: no other item should be begun
+
+	guard    fal.Guard    // may be nil
+	reserved *reservation // by what is sent in this step
+}
+
+// with returns an error with that of the journal or the folder, unless it tells that too.
+func (e *entry) with(err error) error {
+	if e.ill == nil || err != nil && strings.Contains(err.Error(), e.ill.Error()) {
+		return err
+	}
+	return errors.Join(err, e.ill)
 }
 
 // put keeps the row in the journal.
@@ -59,7 +72,7 @@ func (e *entry) put(ctx context.Context) error {
 	}
 	e.row.Revision--
 	err = unkept{fmt.Errorf("batch: key %.80q: journal: %w", e.row.Key, err)}
-	e.ill = errors.Join(e.ill, err)
+	e.ill = cmp.Or(e.ill, err)
 	return err
 }
 
@@ -68,13 +81,13 @@ func (e *entry) put(ctx context.Context) error {
 // item are a conflict that stays.
 func (e *entry) agree(ctx context.Context, conflict error) error {
 	other, ok, err := e.run.journal.Get(ctx, e.row.Key)
-	switch ours := e.row.RequestID; {
+	switch ours, theirs := e.row.job(), other.job(); {
 	case err != nil || !ok || other.Digest != e.row.Digest,
-		ours != "" && other.RequestID != "" && ours != other.RequestID:
+		ours != "" && theirs != "" && ours != theirs:
 		return conflict
 	case other.State == Done && e.row.State == Done && len(e.row.Files) > len(other.Files):
 		// the same result, of which we have saved more
-	case other.State == Done, ours == "" && other.RequestID != "", e.row.State == Submitted && other.RequestID != "":
+	case other.State == Done, ours == "" && theirs != "", e.row.State == Submitted && theirs != "":
 		e.row = other
 		return nil
 	}
@@ -109,15 +122,14 @@ func step[Out any](ctx context.Context, run *Runner, it Item[Out]) (res Result[O
 		row = Row{Key: key, Endpoint: string(it.Request.Endpoint()), Digest: digest}
 	}
 	e := &entry{run: run, row: row, about: about(it.Request)}
+	e.guard, _ = run.Client.GuardOf(run.options(it.Options)...)
 	kept := e.row.State == Done || e.row.State == Failed
 	res.Out, err = advance(ctx, e, it)
 	if e.row.Revision > 0 {
 		res.Row = e.row
 	}
 	res.Kept = kept && e.row.Revision == row.Revision
-	if e.ill != nil && (err == nil || !errors.Is(err, e.ill)) {
-		err = errors.Join(err, e.ill)
-	}
+	err = e.with(err)
 	return res, e.stops(err), err
 }
 
@@ -176,7 +188,7 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 		all = append(all, fal.WithWebhook(e.run.Webhook(e.row.Key)))
 	}
 	before := e.row.Revision
-	job, err := fal.Submit(ctx, e.run.Client, request, append(all, fal.WithGuard(noting{e, e.run.Client.Guard}))...)
+	job, err := fal.Submit(ctx, e.run.Client, request, append(all, fal.WithGuard(noting{e}))...)
 	if err == nil {
 		return wait(ctx, e, job, e.run.Handler)
 	}
@@ -185,7 +197,7 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 	}
 	if e.row.State == Submitted { // the context ended after it was accepted
 		job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
-		job.Reserved(e.resumed(ctx))
+		job.Reserved(e.reserved)
 		return ended(ctx, e, job, nil, err)
 	}
 	lost, ok := errors.AsType[*fal.OutcomeUnknownError](err)
@@ -244,7 +256,7 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 	if _, ok := errors.AsType[*fal.OutcomeUnknownError](err); !ok {
 		err = fmt.Errorf("%w: %w", err, lost)
 	}
-	e.row.State, e.row.RequestID, e.row.Failure = Unknown, "", &Failure{Message: err.Error()}
+	e.row.State, e.row.RequestID, e.row.Failure = Unknown, lost.RequestID, &Failure{Message: err.Error()}
 	if e.put(ctx) == nil && e.row.State != Unknown {
 		return false, nil
 	}
@@ -324,14 +336,23 @@ func wait[Out any](ctx context.Context, e *entry, job *fal.Job[Out], calls *webh
 	if errors.Is(err, webhook.ErrTaken) { // by who receives, or a program that ended then
 		out, err = job.Wait(ctx)
 	}
-	if errors.Is(err, fal.ErrNotFound) && e.run.Recover != nil {
+	if gone(err) && e.run.Recover != nil {
 		status, body, missing := e.run.Recover(ctx, e.row.Endpoint, e.row.RequestID)
-		if missing != nil {
+		_, open := errors.AsType[*fal.JobError](err)
+		switch {
+		case missing == nil:
+			out, err = job.Decode(ctx, status, body)
+		case open: // else its status said that it failed
 			return out, errors.Join(err, missing)
 		}
-		out, err = job.Decode(ctx, status, body)
 	}
 	return ended(ctx, e, job, out, err)
+}
+
+// gone reports whether fal's queue does not have a result any more.
+func gone(err error) bool {
+	e, ok := errors.AsType[*fal.Error](err)
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone)
 }
 
 // called returns the handler that will be called for a job that is taken up; nil if
@@ -357,13 +378,12 @@ func ended[Out any](ctx context.Context, e *entry, job *fal.Job[Out], out *Out, 
 	}
 	refusal, isRefusal := errors.AsType[*fal.Error](err)
 	unfinished, isUnfinished := errors.AsType[*fal.JobError](err)
-	broken, isBroken := errors.AsType[*fal.DecodeError](err)
 	switch {
 	case isUnfinished && unfinished.Cancel == fal.Cancelled:
 		e.row.State, e.row.Failure = Failed, &Failure{Message: "the job was cancelled", Status: statusCancelled, Billing: fal.NotBilled}
 	case isUnfinished:
 		return out, err
-	case isBroken && broken.Charged() == fal.Billed || err == nil || out != nil:
+	case err == nil || out != nil: // or what there is of it
 		return out, errors.Join(err, finish(ctx, e, out, err))
 	case isRefusal:
 		e.row.State, e.row.Failure, e.row.Units = Failed, failureOf(err), refusal.BillableUnits
