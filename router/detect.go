@@ -31,6 +31,7 @@ func understand(t *Task, prompt string) understanding {
 	understandControls(&u, t)
 	read := read(prompt, len(t.Pictures) > 0)
 	u.understandEdit(t, &read)
+	u.understandExtent(t, prompt, &read)
 	u.understandPurpose(t, &read)
 	u.understandText(t, &read)
 	design, picture := read.place(poster), read.place(photo)

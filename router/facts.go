@@ -102,6 +102,7 @@ type understanding struct {
 	why       [factCount]string
 	languages []string
 	overPhoto bool // it is a design, such as a poster, over a photo
+	extent    extent
 }
 
 func (u *understanding) add(f fact, why string) {

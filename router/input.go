@@ -20,31 +20,34 @@ type input struct {
 
 // asked is what a task asks of each model in the same form. All inputs share it.
 type asked struct {
-	task          *Task
-	negative      string
-	pictures      []fal.File
-	mask          fal.File
-	layers        int
-	steps         int
-	guidance      *float64
-	loras         []LoRA
-	format        fal.OutputFormat
-	expansion     *bool
-	expander      qwen.PromptExpander
-	resolution    flux.Resolution
-	angle         Angle
-	upscale       float64
-	strength      *float64
-	wider, higher int // by how many pixels a picture is extended
+	task       *Task
+	negative   string
+	pictures   []fal.File
+	mask       fal.File
+	layers     int
+	steps      int
+	guidance   *float64
+	loras      []LoRA
+	format     fal.OutputFormat
+	expansion  *bool
+	expander   qwen.PromptExpander
+	resolution flux.Resolution
+	angle      Angle
+	upscale    float64
+	strength   *float64
+
+	left, right, top, bottom int // by how many pixels a picture is extended
 }
 
 // newAsked fills in all but the pictures.
-func newAsked(t *Task) *asked {
+func newAsked(t *Task, e *extent) *asked {
 	a := &asked{
 		task: t, negative: t.NegativePrompt, layers: t.Layers, steps: t.Steps, guidance: t.Guidance, loras: t.LoRAs, format: t.Format,
 		resolution: resolutionFor(t), angle: t.Angle, upscale: t.Scale, strength: t.Strength,
 	}
-	a.wider, a.higher = t.extension()
+	wider, higher := t.extension()
+	a.left, a.right = shares(wider, e.left, e.right)
+	a.top, a.bottom = shares(higher, e.up, e.down)
 	if t.VerbatimPrompt {
 		a.expansion, a.expander = new(false), qwen.ExpanderNone
 	}

@@ -306,10 +306,10 @@ var flux2 = []model{
 		request: func(in *input) fal.Request[fal.Images] {
 			return flux.Pro2Outpaint{
 				ImageURL:     in.picture(0),
-				ExpandTop:    in.higher / 2,
-				ExpandBottom: in.higher - in.higher/2,
-				ExpandLeft:   in.wider / 2,
-				ExpandRight:  in.wider - in.wider/2,
+				ExpandTop:    in.top,
+				ExpandBottom: in.bottom,
+				ExpandLeft:   in.left,
+				ExpandRight:  in.right,
 				OutputFormat: in.format,
 			}
 		},

@@ -67,7 +67,7 @@ var needTable = [needNothing]struct {
 	why func(r *Refusal) string
 }{
 	needTask: {
-		unmet:  func(r *route, m *model) bool { return !m.routable() || !m.serves(r.task) },
+		unmet:  func(r *route, m *model) bool { return !m.routable() || !r.serves(m) },
 		always: true,
 		name:   nameTask,
 		why:    whyTask,
@@ -197,7 +197,7 @@ var needTable = [needNothing]struct {
 		unmet: func(r *route, m *model) bool { return m.task == "outpaint" && !r.extends() },
 		name:  func(*Task) string { return "a picture that does not grow, or whose size is not known" },
 		why: func(*Refusal) string {
-			return "adds pixels to a picture whose width and height are given, and takes none away"
+			return "needs the size or the aspect that the picture is to have, and the width and height of that in pictures; it takes no pixels away"
 		},
 	},
 	needSecond: {

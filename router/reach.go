@@ -55,6 +55,12 @@ func (t *Task) extension() (wider, higher int) {
 // extends reports whether a model that extends pictures by pixels can do what
 // the task asks for: the picture must be known, and grow.
 func (r *route) extends() bool {
-	wider, higher := r.asked.wider, r.asked.higher
-	return r.task.Pictures[0].Width > 0 && wider >= 0 && higher >= 0 && wider+higher > 0
+	wider, higher := r.asked.left+r.asked.right, r.asked.top+r.asked.bottom
+	return len(r.task.Pictures) > 0 && r.task.Pictures[0].Width > 0 && wider >= 0 && higher >= 0 && wider+higher > 0
+}
+
+// serves reports whether a model is made for the task. That a picture is to be extended
+// may be said in words.
+func (r *route) serves(m *model) bool {
+	return m.serves(r.task) || m.task == "outpaint" && r.task.Edit == "" && r.known.facts.has(extend)
 }

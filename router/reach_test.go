@@ -120,6 +120,71 @@ func TestKindsOfWork(t *testing.T) {
 	}
 }
 
+// What is to be extended may be said in words, with the size or the ratio, and the
+// side; else the fields that tell it are named.
+func TestExtensionInWords(t *testing.T) {
+	t.Parallel()
+	a := fal.URL("https://pictures.example/a.png")
+	known := []router.Picture{{File: a, Width: 1000, Height: 1000}}
+	for prompt, want := range map[string]flux.Pro2Outpaint{
+		"Extend this picture to 16:9":                                                  {ExpandLeft: 388, ExpandRight: 389},
+		"outpaint to 16 by 9":                                                          {ExpandLeft: 388, ExpandRight: 389},
+		"expand the image to 9:16 at 10:30 in the morning":                             {ExpandTop: 388, ExpandBottom: 389},
+		"Extend this picture to the right, to 2:1":                                     {ExpandRight: 1000},
+		"extend the canvas on the left side to 1600x1000":                              {ExpandLeft: 600},
+		"uncrop it to 1200 x 1300":                                                     {ExpandLeft: 100, ExpandRight: 100, ExpandTop: 150, ExpandBottom: 150},
+		"extend the image upwards to 1000×1400":                                        {ExpandTop: 400},
+		"extend the picture down to 1:2":                                               {ExpandBottom: 1000},
+		"expand the photo to the left and to the right, 3:1":                           {ExpandLeft: 1000, ExpandRight: 1000},
+		"erweitere das Bild nach links auf 2:1":                                        {ExpandLeft: 1000},
+		"画像を右に広げて 2:1":                                                                 {ExpandRight: 1000},
+		"make it 16:9":                                                                 {ExpandLeft: 388, ExpandRight: 389},
+		"extend it to 2:1, and keep the man and his dog in the tall grass on the left": {ExpandLeft: 500, ExpandRight: 500},
+	} {
+		want.ImageURL = a
+		c := candidate(t, router.Task{Prompt: prompt, Pictures: known}, "flux.Pro2Outpaint")
+		if got := body(t, c.Request); got != body(t, want) {
+			t.Errorf("%s: %s", prompt, got)
+		}
+		if more := strings.Contains(prompt, "morning") || strings.Contains(prompt, "dog") || strings.Contains(prompt, "Bild"); len(c.Losses) > 0 != more {
+			t.Errorf("%s: %+v", prompt, c.Losses)
+		}
+	}
+	r, err := router.Route(router.Task{Prompt: "Extend this picture to 16:9", Pictures: known})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Task.Aspect != "" {
+		t.Errorf("the task became %+v", r.Task)
+	}
+	kontext := candidate(t, router.Task{Prompt: "Extend this picture to 16:9", Pictures: known}, "flux.KontextPro")
+	if got := body(t, kontext.Request); !strings.Contains(got, `"aspect_ratio":"16:9"`) {
+		t.Errorf("a model that edits in words is not told: %s", got)
+	}
+	for name, task := range map[string]router.Task{
+		"no size":            {Prompt: "extend the picture to the right", Pictures: known},
+		"an unknown picture": {Prompt: "extend the picture to 16:9", Pictures: []router.Picture{{File: a}}},
+		"a time":             {Prompt: "extend the picture, it is 9:30", Pictures: known},
+	} {
+		r, err := router.Route(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == "flux.Pro2Outpaint" })
+		if i < 0 || !strings.Contains(r.Refused[i].String(), "needs the size or the aspect that the picture is to have, and the width and height") {
+			t.Errorf("%s: %v", name, r.Refused[max(i, 0)].Why())
+		}
+	}
+	// The task decides, and a fact may be denied.
+	c := candidate(t, router.Task{Prompt: "extend this picture to 16:9", Aspect: "2:1", Pictures: known}, "flux.Pro2Outpaint")
+	if got := body(t, c.Request); got != body(t, flux.Pro2Outpaint{ImageURL: a, ExpandLeft: 500, ExpandRight: 500}) {
+		t.Errorf("against the aspect that is given: %s", got)
+	}
+	if _, err := router.Route(router.Task{Prompt: "extend this picture to 16:9", Pictures: known, Deny: []string{"extend"}, Only: []string{"flux.Pro2Outpaint"}}); err == nil {
+		t.Error("what is denied was done")
+	}
+}
+
 // A picture is extended by pixels, half of them on each side.
 func TestExtension(t *testing.T) {
 	t.Parallel()

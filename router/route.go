@@ -72,13 +72,18 @@ func (r *Router) Route(t Task) (*Routing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return route.rank()
+	routing, err := route.rank()
+	if err != nil {
+		return nil, err
+	}
+	routing.Task = t
+	return routing, nil
 }
 
 // rank tries all models.
 func (r *route) rank() (*Routing, error) {
 	unmet, most := r.needs()
-	routing := &Routing{router: r.router, Task: *r.task, Facts: r.known.list(), Refused: make([]Refusal, 0, len(unmet))}
+	routing := &Routing{router: r.router, Facts: r.known.list(), Refused: make([]Refusal, 0, len(unmet))}
 	list, n := make([]Candidate, most), 0
 	for i, lacks := range unmet {
 		refused := Refusal{model: r.router.models[i], needs: lacks}
@@ -185,7 +190,7 @@ func (r *Router) newRoute(t *Task) (*route, error) {
 	if err := known.replace(t, r.policy.Detect); err != nil {
 		return nil, err
 	}
-	out := r.routeKnowing(t, p, &known)
+	out := r.routeKnowing(known.extended(t), p, &known)
 	out.way = out.findWay()
 	return out, nil
 }
@@ -196,7 +201,7 @@ func (r *Router) routeKnowing(t *Task, p prompts, known *understanding) *route {
 	if out.weights == (Preference{}) {
 		out.weights = r.policy.Stages[cmp.Or(t.Stage, StageFinal)]
 	}
-	out.asked = newAsked(t)
+	out.asked = newAsked(t, &known.extent)
 	out.closed = out.asked
 	if len(t.Pictures) == 0 && t.Mask.IsZero() {
 		return out

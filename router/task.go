@@ -31,7 +31,8 @@ type Task struct {
 
 	// Size is the size of the pictures; or else Aspect is their aspect ratio,
 	// such as "16:9". Neither means the model's default, or the size of the
-	// picture that is edited.
+	// picture that is edited, or of one that is extended what the prompt says, as in
+	// "extend it to 16:9".
 	Size   fal.ImageSize `json:"size,omitzero"`
 	Aspect string        `json:"aspect,omitzero"`
 	// MinPixels is the least area of each picture, in pixels; 0 for any. Pictures

@@ -165,6 +165,8 @@ var newTasks = []struct {
 	{"cut-out, transparent", router.Task{Prompt: "cut out the shoe, transparent background", Pictures: pictures(1)}, "qwen.Image21Edit", "quality"},
 	{"try-on in words", router.Task{Prompt: "put the jacket from the second picture on the man", Pictures: pictures(2)}, "flux.Pro2Edit", "pro-edit-references"},
 	{"another place, the same face", router.Task{Prompt: "don't alter the model, just put her in a red coat", Pictures: pictures(1)}, "flux.KontextPro", "kontext-in-context"},
+	{"extended in words", router.Task{Prompt: "extend this picture to 16:9", Pictures: pictures(1)}, "flux.Pro2Outpaint", "flux-outpaint"},
+	{"extended in words, with something else", router.Task{Prompt: "extend this picture to 16:9 by a fox", Pictures: pictures(1)}, "qwen.Image3Edit", "qwen-3-edit-general"},
 	{"a list of things", router.Task{Prompt: "on the desk: a brass lamp, a globe, a broken watch, a mug and a fern"}, "qwen.Image3", "qwen-composition"},
 }
 

@@ -22,6 +22,7 @@ type phrase struct {
 	open     bool // the last word may go on
 	latin    bool // its language is not English, but in the same letters
 	edits    bool // it tells what is done with a picture that is given
+	within   bool // it is read in longer phrases too
 	text     string
 }
 
@@ -103,6 +104,7 @@ func (v *vocabulary) add(p phrase) bool {
 	}
 	p.latin = slices.Contains([]string{"es", "pt", "fr", "de", "id"}, p.language)
 	p.edits = strings.HasPrefix(p.list, "edit-") || strings.HasPrefix(p.list, "do-") || slices.Contains(edited, p.list)
+	p.within = slices.Contains([]string{"textless", "common", "edit-left", "edit-right", "edit-up", "edit-down"}, p.list)
 	if p.list != "mistyped" {
 		for _, word := range p.words {
 			v.known[word] = true
@@ -234,7 +236,8 @@ func split(text string) []token {
 			}
 		default:
 			end(i)
-			if strings.ContainsRune(",.;:!?\n()[]{}—–|،。、,;:!?।", r) {
+			ratio := r == ':' && unicode.IsDigit(before) && nextIsDigit(text[i:]) // 16:9 is one thing
+			if !ratio && strings.ContainsRune(",.;:!?\n()[]{}—–|،。、,;:!?।", r) {
 				breaks, stop = true, r
 			}
 		}
@@ -269,6 +272,9 @@ func nextIsLetter(s string) bool {
 	return false
 }
 
+// nextIsDigit reports whether a digit comes after the first byte.
+func nextIsDigit(s string) bool { return len(s) > 1 && s[1] >= '0' && s[1] <= '9' }
+
 // hasNoSpaces reports whether a script is written without spaces between words.
 func hasNoSpaces(r rune) bool {
 	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
@@ -302,7 +308,7 @@ func (v *vocabulary) find(tokens []token, editing bool) []hit {
 			}
 		}
 		for _, h := range found {
-			if h.list == "textless" || h.list == "common" || h.from >= hidden && (h.to > covered || h.list == "text" && h.to > coveredText) {
+			if h.within || h.from >= hidden && (h.to > covered || h.list == "text" && h.to > coveredText) {
 				hits = append(hits, h)
 			}
 		}
