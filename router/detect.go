@@ -42,10 +42,15 @@ func understand(t *Task, prompt string) understanding {
 	} else if why := read.elements(u.facts&designs != 0); why != "" {
 		u.add(manyElements, why)
 	}
-	if t.Transparent {
+	switch w := cmp.Or(read.first("transparent"), read.sticker()); {
+	case t.Transparent:
 		u.add(transparent, given)
-	} else if w := cmp.Or(read.first("transparent"), read.sticker()); w != "" && t.Format != fal.JPEG {
+	case t.Format == fal.JPEG:
+	case w != "":
 		u.add(transparent, says(w))
+	case u.facts.has(cutout) && !read.backed():
+		u.cut = true
+		u.add(transparent, u.why[cutout])
 	}
 	if w := read.people(u.facts&designs != 0 || read.first("brand") != ""); w != "" {
 		u.add(people, says(w))
@@ -123,6 +128,12 @@ func (r *reading) sticker() string {
 		return r.hits[i].text
 	}
 	return ""
+}
+
+// backed reports whether the prompt of a cut-out says what the new background is, or
+// means no background, as in "make the curtain transparent".
+func (r *reading) backed() bool {
+	return r.first("edit-background") != "" || r.first("edit-background?") != "" || r.first("edit-backed") != "" || r.first("do-replace") != "" || r.first("edit-cutout") == "transparent"
 }
 
 // people returns a word for people in the prompt, or "". Whom a design is for is not

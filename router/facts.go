@@ -102,6 +102,7 @@ type understanding struct {
 	why       [factCount]string
 	languages []string
 	overPhoto bool // it is a design, such as a poster, over a photo
+	cut       bool // that it is transparent follows from a cut-out alone
 	extent    extent
 }
 
@@ -159,8 +160,12 @@ func (u *understanding) replace(t *Task, detect func(*Task, []Fact) []Fact) erro
 		}
 	}
 	for _, name := range t.Deny {
-		if f := fact(slices.Index(factNames[:], name)); u.why[f] != given {
+		f := fact(slices.Index(factNames[:], name))
+		if u.why[f] != given {
 			u.facts &^= 1 << f
+		}
+		if f == cutout && u.cut {
+			u.facts &^= 1 << transparent
 		}
 	}
 	return nil

@@ -188,7 +188,7 @@ var needTable = [needNothing]struct {
 	},
 	needAlpha: {
 		unmet: func(r *route, m *model) bool {
-			return r.known.facts.has(transparent) && r.known.facts.has(final) && m.has&hasAlpha == 0 && m.task != "layers"
+			return r.needsAlpha() && m.has&hasAlpha == 0 && m.task != "layers"
 		},
 		name: func(*Task) string { return "a transparent background" },
 		why:  func(*Refusal) string { return "makes no transparent pictures" },
@@ -248,6 +248,11 @@ func (r *route) unmet(m *model) (out needs) {
 		}
 	}
 	return out
+}
+
+// needsAlpha reports whether pictures must be transparent.
+func (r *route) needsAlpha() bool {
+	return r.known.facts.has(transparent) && r.known.facts.has(final) && !r.opaque
 }
 
 // largeEnough reports whether the pictures have the least area that is asked

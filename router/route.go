@@ -105,6 +105,12 @@ func (r *route) rank() (*Routing, error) {
 		}
 	}
 	if n == 0 {
+		tooDear := func(f Refusal) bool { return f.needs&^(needMaxPrice.set()|needMaxPricePerImage.set()) == 0 }
+		if r.known.cut && r.needsAlpha() && !slices.ContainsFunc(routing.Refused, tooDear) {
+			r.opaque = true
+			r.way = r.findWay()
+			return r.rank()
+		}
 		return nil, r.noModel(routing.Refused)
 	}
 	routing.Candidates = list[:n:n]
@@ -182,6 +188,7 @@ type route struct {
 	// that no file is opened; it is the same pointer where there are none.
 	closed *asked
 	way    *way // to do it in two steps, or nil
+	opaque bool // no model can make what is cut out transparent
 }
 
 func (r *Router) newRoute(t *Task) (*route, error) {

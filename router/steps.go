@@ -56,7 +56,7 @@ func (r *route) findWay() *way {
 	t := r.task
 	layered := t.Edit == EditLayers && len(t.Pictures) == 0
 	larger := t.MinPixels > 0 && t.Edit != EditUpscale && t.Edit != EditLayers
-	if !layered && !larger && !r.known.facts.has(transparent) && !r.letteredPhoto() ||
+	if !layered && !larger && !r.needsAlpha() && !r.letteredPhoto() ||
 		!r.known.facts.has(final) || slices.Contains(t.Require, FeatureOneStep) {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (r *route) findWay() *way {
 		second.Layers = t.Layers
 		w.name, w.lacks, w.drops = "layers", needTask.set()|needFormat.set(), 1<<layersEdit
 		w.second = withPicture(second)
-	case r.known.facts.has(transparent):
+	case r.needsAlpha():
 		first.Transparent = false
 		first.Deny = append(slices.Clone(t.Deny), factNames[transparent])
 		first.Prompt, first.Structured = sentence((&Task{Prompt: t.Prompt, Structured: t.Structured, Text: t.Text}).Prose(), "It stands alone before a plain background of one colour, which is removed afterwards"), nil

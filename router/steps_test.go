@@ -80,6 +80,65 @@ func TestTwoSteps(t *testing.T) {
 	}
 }
 
+// What is cut out has no background, where a model or two can make that; but for what
+// the prompt or the task says of another.
+func TestCutOut(t *testing.T) {
+	t.Parallel()
+	remove := router.Task{Prompt: "remove the background", Pictures: pictures(1)}
+	for name, tt := range map[string]struct {
+		task        router.Task
+		first, then string
+		transparent bool
+		lost        bool
+	}{
+		"alone":        {remove, "qwen.Image21Edit", "", true, false},
+		"in two steps": {with(remove, func(t *router.Task) { t.Only = []string{"flux.KontextPro"} }), "flux.KontextPro", "qwen.Layered", true, false},
+		"by none":      {with(remove, func(t *router.Task) { t.Only = []string{"Kontext"} }), "flux.KontextMax", "", true, true},
+		"in one step": {with(remove, func(t *router.Task) {
+			t.Only, t.Require = []string{"flux.KontextPro"}, []router.Feature{router.FeatureOneStep}
+		}), "flux.KontextPro", "", true, true},
+		"as JPEG":          {with(remove, func(t *router.Task) { t.Format = fal.JPEG }), "flux.Image3Edit", "", false, false},
+		"denied":           {with(remove, func(t *router.Task) { t.Deny = []string{"transparent"} }), "flux.Image3Edit", "", false, false},
+		"not cut out":      {with(remove, func(t *router.Task) { t.Deny = []string{"cut-out"} }), "qwen.Image3Edit", "", false, false},
+		"another":          {with(remove, func(t *router.Task) { t.Prompt += " and put it on a beach" }), "flux.Image3Edit", "", false, false},
+		"another, by name": {with(remove, func(t *router.Task) { t.Prompt += ", replace it with a forest" }), "flux.Image3Edit", "", false, false},
+		"as a draft":       {with(remove, func(t *router.Task) { t.Stage = router.StageDraft }), "flux.Flash2Edit", "", true, true},
+		"large":            {with(remove, func(t *router.Task) { t.Only, t.MinPixels = []string{"Kontext"}, 1<<23 }), "", "", true, false},
+	} {
+		r, err := router.Route(tt.task)
+		if tt.first == "" {
+			if err == nil {
+				t.Errorf("%s: %v", name, r.Best().Model)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		then := ""
+		if r.Best().Then != nil {
+			then = r.Best().Then.Model.Name
+		}
+		transparent := slices.ContainsFunc(r.Facts, func(f router.Fact) bool { return f.Name == "transparent" })
+		lost := slices.ContainsFunc(r.Best().Losses, func(l router.Loss) bool { return l.Feature == router.FeatureAlpha })
+		if r.Best().Model.Name != tt.first || then != tt.then || transparent != tt.transparent || lost != tt.lost {
+			t.Errorf("%s: %v, then %q, transparent %t, lost %t", name, r.Best().Model, then, transparent, lost)
+		}
+	}
+	for name, task := range map[string]router.Task{
+		"too dear":  with(remove, func(t *router.Task) { t.MaxPrice = cent }),
+		"required":  with(remove, func(t *router.Task) { t.Only, t.Require = []string{"Kontext"}, []router.Feature{router.FeatureAlpha} }),
+		"said":      with(remove, func(t *router.Task) { t.Only, t.Transparent = []string{"Kontext"}, true }),
+		"in words":  with(remove, func(t *router.Task) { t.Only, t.Prompt = []string{"Kontext"}, "remove the background, transparent png" }),
+		"of a kind": {Prompt: "sticker of a cat", Only: []string{"Kontext"}},
+	} {
+		if r, err := router.Route(task); err == nil {
+			t.Errorf("%s: %v is no error", name, r.Best().Model)
+		}
+	}
+}
+
 // What two steps do not reach is refused with the reason, and bounds hold for the
 // whole.
 func TestTwoStepsRefused(t *testing.T) {

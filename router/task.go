@@ -47,7 +47,9 @@ type Task struct {
 	// makes none. Default: Count.
 	Volume int `json:"volume,omitzero"`
 	// Transparent says that the background must be transparent; for final pictures
-	// it is also detected, as in "sticker of a cat".
+	// it is also detected, as in "sticker of a cat", and in "remove the background"
+	// if no new one is spoken of. That alone refuses nothing: where no model that is
+	// allowed makes it so, it is a loss.
 	Transparent bool `json:"transparent,omitzero"`
 
 	// Purpose is what the pictures are for; "" is detected in the prompt.
