@@ -148,6 +148,31 @@ func TestPickedFrame(t *testing.T) {
 	if want := at.Inset(-11); got.Min != want.Min || got.Max.X != want.Max.X || got.Max.Y < want.Max.Y+20 {
 		t.Errorf("the marks are at %v; the frame should be at %v, and the badge below", got, want)
 	}
+	frame, inside := at.Inset(-11), at.Inset(-6)
+	for y := frame.Min.Y - 2; y < frame.Max.Y+2; y++ {
+		for x := frame.Min.X - 2; x < frame.Max.X+2; x++ {
+			p := image.Pt(x, y)
+			if is, want := m.RGBAAt(x, y) == accent, p.In(frame) && !p.In(inside); is != want {
+				t.Fatalf("frame at %v: %t, want %t", p, is, want)
+			}
+		}
+	}
+}
+
+// TestAddressOfFailed proves that the address of a picture that failed is told as
+// long as one line is left below the error.
+func TestAddressOfFailed(t *testing.T) {
+	t.Parallel()
+	look := func(lines int, url string) []byte {
+		wide := sheet.Entry{Picture: pngOf(t, flat(red, 210, 90))}
+		failed := sheet.Entry{Error: strings.Repeat("word\n", lines), URL: url, Key: "2"}
+		return drawn(t, untitled(wide, failed)).Pix
+	}
+	for lines, want := range map[int]bool{1: true, 2: true, 3: false, 8: false} {
+		if told := !bytes.Equal(look(lines, "https://files.example/a.png"), look(lines, "")); told != want {
+			t.Errorf("below %d lines the address is told: %t, want %t", lines, told, want)
+		}
+	}
 }
 
 // TestWords compares sheets: two that say the same look the same.
