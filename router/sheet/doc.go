@@ -21,12 +21,13 @@
 // script and the pictures are in it. It can be mailed, archived and printed, one
 // section a page. Only an entry without bytes makes the reader's browser fetch
 // something, from its File beside the page or from its URL, and only once it
-// comes near the window: 10,000 such pictures open in seconds. The page follows
-// the light or dark setting of the reader, fits telephones and wide screens,
-// draws every script that the reader's machine has fonts for, and works with
-// keyboards and screen readers. Without script it still reads: a picture is a
-// link to a full-size view, in which one steps from picture to picture at the
-// same place.
+// comes near the window: 10,000 such pictures open in seconds. Those inside are
+// read with the page, of which the beginning is seen at once: keep many or large
+// ones beside it. The page follows the light or dark setting of the reader, fits
+// telephones and wide screens, draws every script that the reader's machine has
+// fonts for, and works with keyboards and screen readers. Without script it still
+// reads: a picture is a link to a full-size view, in which one steps from picture
+// to picture at the same place.
 //
 // With script, one works on it. Every picture has a number, or the Key of its
 // entry. It is enlarged to 100 percent and beyond, moved, and set beside one to

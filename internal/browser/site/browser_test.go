@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 // open opens an address in a window of its own, of a width and a colour scheme.
-func open(t *testing.T, address string, width int64, scheme string) context.Context {
+func open(t testing.TB, address string, width int64, scheme string) context.Context {
 	t.Helper()
 	browser, _ := chromium()
 	tab, end := chromedp.NewContext(browser)
@@ -66,7 +66,7 @@ func open(t *testing.T, address string, width int64, scheme string) context.Cont
 }
 
 // eval evaluates JavaScript in the page, and waits for what it promises.
-func eval[T any](t *testing.T, tab context.Context, js string) T { //nolint:revive // the test is what it is about
+func eval[T any](t testing.TB, tab context.Context, js string) T { //nolint:revive // the test is what it is about
 	t.Helper()
 	out, err := chromedp.Run(tab, chromedp.Evaluate[T]("(async () => ("+js+"))()", chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -100,7 +100,7 @@ func write(t *testing.T, s *sheet.Sheet) string {
 }
 
 // hill returns a picture of some hills.
-func hill(t *testing.T, w, h int, tint uint8) []byte {
+func hill(t testing.TB, w, h int, tint uint8) []byte {
 	t.Helper()
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
