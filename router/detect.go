@@ -124,7 +124,7 @@ func says(words string) string { return "the prompt says " + words }
 
 // sticker returns a word for a sticker with which the prompt begins, or "".
 func (r *reading) sticker() string {
-	if i := slices.IndexFunc(r.hits, func(h hit) bool { return h.list == "sticker" }); i >= 0 && r.hits[i].at <= 3 && !r.placed(&r.hits[i]) && !r.breaksBetween(1, r.hits[i].at) {
+	if i := slices.IndexFunc(r.hits, func(h hit) bool { return h.list == "sticker" }); i >= 0 && r.hits[i].at <= 3 && !r.placed(&r.hits[i]) && !r.hangs(&r.hits[i]) && !r.breaksBetween(1, r.hits[i].at) {
 		return r.hits[i].text
 	}
 	return ""
@@ -139,13 +139,55 @@ func (r *reading) backed() bool {
 // people returns a word for people in the prompt, or "". Whom a design is for is not
 // in it.
 func (r *reading) people(design bool) string {
+	animals := false
 	for i := range r.hits {
 		h := &r.hits[i]
-		if h.list == "people" && !r.owns(h) && !r.longer(h) && !(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
+		animals = animals || h.list == "animal"
+		if animals && (h.text == "he" || h.text == "she") {
+			continue
+		}
+		if h.list == "people" && !r.owns(h) && !r.longer(h) && !r.attributive(h) && !r.animals(h) &&
+			!(design && slices.ContainsFunc(r.tokens[max(0, h.at-2):h.at], func(t token) bool { return t.text == "for" })) {
 			return h.text
 		}
 	}
 	return ""
+}
+
+// attributive reports whether one person is only spoken of as what clothes are like,
+// as in "a cowboy hat".
+func (r *reading) attributive(h *hit) bool {
+	last := &r.tokens[h.end-1]
+	return !last.possessive && !strings.HasSuffix(last.text, "s") && r.follows(h.end, h.end+1, "garment")
+}
+
+// animals reports whether a word for people is said of animals, as in "baby
+// penguin", "owl family" and "a team of four dogs".
+func (r *reading) animals(h *hit) bool {
+	if r.follows(h.end, h.end+1, "animal") {
+		return true
+	}
+	if !slices.Contains(companies, h.text) {
+		return false
+	}
+	if h.end < len(r.tokens) && r.tokens[h.end].text == "of" || strings.HasSuffix(h.text, " of") {
+		return r.follows(h.end, h.end+3, "animal")
+	}
+	return slices.ContainsFunc(within(r.hits, h.at-1, h.at), func(a hit) bool { return a.list == "animal" && a.end == h.at && !r.tokens[h.at].breaks })
+}
+
+// companies are words for people together.
+var companies = []string{"family", "families", "couple", "team of", "a team", "crowd", "friends", "parents", "mother", "father", "baby", "babies", "children", "kids"}
+
+// follows reports whether a phrase of a list begins at a token from one to before
+// another, with no comma or the like in between.
+func (r *reading) follows(from, to int, list string) bool {
+	for at := from; at < min(to, len(r.tokens)) && !r.tokens[at].breaks; at++ {
+		if slices.ContainsFunc(within(r.hits, at, at+1), func(o hit) bool { return o.list == list }) {
+			return true
+		}
+	}
+	return false
 }
 
 // longer reports whether another phrase begins with a word for people, such as "family

@@ -2,6 +2,8 @@ package router
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // elements says why a prompt has many subjects that must each be as it says; ""
@@ -51,9 +53,102 @@ func (r *reading) elements(design bool) string {
 		return "the prompt lists several subjects"
 	case r.assigned() >= 3, positions >= 2, numerals >= 1 && len(colours) >= 4:
 		return "the prompt says of several subjects how each is"
+	case design:
+		return ""
+	}
+	return r.scene(numerals, relations)
+}
+
+// scene says why a prompt that does little more than name what is to be seen has many
+// subjects, by those that are shown and counted and the relations between them; "" if
+// it has not. How long it is bounds what few of them mean.
+func (r *reading) scene(numerals, relations int) string {
+	subjects, acting := 0, 0 // acting are those that are not only where another is
+	var coloured, animals []string
+	for i := range r.hits {
+		switch h := &r.hits[i]; h.list {
+		case "subject":
+			if r.opens(h) {
+				continue
+			}
+			subjects++
+			if h.at == 0 || r.tokens[h.at].breaks || !slices.Contains(wheres, r.tokens[h.at-1].text) {
+				acting++
+			}
+		case "colour":
+			if r.colours(h) && !slices.Contains(coloured, h.text) && len(coloured) < 5 {
+				coloured = append(coloured, h.text)
+			}
+		case "animal":
+			if kind := strings.TrimSuffix(h.text, "s"); !slices.Contains(animals, kind) && len(animals) < 3 {
+				animals = append(animals, kind)
+			}
+		}
+	}
+	length, named, sentences := r.measure()
+	total := subjects + named + 2*numerals + relations
+	switch {
+	case numerals >= 2 && length <= 24:
+		return "the prompt counts several subjects"
+	case len(coloured) >= 3 && length <= 10*len(coloured)-4, len(coloured) >= 2 && relations >= 1 && total+len(coloured) >= 6 && length <= 20:
+		return "the prompt has a colour for each of several subjects"
+	case acting >= 4 && length <= 16, named >= 3 && length <= 40, len(animals) >= 3 && length <= 24:
+		return "the prompt names several subjects"
+	case sentences >= 2 && total+sentences >= 6 && 9*total >= length:
+		return "the prompt tells of several subjects, a sentence for each"
 	}
 	return ""
 }
+
+// opens reports whether an article is that of the picture itself, as in "a photo of".
+func (r *reading) opens(h *hit) bool {
+	return (h.at == 0 || r.tokens[h.at].breaks) && slices.ContainsFunc(within(r.hits, h.end, h.end+2), func(m hit) bool {
+		return strings.HasPrefix(m.list, "photo") || strings.HasPrefix(m.list, "illustration")
+	})
+}
+
+// colours reports whether a colour is that of a thing of its own, not of eyes or a sky.
+func (r *reading) colours(h *hit) bool {
+	return h.end < len(r.tokens) && !r.tokens[h.end].breaks && !slices.Contains(ands, r.tokens[h.end].text) && !slices.Contains(wheres, r.tokens[h.end].text) &&
+		!slices.ContainsFunc(r.tokens[h.end:min(h.end+2, len(r.tokens))], func(t token) bool { return slices.Contains(surfaces, t.text) })
+}
+
+// measure returns how many words a prompt has, where those of scripts without spaces
+// are guessed; how many things it speaks of by a name, as in "the Eiffel Tower"; and
+// how many sentences begin with a subject.
+func (r *reading) measure() (words, named, sentences int) {
+	capitals := 0
+	for i := range r.tokens {
+		t := &r.tokens[i]
+		if first, _ := utf8.DecodeRuneInString(t.text); hasNoSpaces(first) {
+			words += len(t.text) / 5
+		} else {
+			words++
+		}
+		if t.upper {
+			capitals++
+		}
+		if t.upper && i > 0 && !t.breaks && !t.quoted && slices.Contains(namers, r.tokens[i-1].text) {
+			named++
+		}
+		if (i == 0 || t.begins) && (t.text == "the" || t.text == "there" || slices.ContainsFunc(within(r.hits, i, i+1), func(h hit) bool { return h.list == "subject" })) {
+			sentences++
+		}
+	}
+	if 3*capitals > 2*len(r.tokens) { // as in a headline
+		named = 0
+	}
+	return words, named, sentences
+}
+
+// namers are words between which and a name nothing stands.
+var namers = []string{"the", "and", "with", "a"}
+
+// wheres are words before what a subject is in, on or of.
+var wheres = []string{"in", "on", "at", "of", "from", "into", "inside", "near", "under", "against", "through", "like", "as", "onto", "for", "with", "over", "by", "to", "wearing", "or"}
+
+// surfaces are what has a colour and is no subject.
+var surfaces = []string{"eyes", "eye", "hair", "lips", "skin", "fur", "mane", "ears", "background", "backdrop", "sky", "light", "lights", "stripes", "tones", "palette", "theme", "accents", "wall", "walls"}
 
 // listed returns the length of the longest list of subjects in the prompt, each
 // with its article or numeral and few words, such as "a map, two keys and a pen".
@@ -78,6 +173,9 @@ func (r *reading) listed() int {
 	return most
 }
 
+// ors are words between two numerals of which one is meant.
+var ors = []string{"or", "to", "o", "ou", "oder", "bis", "или", "atau"}
+
 // ands are words between the last two of a list.
 var ands = []string{"and", "plus", "y", "e", "et", "und", "dan", "и", "و", "और"}
 
@@ -98,6 +196,9 @@ func (r *reading) assigned() int {
 func (r *reading) counts(h *hit) bool {
 	if slices.ContainsFunc(within(r.hits, h.end, h.end+1), func(u hit) bool { return u.list == "unit" }) {
 		return false
+	}
+	if h.end+1 < len(r.tokens) && slices.Contains(ors, r.tokens[h.end].text) && r.follows(h.end+1, h.end+2, "numeral") {
+		return false // the second of "two or three" counts
 	}
 	if r.tokens[h.at].hasLetters || h.text[0] > '9' {
 		return true

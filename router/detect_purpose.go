@@ -62,6 +62,8 @@ func (r *reading) medium(mark string) *hit {
 			found = h
 		case (strings.HasPrefix(found.list, "photo") || strings.HasPrefix(found.list, "illustration")) && r.describes(found, h):
 			found = h
+		case name == "illustration" && found.list == "photo" && !strings.Contains(found.text, "photo") && r.tokens[h.at].breaks: // a lens, then what it is drawn in
+			found = h
 		}
 	}
 	return found
@@ -81,6 +83,10 @@ func (r *reading) incidental(h *hit) bool {
 		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
 		whose := h.at > 0 && r.tokens[h.at-1].possessive
 		return done || whose || r.placed(h) // painting a wall; a kid's drawing; on a painting
+	case "product?": // sneakers that somebody is in, ten bottles
+		before := r.tokens[max(0, h.at-2):h.at]
+		return slices.ContainsFunc(before, func(t token) bool { return slices.Contains([]string{"with", "in", "wearing", "holding"}, t.text) }) ||
+			slices.ContainsFunc(within(r.hits, h.at-1, h.at), func(n hit) bool { return n.list == "numeral" })
 	case "poster?", "ui?", "comic?", "infographic?":
 		return h.text == "dashboard" && r.first("vehicle") != "" || r.placed(h) || h.list == "poster?" && r.hangs(h)
 	}

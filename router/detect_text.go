@@ -33,7 +33,7 @@ func (u *understanding) understandText(t *Task, r *reading) {
 			}
 		}
 	}
-	if w := r.first("text"); w != "" && r.textless == "" {
+	if w := r.writing(); w != "" && r.textless == "" {
 		u.add(text, says(w))
 	}
 	if r.textless == "" {
@@ -53,6 +53,34 @@ func (u *understanding) understandText(t *Task, r *reading) {
 			u.add(text, "the prompt has it in capitals: "+words)
 		}
 	}
+}
+
+// writing returns a word for lettering, or a number that is shown as one, as in "the
+// number 7"; or "".
+func (r *reading) writing() string {
+	for i := range r.hits {
+		if h := &r.hits[i]; h.list == "text" && !r.styledAs(h.at) {
+			return h.text
+		}
+	}
+	for i := 1; i < len(r.tokens); i++ {
+		t, next := &r.tokens[i-1], &r.tokens[i]
+		if (t.text == "number" || t.text == "numbers") && !t.quoted && !next.hasLetters && !next.breaks {
+			return t.text + " " + next.text
+		}
+	}
+	return ""
+}
+
+// styledAs reports whether what stands at a token is the manner of a picture, as in "in
+// the style of tomb paintings".
+func (r *reading) styledAs(at int) bool {
+	for i := at - 1; i > max(0, at-4) && !r.tokens[i+1].breaks; i-- {
+		if r.tokens[i].text == "of" && r.tokens[i-1].text == "style" {
+			return true
+		}
+	}
+	return false
 }
 
 // reach is how many words away a word may stand that says what something is.
@@ -133,9 +161,10 @@ func (r *reading) spoken(says *hit) bool {
 	return last == "people"
 }
 
-// carried reports whether what carries lettering says it, as in "a shirt that says".
+// carried reports whether what carries lettering says it, as in "a shirt that says";
+// who wears one may shout.
 func (r *reading) carried(says *hit) bool {
-	return slices.ContainsFunc(within(r.hits, says.at-longestPhrase, says.at), func(h hit) bool {
+	return (strings.HasPrefix(says.text, "sa") || says.text == "announces") && slices.ContainsFunc(within(r.hits, says.at-longestPhrase, says.at), func(h hit) bool {
 		return says.at-h.end <= 1 && (h.list == "carrier" || h.list == "text" || h.list == "garment" || h.list == "poster")
 	})
 }

@@ -63,8 +63,10 @@ func (r *reading) joined(from, to int) bool {
 // styled reports whether the language of a hit is that of a style or a place, as
 // in "in Japanese style".
 func (r *reading) styled(i int) bool {
-	end := r.hits[i].end
-	return slices.ContainsFunc(within(r.hits, end, end+1), func(h hit) bool { return h.list == "style" && !r.tokens[end].breaks })
+	at, end := r.hits[i].at, r.hits[i].end
+	return slices.ContainsFunc(within(r.hits, at, end+1), func(h hit) bool {
+		return h.list == "style" && h.at == end && !r.tokens[end].breaks || h.list == "illustration" && h.end > end
+	})
 }
 
 // scripts are the scripts that tell a language, or the likeliest of those that

@@ -175,6 +175,7 @@ type token struct {
 	text       string // in small letters
 	from, to   int    // its bytes in the prompt
 	breaks     bool   // a comma or the like stands before it
+	begins     bool   // a full stop or the like is before it
 	quoted     bool   // it stands in quotes
 	capitals   bool   // it is all in capitals
 	hasLetters bool
@@ -198,6 +199,8 @@ func split(text string) []token {
 			possessive := strings.HasSuffix(raw, "'s") || strings.HasSuffix(raw, "’s")
 			if possessive {
 				lower = strings.TrimSuffix(lower, "s")
+			} else if strings.HasSuffix(raw, "s") {
+				possessive = strings.HasPrefix(text[to:], "' ") || strings.HasPrefix(text[to:], "’ ") // kids' shoes
 			}
 			out = append(out, token{
 				text: lower, from: from, to: to, breaks: breaks,
@@ -205,6 +208,7 @@ func split(text string) []token {
 				name:       breaks && (stop == ',' || stop == ':') && startsUpper(raw),
 				upper:      startsUpper(raw),
 				told:       breaks && stop == ':',
+				begins:     breaks && strings.ContainsRune(".!?\n。।", stop),
 				possessive: possessive,
 				price:      letters == 0 && (money(text[:from], true) || money(text[to:], false)),
 			})
