@@ -85,9 +85,16 @@ func TestGuardOfOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := faltest.NewServer(t, faltest.QueueTime(200*time.Millisecond))
-			path, j := filepath.Join(t.TempDir(), "ledger"), batch.Memory()
-			step := func(ctx context.Context) (own, other spend.Total, state batch.State) {
+			srv := faltest.NewServer(t, faltest.QueueTime(20*time.Millisecond))
+			path, kept := filepath.Join(t.TempDir(), "ledger"), batch.Memory()
+			step := func(leaves bool) (own, other spend.Total, state batch.State) {
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				j := raced{kept, func(_ batch.Journal, row batch.Row) {
+					if leaves && row.State == batch.Submitted {
+						leave()
+					}
+				}}
 				ledger, err := spend.OpenLedger(path)
 				if err != nil {
 					t.Fatal(err)
@@ -104,14 +111,12 @@ func TestGuardOfOptions(t *testing.T) {
 				}
 				return own, other, res.State
 			}
-			ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
-			defer leave()
 			const price = 3 * pricing.Cent / 10
-			own, other, state := step(ctx)
+			own, other, state := step(true)
 			if own.Reserved != price || own.Billed != 0 || other != (spend.Total{}) || state != batch.Submitted {
 				t.Errorf("%s: %+v, and %+v of the client", state, own, other)
 			}
-			own, other, state = step(t.Context())
+			own, other, state = step(false)
 			if own.Reserved != 0 || own.Billed != price || other != (spend.Total{}) || state != batch.Done {
 				t.Errorf("%s: %+v, and %+v of the client", state, own, other)
 			}
