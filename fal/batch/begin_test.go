@@ -128,6 +128,51 @@ func TestPausesBeginAnew(t *testing.T) {
 	}
 }
 
+// Items that wait to begin again, and the next one, begin no more when the batch ends,
+// whatever ends it: the error of each is that which it had.
+func TestWaitsNoMore(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		end   func(run *batch.Runner, leave context.CancelFunc) // after a minute
+		posts int
+		want  error
+	}{
+		"context":  {func(_ *batch.Runner, leave context.CancelFunc) { leave() }, 3, context.Canceled},
+		"stop":     {func(run *batch.Runner, _ context.CancelFunc) { run.Stop() }, 3, batch.ErrStopped},
+		"patience": {func(*batch.Runner, context.CancelFunc) {}, 4, fal.ErrRateLimited}, // after ten
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				busy := &fickle{statuses: []int{429}}
+				run := busy.run(fal.Retry{MinWait: time.Hour, MaxWait: time.Hour})
+				run.Concurrency = 3
+				go func() {
+					time.Sleep(time.Minute)
+					tt.end(run, leave)
+				}()
+				n := 0
+				var end error
+				for r, err := range batch.Run(ctx, run, mugs(9)) {
+					if r.Key == "" {
+						end = err
+						continue
+					}
+					if n++; r.State != batch.Failed || !errors.Is(err, fal.ErrRateLimited) || errors.Is(err, context.Canceled) {
+						t.Errorf("%s: %v", r.Key, err)
+					}
+				}
+				stopped, _ := errors.AsType[*batch.StopError](end)
+				if n != 3 || len(busy.came) != tt.posts || stopped == nil || !errors.Is(end, tt.want) || run.Progress().Taken != 3 {
+					t.Errorf("%d items, %d posts, %+v: %v", n, len(busy.came), run.Progress(), end)
+				}
+			})
+		})
+	}
+}
+
 // Nothing begins once the context has ended, the batch is told to stop or something
 // ends it, though there is room.
 func TestBeginsNoMore(t *testing.T) {
@@ -220,6 +265,23 @@ func (s *seen) Get(ctx context.Context, key string) (batch.Row, bool, error) {
 		s.last = ctx
 	}
 	return s.Journal.Get(ctx, key)
+}
+
+// A line may be long, and not longer than a megabyte.
+func TestLongLines(t *testing.T) {
+	t.Parallel()
+	for n, ok := range map[int]bool{100_000: true, 1<<20 - 20: true, 1 << 20: false} {
+		var got []batch.Record
+		var problem error
+		for r, err := range batch.ReadJSONLines(strings.NewReader("{}\n{\"a\":\"" + strings.Repeat("x", n) + "\"}\n{}")) {
+			if problem = err; err == nil {
+				got = append(got, r)
+			}
+		}
+		if (problem == nil) != ok || ok && (len(got) != 3 || len(got[1].Fields["a"]) != n || got[1].Line != 2) || !ok && len(got) != 1 {
+			t.Errorf("%d: %d lines, %v", n, len(got), problem)
+		}
+	}
 }
 
 // A table may have a mark before its first column, which may be in quotes.

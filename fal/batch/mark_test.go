@@ -1,9 +1,15 @@
 package batch_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/gif"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,5 +95,46 @@ func TestMarkDelivered(t *testing.T) {
 	record, err := provenance.ReadFile(filepath.Join(run.Dir, "a.jpg"))
 	if err != nil || record.Prompt != "a mug, a" || record.Seed == nil {
 		t.Errorf("%v %+v", err, record)
+	}
+}
+
+// A JPEG has no room for a long request, and is marked without. A picture that takes no
+// record is saved as it came.
+func TestMarkAsFarAsItGoes(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t, faltest.Strict(false))
+	it := mug("a")
+	it.Request = fal.With(it.Request, map[string]any{"note": strings.Repeat("x", 100_000)})
+	run := &batch.Runner{Client: quick(srv), Journal: batch.Memory(), Dir: t.TempDir(), Mark: whole}
+	res, err := batch.Step(t.Context(), run, it)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := provenance.ReadFile(filepath.Join(run.Dir, "a.jpg"))
+	if err != nil || record.Prompt != "a mug, a" || record.Input != nil || record.RequestID != res.RequestID {
+		t.Errorf("%v %+v", err, record)
+	}
+
+	var picture bytes.Buffer
+	if err := gif.Encode(&picture, image.NewPaletted(image.Rect(0, 0, 8, 8), color.Palette{color.Black, color.White}), nil); err != nil {
+		t.Fatal(err)
+	}
+	row := res.Row
+	row.Revision, row.Files = 1, nil
+	row.Result, err = json.Marshal(fal.Images{Images: []fal.Image{{URL: srv.File("a.gif", "image/gif", picture.Bytes()), ContentType: "image/gif"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run = &batch.Runner{Client: quick(srv), Journal: batch.Memory(), Dir: t.TempDir(), Mark: whole}
+	if err := run.Journal.Put(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	res, err = batch.Step(t.Context(), run, it)
+	if err != nil || len(res.Files) != 1 || res.Files[0].Bytes != int64(picture.Len()) || res.Files[0].Name != "a.gif" {
+		t.Fatalf("%+v %v", res.Files, err)
+	}
+	content, err := os.ReadFile(filepath.Join(run.Dir, "a.gif"))
+	if sum, _ := fal.Bytes(content).SHA256(); err != nil || !bytes.Equal(content, picture.Bytes()) || res.Files[0].SHA256 != sum {
+		t.Errorf("%d bytes, %+v, %v", len(content), res.Files, err)
 	}
 }
