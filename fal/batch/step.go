@@ -159,7 +159,7 @@ func exhausted(err error) bool {
 // advance brings an item on as far as it goes.
 func advance[Out any](ctx context.Context, e *entry, it Item[Out]) (*Out, error) {
 	if e.row.State == Intent || e.row.State == Unknown {
-		if _, err := e.reconcile(ctx, e.row.lost(errors.New("the program ended before there was an answer"))); err != nil {
+		if err := e.reconcile(ctx, e.row.lost(errors.New("the program ended before there was an answer"))); err != nil {
 			return nil, err
 		}
 	}
@@ -209,11 +209,10 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 		_ = e.put(ctx)
 		return nil, err
 	}
-	absent, err := e.reconcile(ctx, lost)
-	if err != nil {
+	if err := e.reconcile(ctx, lost); err != nil {
 		return nil, err
 	}
-	if absent {
+	if e.row.State == Failed && e.row.RequestID == "" {
 		return nil, refused{fmt.Errorf("batch: key %.80q: fal did not accept it, and it may be sent again: %w", e.row.Key, lost.Err)}
 	}
 	job = fal.Resume(e.run.Client, request.Endpoint(), e.row.RequestID)
@@ -221,9 +220,9 @@ func send[Out any](ctx context.Context, e *entry, request fal.Request[Out], opts
 	return wait(ctx, e, job, nil) // its webhook may have come before
 }
 
-// reconcile finds out what became of an intent. It is then submitted, or absent;
-// or else the error says that this is not known.
-func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (absent bool, err error) {
+// reconcile finds out what became of an intent. It is then submitted, or failed without a
+// request id, which is absent; or else the error says that this is not known.
+func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (err error) {
 	lost.Not = slices.Clip(e.row.Past)
 	id := lost.RequestID
 	if id == "" || !e.knows(ctx, id) {
@@ -240,16 +239,16 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 	switch {
 	case err == nil && id != "":
 		e.row.State, e.row.RequestID, e.row.Failure = Submitted, id, nil
-		return false, e.put(ctx)
+		return e.put(ctx)
 	case err != nil && fal.NotSent(err):
 		e.row.State, e.row.RequestID = Failed, ""
 		e.row.Failure = &Failure{Message: "fal did not accept it: " + err.Error(), Billing: fal.NotBilled, Retryable: true}
 		if err := e.put(ctx); err != nil || e.row.State != Failed {
-			return false, err
+			return err
 		}
 		lost.NotAccepted(err)        // which it knows if it is of this process,
 		e.resumed(ctx).Released(err) // and the guard maybe if it is not
-		return true, nil
+		return nil
 	case err == nil:
 		err = errors.New("batch: Runner.Reconcile returned neither a request id nor an error")
 	}
@@ -258,9 +257,9 @@ func (e *entry) reconcile(ctx context.Context, lost *fal.OutcomeUnknownError) (a
 	}
 	e.row.State, e.row.RequestID, e.row.Failure = Unknown, lost.RequestID, &Failure{Message: err.Error()}
 	if e.put(ctx) == nil && e.row.State != Unknown {
-		return false, nil
+		return nil
 	}
-	return false, err
+	return err
 }
 
 // mostFinds is how often it is looked for a job that is no other item's.

@@ -19,6 +19,7 @@ import (
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/fal/webhook"
+	"github.com/falimage/falimage-go/flux"
 	"github.com/falimage/falimage-go/pricing"
 	"github.com/falimage/falimage-go/pricing/spend"
 )
@@ -342,5 +343,28 @@ func TestIDSurvives(t *testing.T) {
 				t.Errorf("%s %s, %d posts: %v", res.State, res.RequestID, srv.Ledger().Posts, err)
 			}
 		})
+	}
+}
+
+// What fal refused is sent again as it was, byte by byte, with what was uploaded for it;
+// unless it was refused since that is gone.
+func TestSentAgain(t *testing.T) {
+	t.Parallel()
+	for errorType, uploads := range map[string]int{"file_download_error": 2, "another": 1} {
+		srv := faltest.NewServer(t)
+		srv.Inject(faltest.OpSubmit, faltest.Answer(422, `{"detail":[{"type":"`+errorType+`","msg":"no","loc":["body","image_url"]}]}`), 1)
+		var payloads []string
+		run := &batch.Runner{Client: quick(srv), Journal: recorder{batch.Memory(), &payloads}}
+		it := item{Key: "a", Request: flux.KontextPro{Prompt: "a hat", ImageURL: fal.Bytes(pngOf(t, 8))}}
+		if res, err := batch.Step(t.Context(), run, it); res.State != batch.Failed || res.Failure.Type != errorType {
+			t.Fatal(res.State, err)
+		}
+		res, err := batch.Step(t.Context(), run, it)
+		if l := srv.Ledger(); err != nil || res.State != batch.Done || l.Uploads != uploads || l.Posts != 2 {
+			t.Errorf("%s: %s after %d uploads and %d posts: %v", errorType, res.State, l.Uploads, l.Posts, err)
+		}
+		if len(payloads) != 2 || (payloads[0] == payloads[1]) != (uploads == 1) {
+			t.Errorf("%s: %q", errorType, payloads)
+		}
 	}
 }
