@@ -63,8 +63,9 @@ func (r *reading) elements(design bool) string {
 // subjects, by those that are shown and counted and the relations between them; "" if
 // it has not. How long it is bounds what few of them mean.
 func (r *reading) scene(numerals, relations int) string {
-	subjects, acting := 0, 0 // acting are those that are not only where another is
+	subjects, acting, ones, flanked := 0, 0, 0, false // acting are those that are not only where another is
 	var coloured, animals []string
+	worn := 0 // of what is coloured
 	for i := range r.hits {
 		switch h := &r.hits[i]; h.list {
 		case "subject":
@@ -72,13 +73,20 @@ func (r *reading) scene(numerals, relations int) string {
 				continue
 			}
 			subjects++
+			if h.text == "one" {
+				ones++
+			}
 			if h.at == 0 || r.tokens[h.at].breaks || !slices.Contains(wheres, r.tokens[h.at-1].text) {
 				acting++
 			}
 		case "colour":
 			if r.colours(h) && !slices.Contains(coloured, h.text) && len(coloured) < 5 {
-				coloured = append(coloured, h.text)
+				if coloured = append(coloured, h.text); r.follows(h.end, h.end+2, "garment") {
+					worn++
+				}
 			}
+		case "relation":
+			flanked = flanked || r.flanks(h)
 		case "animal":
 			if kind := strings.TrimSuffix(h.text, "s"); !slices.Contains(animals, kind) && len(animals) < 3 {
 				animals = append(animals, kind)
@@ -88,17 +96,45 @@ func (r *reading) scene(numerals, relations int) string {
 	length, named, sentences := r.measure()
 	total := subjects + named + 2*numerals + relations
 	switch {
-	case numerals >= 2 && length <= 24:
+	case numerals >= 2 && length <= 24, numerals >= 1 && ones >= 1 && length <= 16:
 		return "the prompt counts several subjects"
-	case len(coloured) >= 3 && length <= 10*len(coloured)-4, len(coloured) >= 2 && relations >= 1 && total+len(coloured) >= 6 && length <= 20:
+	case flanked && length <= 16, relations >= 3 && length <= 24:
+		return "the prompt places several subjects"
+	case len(coloured) >= 3 && (len(coloured) >= 4 || worn < 2) && length <= 10*len(coloured)-4, len(coloured) >= 2 && relations >= 1 && total+len(coloured) >= 6 && length <= 20:
 		return "the prompt has a colour for each of several subjects"
-	case acting >= 4 && length <= 16, named >= 3 && length <= 40, len(animals) >= 3 && length <= 24:
+	case acting >= 4 && length <= 16, named >= 3 && length <= 40, r.listed() >= 3 && length <= 12, len(animals) >= 3 && length <= 24:
 		return "the prompt names several subjects"
-	case sentences >= 2 && total+sentences >= 6 && 9*total >= length:
+	case sentences >= 2 && total+sentences >= 6 && 10*total >= length:
 		return "the prompt tells of several subjects, a sentence for each"
 	}
 	return ""
 }
+
+// flanks reports whether a word for a place stands before two subjects, as in "next to a
+// lamp and a vase" and "sitting between the hen and the hare".
+func (r *reading) flanks(h *hit) bool {
+	switch h.text {
+	case "between": // a fight between two has no third
+		if h.at == 0 || !strings.HasSuffix(r.tokens[h.at-1].text, "ed") && !strings.HasSuffix(r.tokens[h.at-1].text, "ing") {
+			return false
+		}
+	case "next to", "beside", "in between":
+	default:
+		return false
+	}
+	if h.end >= len(r.tokens) || !slices.Contains(articles, r.tokens[h.end].text) {
+		return false
+	}
+	for i := h.end + 1; i < min(h.end+6, len(r.tokens)-1) && !r.tokens[i].breaks; i++ {
+		if r.tokens[i].text == "and" {
+			return slices.Contains(articles, r.tokens[i+1].text)
+		}
+	}
+	return false
+}
+
+// articles are words before a thing.
+var articles = []string{"a", "an", "the", "one"}
 
 // opens reports whether an article is that of the picture itself, as in "a photo of".
 func (r *reading) opens(h *hit) bool {

@@ -80,13 +80,15 @@ func (r *reading) incidental(h *hit) bool {
 		}
 		return h.at > 4 || r.breaksBetween(1, h.at) || !last && r.tokens[h.end].text != "of" && r.tokens[h.end].text != "for"
 	case "illustration?":
+		made := h.at > 1 && strings.HasSuffix(r.tokens[h.at-2].text, "ing") && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.at-1].text)
 		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
 		whose := h.at > 0 && r.tokens[h.at-1].possessive
-		return done || whose || r.placed(h) // painting a wall; a kid's drawing; on a painting
-	case "product?": // sneakers that somebody is in, ten bottles
+		return made || done || whose || r.placed(h) // weaving a tapestry; painting a wall; a kid's drawing; on a painting
+	case "product?": // sneakers that somebody is in, ten bottles, letters on white
 		before := r.tokens[max(0, h.at-2):h.at]
-		return slices.ContainsFunc(before, func(t token) bool { return slices.Contains([]string{"with", "in", "wearing", "holding"}, t.text) }) ||
-			slices.ContainsFunc(within(r.hits, h.at-1, h.at), func(n hit) bool { return n.list == "numeral" })
+		return slices.ContainsFunc(before, func(t token) bool {
+			return slices.Contains([]string{"with", "in", "wearing", "holding", "text", "letters", "lettering", "numbers", "written", "printed"}, t.text)
+		}) || slices.ContainsFunc(within(r.hits, h.at-1, h.at), func(n hit) bool { return n.list == "numeral" })
 	case "poster?", "ui?", "comic?", "infographic?":
 		return h.text == "dashboard" && r.first("vehicle") != "" || r.placed(h) || h.list == "poster?" && r.hangs(h)
 	}
