@@ -2,6 +2,7 @@ package batch
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 
@@ -42,13 +43,7 @@ func overwrite(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // record returns how the pictures of an item were made, as the runner wants it told.
