@@ -140,10 +140,14 @@ func (r *reading) backed() bool {
 // in it.
 func (r *reading) people(design bool) string {
 	animals := false
+	chess := slices.ContainsFunc(r.tokens, func(t token) bool { return strings.HasPrefix(t.text, "chess") })
 	for i := range r.hits {
 		h := &r.hits[i]
+		if r.sitter(h) {
+			return h.text + " " + r.tokens[h.end].text
+		}
 		animals = animals || h.list == "animal"
-		if animals && (h.text == "he" || h.text == "she") {
+		if animals && (h.text == "he" || h.text == "she") || chess && slices.Contains(chessmen, h.text) || r.styledAs(h.at) {
 			continue
 		}
 		if h.list == "people" && !r.owns(h) && !r.longer(h) && !r.attributive(h) && !r.animals(h) &&
@@ -152,6 +156,17 @@ func (r *reading) people(design bool) string {
 		}
 	}
 	return ""
+}
+
+// chessmen are words for people and for what stands on a chessboard.
+var chessmen = []string{"king", "queen", "knight", "knights"}
+
+// sitter reports whether a phrase is "portrait of" before a name.
+func (r *reading) sitter(h *hit) bool {
+	if h.text != "portrait of" || h.end+1 >= len(r.tokens) || !r.tokens[h.end].upper || !r.tokens[h.end+1].upper || r.tokens[h.end+1].breaks {
+		return false
+	}
+	return !slices.Contains(articles, r.tokens[h.end].text) && !slices.ContainsFunc(within(r.hits, h.end, h.end+3), func(o hit) bool { return o.list == "animal" })
 }
 
 // attributive reports whether one person is only spoken of as what clothes are like,

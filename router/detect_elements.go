@@ -36,7 +36,7 @@ func (r *reading) elements(design bool) string {
 				colours = append(colours, h.text)
 			}
 		case "apart":
-			if !seen[h.text] {
+			if !seen[h.text] && !r.unit(h.end) {
 				apart++
 			}
 			seen[h.text] = true
@@ -85,6 +85,10 @@ func (r *reading) scene(numerals, relations int) string {
 					worn++
 				}
 			}
+		case "apart":
+			if h.text == "and one" {
+				ones++
+			}
 		case "relation":
 			flanked = flanked || r.flanks(h)
 		case "animal":
@@ -96,7 +100,7 @@ func (r *reading) scene(numerals, relations int) string {
 	length, named, sentences := r.measure()
 	total := subjects + named + 2*numerals + relations
 	switch {
-	case numerals >= 2 && length <= 24, numerals >= 1 && ones >= 1 && length <= 16:
+	case numerals >= 2 && length <= 24, numerals >= 1 && ones >= 1 && length <= 16, ones >= 3 && length <= 24:
 		return "the prompt counts several subjects"
 	case flanked && length <= 16, relations >= 3 && length <= 24:
 		return "the prompt places several subjects"
@@ -227,10 +231,15 @@ func (r *reading) assigned() int {
 	return n
 }
 
+// unit reports whether a token is a measure or a part of a page, such as "panel".
+func (r *reading) unit(at int) bool {
+	return at < len(r.tokens) && theVocabulary().lists(r.tokens[at].text, "unit")
+}
+
 // counts reports whether a numeral counts things: in digits it must be followed
 // by a word that is no unit, and follow none that it is the number of.
 func (r *reading) counts(h *hit) bool {
-	if slices.ContainsFunc(within(r.hits, h.end, h.end+1), func(u hit) bool { return u.list == "unit" }) {
+	if r.unit(h.end) {
 		return false
 	}
 	if h.end+1 < len(r.tokens) && slices.Contains(ors, r.tokens[h.end].text) && r.follows(h.end+1, h.end+2, "numeral") {

@@ -83,7 +83,8 @@ func (r *reading) incidental(h *hit) bool {
 		made := h.at > 1 && strings.HasSuffix(r.tokens[h.at-2].text, "ing") && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.at-1].text)
 		done := h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"a", "an", "the", "his", "her", "their"}, r.tokens[h.end].text)
 		whose := h.at > 0 && r.tokens[h.at-1].possessive
-		return made || done || whose || r.placed(h) // weaving a tapestry; painting a wall; a kid's drawing; on a painting
+		wall := h.end < len(r.tokens) && slices.Contains([]string{"wall", "walls", "floor", "floors", "tile", "tiles", "ceiling", "window", "table"}, r.tokens[h.end].text)
+		return made || done || whose || wall || r.placed(h) // weaving a tapestry; painting a wall; a kid's drawing; on a painting
 	case "product?": // sneakers that somebody is in, ten bottles, letters on white
 		before := r.tokens[max(0, h.at-2):h.at]
 		return slices.ContainsFunc(before, func(t token) bool {
@@ -97,7 +98,7 @@ func (r *reading) incidental(h *hit) bool {
 
 // hangs reports whether a word behind another says where that is in the picture.
 func (r *reading) hangs(h *hit) bool {
-	return h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"behind", "above", "over", "beside", "hanging", "hung", "stuck", "pinned", "taped", "lying", "stapled"}, r.tokens[h.end].text)
+	return h.end < len(r.tokens) && !r.tokens[h.end].breaks && slices.Contains([]string{"behind", "above", "over", "beside", "at", "along", "near", "hanging", "hung", "stuck", "pinned", "taped", "lying", "stapled"}, r.tokens[h.end].text)
 }
 
 // placed reports whether a word such as "on" says that something is in the picture.

@@ -27,7 +27,8 @@ func (u *understanding) understandText(t *Task, r *reading) {
 		for i := range r.hits {
 			switch h := &r.hits[i]; {
 			case strings.HasPrefix(h.list, "language-") && design && !r.styled(i), // a poster in French
-				strings.HasPrefix(h.list, "name-") && h.list != "name-en" && r.writtenIn(h), // a French label
+				strings.HasPrefix(h.list, "language-") && !r.styled(i) && slices.ContainsFunc(within(r.hits, h.at-1, h.at), func(w hit) bool { return w.list == "written" }), // a sign in French
+				strings.HasPrefix(h.list, "name-") && h.list != "name-en" && r.writtenIn(h),                                                                                  // a French label
 				h.list == "speech" && !r.spoken(h) && r.carried(h):
 				u.add(text, says(h.text))
 			}
@@ -65,8 +66,23 @@ func (r *reading) writing() string {
 	}
 	for i := 1; i < len(r.tokens); i++ {
 		t, next := &r.tokens[i-1], &r.tokens[i]
-		if (t.text == "number" || t.text == "numbers") && !t.quoted && !next.hasLetters && !next.breaks {
-			return t.text + " " + next.text
+		if t.quoted || next.breaks {
+			continue
+		}
+		switch t.text {
+		case "number", "numbers":
+			if !next.hasLetters {
+				return t.text + " " + next.text
+			}
+		case "letter", "letters": // the letter Q
+			if next.capitals && len(next.text) == 1 {
+				return t.text + " " + next.text
+			}
+		case "with": // a jersey with 10 on it
+			last := i+1 == len(r.tokens) || r.tokens[i+1].breaks || slices.Contains(ons, r.tokens[i+1].text)
+			if last && !next.hasLetters && slices.ContainsFunc(within(r.hits, i-1-longestPhrase, i-1), func(h hit) bool { return h.end == i-1 && (h.list == "carrier" || h.list == "garment") }) {
+				return t.text + " " + next.text
+			}
 		}
 	}
 	return ""
