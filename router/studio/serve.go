@@ -246,8 +246,8 @@ func (p *watch) waits(final int, words string) {
 	}
 }
 
-// tell tells every browser of progress, or by nil that more drafts are there. The lock
-// must be held.
+// tell tells every browser of progress, or by nil that more pictures are there. The
+// lock must be held.
 func (p *Page) tell(event []byte) {
 	for c := range p.watching {
 		select {
@@ -263,7 +263,7 @@ func (p *watch) made(final int, o *Outcome) {
 	defer p.mu.Unlock()
 	if p.run == p.of && final < len(p.finals) {
 		p.finals[final] = o
-		p.change(p.state)
+		p.tell(nil)
 	}
 }
 

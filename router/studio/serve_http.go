@@ -178,7 +178,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	current := r.PathValue("version") == strconv.Itoa(p.version)
 	if current {
 		p.there, p.watching[c] = true, true
-		if p.state == pageDrafting && p.run != nil {
+		if p.state == pageDrafting && p.run != nil || p.state == pageMaking {
 			c <- nil // some may have come since the page was fetched
 		}
 	} else {

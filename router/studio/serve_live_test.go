@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/router/studio"
 )
@@ -38,14 +39,20 @@ func serveLive(t *testing.T, srv *faltest.Server, count int) (*served, chan<- st
 	return s, gate
 }
 
-// listen returns what the page that a browser has is told.
-func (s *served) listen(body string) *bufio.Scanner {
+// events is where the page that a browser has listens.
+func (s *served) events(body string) string {
 	s.t.Helper()
 	m := regexp.MustCompile(`data-events="(events/\d+)"`).FindStringSubmatch(body)
 	if m == nil {
 		s.t.Fatal("the page listens to nothing")
 	}
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL()+m[1], nil)
+	return m[1]
+}
+
+// listen returns what the page that a browser has is told.
+func (s *served) listen(body string) *bufio.Scanner {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.URL()+s.events(body), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -123,6 +130,74 @@ func TestServeShowsDrafts(t *testing.T) {
 		t.Errorf("%v, picked %v", <-s.errs, made.Picked)
 	}
 	s.until("1 of 4 drafts were picked.")
+}
+
+// gate is a guard that lets the requests to a model pass one by one.
+type gate struct {
+	endpoint string
+	open     chan struct{}
+}
+
+func (g gate) Reserve(_ context.Context, u fal.Usage, _ map[string]string) (fal.Reservation, error) {
+	if u.Endpoint == g.endpoint {
+		<-g.open
+	}
+	return accepted(func() {}), nil
+}
+
+// Each final is on the page as it is made, and the page stays until all are there: then
+// it has whatever else was tried for them.
+func TestServeShowsFinals(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 1)
+	client := srv.Client()
+	g := gate{pro2, make(chan struct{})}
+	client.Guard = g
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		task := pageTask
+		task.Only = []string{"flux.Pro2", "flux.Flash2"}
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 3, Finals: 2, Models: []string{"flux.Schnell"}}, page.Pick)
+		s.made <- made
+		s.errs <- err
+	}()
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=2", nil)
+	body := s.until("The finals are being made.")
+	events := s.listen(body)
+	if got := next(events); got != "event: more|data:" { // some may have come meanwhile
+		t.Errorf("at first one is told %q", got)
+	}
+	more := func() {
+		for got := next(events); got != "event: more|data:"; got = next(events) {
+			if !strings.HasPrefix(got, "event: progress") {
+				t.Fatalf("of a final one is told %q", got)
+			}
+		}
+	}
+	g.open <- struct{}{} // it fails there, and is made by another
+	more()
+	_, half := s.ask(http.MethodGet, "", "", nil)
+	if strings.Count(half, `src="./picture/1-final-`) != 1 || strings.Count(half, "Not there yet.") != 1 || strings.Count(half, `data-key="final`) != 2 || strings.Contains(half, "Application not found") || !strings.Contains(half, s.events(body)) {
+		t.Errorf("the page is another when the first final is there: %s", half)
+	}
+	g.open <- struct{}{}
+	more()
+	if got := next(events); got != "event: reload|data:" {
+		t.Errorf("at the end one is told %q", got)
+	}
+	if made := <-s.made; <-s.errs != nil || len(made.Images()) != 2 {
+		t.Errorf("%+v", made)
+	}
+	if body := s.until("All of it cost $"); strings.Count(body, `data-key="final`) != 3 || !strings.Contains(body, "Application not found") {
+		t.Error("what was tried is not on the last page")
+	}
 }
 
 // Drafts that fail are shown too, and the page says how it ends, whoever picks.

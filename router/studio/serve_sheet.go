@@ -87,14 +87,17 @@ func (p *Page) sheet() *sheet.Sheet {
 			finals.Entries = append(finals.Entries, sheet.Entry{Key: key, Title: fmt.Sprintf("Final of draft %d", v.Index), Waiting: p.waiting[i]})
 			continue
 		}
-		n := 0
-		for j := range p.finals[i].Attempts {
-			for _, e := range p.entries(&p.finals[i].Attempts[j], fmt.Sprintf("final-%d", v.Index), j) {
-				e.Key = finalKey(v.Index, n)
-				n++
-				finals.Entries = append(finals.Entries, e)
-			}
+		// It takes the place of what was waited for: what else was tried is on the last page.
+		e := sheet.Entry{Title: fmt.Sprintf("Final of draft %d", v.Index), Error: "It was not made."}
+		a := p.finals[i].Winner()
+		if n := len(p.finals[i].Attempts); a == nil && n > 0 {
+			a = &p.finals[i].Attempts[n-1]
 		}
+		if a != nil {
+			e = p.entries(a, "final", v.Index)[0]
+		}
+		e.Key = key
+		finals.Entries = append(finals.Entries, e)
 	}
 	if len(p.picked) > 0 {
 		s.Sections = []sheet.Section{finals, drafts}
