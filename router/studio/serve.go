@@ -125,12 +125,12 @@ func (p *Page) Close() {
 
 // mostShown is how many drafts are shown while they are made. A page of more is
 // too large to be fetched again and again.
-const mostShown = 500
+const mostShown = 2000
 
 // Show shows a draft of [Studio.Draft] beside those that are still being made; it is
 // for [Drafts.Made]. Pictures can be looked at, compared and starred then, and once
 // all are there, Pick has the stars for picks. Nothing is shown of drafts while the
-// page is used for others, and of more than 500 before all are there.
+// page is used for others, and of more than 2,000 before all are there.
 func (p *Page) Show(v Variant) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -247,7 +247,7 @@ func TestServeShowsNot(t *testing.T) {
 	t.Cleanup(page.Close)
 	s := &served{Page: page, t: t}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := studio.Draft(ctx, client, pageTask, studio.Drafts{Count: 501, Made: func(v studio.Variant) {
+	if _, err := studio.Draft(ctx, client, pageTask, studio.Drafts{Count: 2001, Made: func(v studio.Variant) {
 		page.Show(v)
 		cancel()
 	}}, page.Pick); err == nil {
