@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -192,6 +193,37 @@ func TestRunStops(t *testing.T) {
 	out, err := studio.Do(t.Context(), client, router.Task{Prompt: journalPrompt, Count: 30, Only: []string{"flux.Pro2"}})
 	if !errors.Is(err, fal.ErrContentPolicy) || srv.Ledger().Posts != 8 || len(out.Attempts) != 8 || out.Missing != 30 {
 		t.Errorf("%d posts, %d attempts, %d missing, %v", srv.Ledger().Posts, len(out.Attempts), out.Missing, err)
+	}
+}
+
+// Runs that stop give back what they hold: others that share the limit of requests
+// under way are not left waiting.
+func TestRunsStopTogether(t *testing.T) {
+	t.Parallel()
+	_, client := local(t)
+	no := errors.New("no")
+	client.Guard = refusing{no}
+	models := []string{
+		"flux.Pro2", "flux.Max2", "flux.Flex2", "flux.Dev2", "flux.Turbo2", "flux.Flash2", "flux.Klein4B", "flux.Klein9B",
+		"flux.Pro11", "flux.Pro11Ultra", "flux.Schnell", "flux.Dev", "flux.Krea", "qwen.Image", "qwen.Image2512", "qwen.Max",
+	}
+	done := make(chan *studio.Comparison, 1)
+	go func() {
+		out, err := studio.Compare(t.Context(), client, router.Task{Prompt: "a mug", Count: 200}, models)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- out
+	}()
+	select {
+	case out := <-done:
+		for _, m := range out.Models {
+			if !errors.Is(m.Err, no) || len(m.Attempts) > 16 {
+				t.Errorf("%v: %d attempts, %v", m.Candidate.Model, len(m.Attempts), m.Err)
+			}
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the comparison never ends")
 	}
 }
 

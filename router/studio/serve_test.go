@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,6 +165,67 @@ func TestServeNone(t *testing.T) {
 			t.Errorf("%s after none: status %d", form, resp.StatusCode)
 		}
 	}
+}
+
+// bodies counts the answers that are not closed.
+type bodies struct{ open atomic.Int32 }
+
+func (b *bodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		b.open.Add(1)
+		resp.Body = &body{resp.Body, sync.OnceFunc(func() { b.open.Add(-1) })}
+	}
+	return resp, err
+}
+
+type body struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (b *body) Close() error {
+	b.closed()
+	return b.ReadCloser.Close()
+}
+
+// The answer that a picture comes in is closed once it is passed on, and what is no
+// picture is not passed on.
+func TestServeClosesPictures(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	var all bodies
+	client := srv.Client()
+	client.HTTPClient = &http.Client{Transport: &all}
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, pageTask, studio.Drafts{Count: 1}, page.Pick)
+		s.made <- made
+		s.errs <- err
+	}()
+	s.until("Pick the best")
+	before := all.open.Load()
+	for range 3 {
+		if resp, _ := s.ask(http.MethodGet, "picture/1-draft-0-0", "", nil); resp.StatusCode != http.StatusOK {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+	}
+	for range 200 { // it is closed after the browser has all of it
+		if all.open.Load() <= before {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := all.open.Load(); n > before {
+		t.Errorf("%d answers are open, before it were %d", n, before)
+	}
+	s.ask(http.MethodPost, "", "seen=1&none=1", nil)
+	<-s.made
 }
 
 // Who waits is told when the context ends or the page is closed.

@@ -164,6 +164,43 @@ func TestFirstStepMakesMore(t *testing.T) {
 	}
 }
 
+// What is left of what was approved is shared among the second steps: each has enough
+// for its own model, and one that fails at a price leaves the others theirs.
+func TestSecondStepsShare(t *testing.T) {
+	t.Parallel()
+	const image3 = "alibaba/qwen-image-3/edit"
+	lettered := router.Task{Prompt: "a photo of a bar", Purpose: router.Poster, Text: []string{"BLUE"}, Count: 2}
+	routing, err := router.Route(lettered)
+	if err != nil || routing.Best().Then == nil || routing.Best().Then.Model.Endpoint != image3 {
+		t.Fatalf("%v, %v", routing.Best().Then, err)
+	}
+	then := routing.Best().Then.Max
+	for name, tt := range map[string]struct {
+		max    pricing.USD
+		faults []faltest.Fault
+		models []string
+		images int
+	}{
+		"just enough":         {routing.Best().Max, nil, []string{"flux.Pro2", "flux.Pro2", "qwen.Image3Edit", "qwen.Image3Edit"}, 2},
+		"one fails":           {routing.Best().Max, []faltest.Fault{faltest.LateFailure(422, "image_too_small", "Too small")}, []string{"flux.Pro2", "flux.Pro2", "qwen.Image3Edit!", "flux.Klein9BEdit", "qwen.Image3Edit"}, 2},
+		"one fails, unbilled": {routing.Best().Max, []faltest.Fault{faltest.Answer(404, `{"detail":"Application not found"}`)}, []string{"flux.Pro2", "flux.Pro2", "qwen.Image3Edit!", "flux.Image3Edit", "qwen.Image3Edit"}, 2},
+	} {
+		srv, client := local(t)
+		for _, fault := range tt.faults {
+			srv.InjectFor(image3, faltest.OpSubmit, fault, 1)
+		}
+		out, err := studio.Do(t.Context(), client, with(lettered, func(t *router.Task) { t.MaxPrice = tt.max }))
+		if diff := cmp.Diff(tt.models, models(out.Attempts)); diff != "" || len(out.Images()) != tt.images || out.Spent > tt.max {
+			t.Errorf("%s: %d pictures for %v of %v, %v, attempts (-want +got)\n%s", name, len(out.Images()), out.Spent, tt.max, err, diff)
+		}
+		for _, a := range out.Attempts {
+			if !a.First && a.Quote.Max > then {
+				t.Errorf("%s: %s for up to %v", name, a.Model.Name, a.Quote.Max)
+			}
+		}
+	}
+}
+
 // Two steps are compared and made of drafts like others.
 func TestTwoStepsElsewhere(t *testing.T) {
 	t.Parallel()
