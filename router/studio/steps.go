@@ -22,7 +22,7 @@ func (s Studio) twoSteps(ctx context.Context, slots slots, t router.Task, best *
 	}
 	first.Only, first.MaxPrice, first.MaxPricePerImage = t.Only, 0, 0
 	if limit > 0 {
-		first.MaxPrice = limit - after
+		first.MaxPrice, first.UnknownPrice = limit-after, false
 	}
 	made, failure := s.do(ctx, slots, first, best.Model.Endpoint, opts)
 	for i := range made.Attempts {

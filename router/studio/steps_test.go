@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/batch"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/pricing"
@@ -235,5 +236,40 @@ func TestTwoStepsOfUnknownPrice(t *testing.T) {
 	out, err := studio.Do(t.Context(), client, task)
 	if diff := cmp.Diff([]string{"flux.Klein9BBase", "qwen.Layered"}, models(out.Attempts)); err != nil || diff != "" || out.Unpriced != 1 {
 		t.Errorf("%v, %d without a price, attempts (-want +got)\n%s", err, out.Unpriced, diff)
+	}
+}
+
+// A task that allows unknown prices is held to that of two steps where it is known.
+func TestTwoStepsOfKnownPrice(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	out, err := studio.Do(t.Context(), client, with(sticker, func(t *router.Task) { t.UnknownPrice = true }))
+	if diff := cmp.Diff([]string{"flux.Pro2", "qwen.Layered"}, models(out.Attempts)); err != nil || diff != "" || out.Unpriced != 0 || srv.Ledger().Posts != 2 {
+		t.Errorf("%v, %d without a price, attempts (-want +got)\n%s", err, out.Unpriced, diff)
+	}
+}
+
+// A first step that was billed all that was approved leaves nothing for the second,
+// which is not the same as no bound.
+func TestFirstStepBilledAll(t *testing.T) {
+	t.Parallel()
+	flat := func(id string, price pricing.USD) pricing.Price {
+		return pricing.Price{Endpoint: id, Rule: pricing.PerImage{Price: price}, Sources: []string{"wrong"}}
+	}
+	wrong, err := pricing.Embedded().With(flat(pro2, 3*cent/10), flat(layered, cent/10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := router.DefaultPolicy()
+	policy.Prices = wrong
+	r, err := router.New(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, client := local(t)
+	task := with(sticker, func(t *router.Task) { t.Only, t.Size, t.MaxPrice = []string{"flux.Pro2"}, fal.Size(2048, 2048), 75*cent/100 }) // which is what it bills
+	out, err := studio.Studio{Router: r}.Do(t.Context(), client, task)
+	if err == nil || !strings.Contains(err.Error(), "were approved") || srv.Ledger().Posts != 1 || out.Spent != task.MaxPrice || out.Missing != 1 || len(out.Attempts[0].Result.Images) != 1 {
+		t.Errorf("%d posts for %v, %v", srv.Ledger().Posts, out.Spent, err)
 	}
 }
