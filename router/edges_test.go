@@ -202,6 +202,29 @@ func TestFirstWord(t *testing.T) {
 	}
 }
 
+// Words for editing mean nothing where no picture is given, a comma parts the words of
+// a phrase, and what is joined to something denied is denied too.
+func TestWordsApart(t *testing.T) {
+	t.Parallel()
+	for prompt, want := range map[string]string{
+		`time to change the sign "open late"`:               "text",
+		"lost in thought, bubbles rise from the pond":       "",
+		"a thought bubble over the pond":                    "text",
+		"an empty street, no man or woman or child":         "",
+		"an empty street, a man or woman or child":          "people",
+		"a bare wall, no sign or label or poster or text":   "",
+		"a field without text or letters or words or signs": "",
+	} {
+		r, err := router.Route(router.Task{Prompt: prompt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := detected(r.Facts); got != want {
+			t.Errorf("%s: %q, want %q", prompt, got, want)
+		}
+	}
+}
+
 // Why a model makes no picture that large is said of each kind of model.
 func TestWhyPixels(t *testing.T) {
 	t.Parallel()

@@ -219,6 +219,41 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// What a model of ratios makes is about a megapixel at the ratio that is asked for, a
+// square without one.
+func TestEnlargedRatio(t *testing.T) {
+	t.Parallel()
+	for aspect, want := range map[string]string{"": `"upscale_factor":3}`, "16:9": `"upscale_factor":3}`, "21:9": `"upscale_factor":3.01}`, "9:21": `"upscale_factor":3.01}`} {
+		c := candidate(t, router.Task{Prompt: "a barn", MinPixels: 3840 * 2160, Aspect: aspect, Only: []string{"flux.KontextProTextToImage"}}, "flux.KontextProTextToImage")
+		if got := body(t, c.Then.Request); !strings.HasSuffix(got, want) {
+			t.Errorf("%q: %s, want %s", aspect, got, want)
+		}
+	}
+}
+
+// Of equal models for the second step the first that is listed does it, as of equal
+// candidates.
+func TestEqualSecondSteps(t *testing.T) {
+	t.Parallel()
+	p := router.DefaultPolicy()
+	for _, name := range []string{"acme.One", "acme.Two", "acme.Three"} {
+		p.Models = append(p.Models, router.OwnModel{
+			Model: router.Model{Name: name, Endpoint: name, Title: name, Family: "Acme"}, Task: "layers", MaxPictures: 1,
+			Rating: router.Rating{Quality: 10, Speed: 10}, Price: pricing.PerImage{Price: cent / 100},
+			Request: func(router.Task) fal.Request[fal.Images] {
+				return fal.Call[fal.Images]{ID: fal.Endpoint[fal.Images](name), Input: "x"}
+			},
+		})
+	}
+	r, err := mustRouter(t, p).Route(router.Task{Prompt: "a barn", Edit: router.EditLayers})
+	if err != nil || r.Best().Then == nil || r.Best().Then.Model.Name != "acme.One" {
+		t.Errorf("%v, %v", r.Best().Then, err)
+	}
+	if r, err = mustRouter(t, p).Route(router.Task{Pictures: pictures(1), Edit: router.EditLayers}); err != nil || r.Best().Model.Name != "acme.One" {
+		t.Errorf("alone: %v, %v", r.Best().Model, err)
+	}
+}
+
 // A model that does the task alone, and is refused for its price, is refused for
 // that of one step.
 func TestPriceOfOneStep(t *testing.T) {

@@ -334,6 +334,23 @@ func TestJournalHalfWay(t *testing.T) {
 	}
 }
 
+// Drafts that all failed and were not charged are made when they are asked for again.
+func TestJournalOfNoDraft(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(schnell, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 2)
+	s := studio.Studio{Journal: batch.Memory()}
+	for i, made := range []int{0, 2, 2} {
+		out, err := s.Draft(t.Context(), client, router.Task{Prompt: journalPrompt}, studio.Drafts{Count: 2, Models: []string{"flux.Schnell"}}, theFirst)
+		if (err == nil) != (made > 0) || len(out.Variants) != made {
+			t.Errorf("%d: %d drafts, %v", i, len(out.Variants), err)
+		}
+	}
+	if posts := srv.Ledger().Posts; posts != 5 { // each draft twice, and a final
+		t.Errorf("%d posts", posts)
+	}
+}
+
 // A request that is asked for once more keeps its row, so that a program that ends
 // meanwhile leaves no failure to send again.
 func TestJournalAsksOnceMore(t *testing.T) {

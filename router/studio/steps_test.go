@@ -267,7 +267,9 @@ func TestFirstStepBilledAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv, client := local(t)
-	task := with(sticker, func(t *router.Task) { t.Only, t.Size, t.MaxPrice = []string{"flux.Pro2"}, fal.Size(2048, 2048), 75*cent/100 }) // which is what it bills
+	task := with(sticker, func(t *router.Task) {
+		t.Only, t.Size, t.MaxPrice = []string{"flux.Pro2"}, fal.Size(2048, 2048), 75*cent/100
+	}) // which is what it bills
 	out, err := studio.Studio{Router: r}.Do(t.Context(), client, task)
 	if err == nil || !strings.Contains(err.Error(), "were approved") || srv.Ledger().Posts != 1 || out.Spent != task.MaxPrice || out.Missing != 1 || len(out.Attempts[0].Result.Images) != 1 {
 		t.Errorf("%d posts for %v, %v", srv.Ledger().Posts, out.Spent, err)
