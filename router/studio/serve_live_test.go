@@ -109,14 +109,13 @@ func TestServeShowsDrafts(t *testing.T) {
 	if got := next(events); got != "event: more|data:" { // some may have come meanwhile
 		t.Errorf("at first one is told %q", got)
 	}
-	for range 3 {
+	for i := range 3 {
 		gate <- struct{}{}
+		if got := next(events); got != "event: more|data:" {
+			t.Errorf("of draft %d one is told %q", i+1, got)
+		}
 	}
-	last := next(events)
-	for last == "event: more|data:" {
-		last = next(events)
-	}
-	if last != "event: reload|data: later" {
+	if last := next(events); last != "event: reload|data: later" {
 		t.Errorf("when all are there one is told %q", last)
 	}
 	picking := s.until("Pick the best")
