@@ -84,7 +84,10 @@ func TestLongestWait(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "(100 attempts)") {
 			t.Errorf("error = %v", err)
 		}
-		tr = newTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, errReset }))
+		tr = newTransport(roundTrip(func(*http.Request) (*http.Response, error) { return nil, errReset }), func(c *transport.Config) { c.Retry.MaxAttempts = 2 })
+		if _, err = tr.Send(t.Context(), &transport.Request{Method: http.MethodGet, URL: target}); err == nil || !strings.Contains(err.Error(), "(2 attempts)") {
+			t.Errorf("error = %v", err)
+		}
 		if _, err = tr.Send(t.Context(), &transport.Request{Class: transport.Once, Method: http.MethodGet, URL: target}); err == nil || strings.Contains(err.Error(), "attempts") {
 			t.Errorf("error = %v", err)
 		}
