@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -166,6 +167,8 @@ func TestMasks(t *testing.T) {
 		m.Set(3, 3, paint)
 		return fal.Bytes(encoded(t, m, png.Encode))
 	}
+	black := image.NewNRGBA(image.Rect(0, 0, 40, 30))
+	draw.Draw(black, black.Rect, image.Black, image.Point{}, draw.Src)
 	photo := encoded(t, image.NewGray(image.Rect(0, 0, 40, 30)), asJPEG)
 	picture := fal.Bytes(photo)
 	lying := "\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00"
@@ -188,6 +191,7 @@ func TestMasks(t *testing.T) {
 		{"remote", fal.URL("https://x.example/mask.png"), "", ""},
 		{"other size", mask(20, color.White), "", "size of the picture, 40x30"},
 		{"empty", mask(40, color.Transparent), "nothing would be changed", ""},
+		{"black", fal.Bytes(encoded(t, black, png.Encode)), "nothing would be changed", ""},
 		{"in its alpha channel", mask(40, color.Black), "alpha channel alone", ""},
 	} {
 		log, err := sendDoubting[fal.Images](t, flux.ProFill{Prompt: "p", ImageURL: picture, MaskURL: tt.mask})

@@ -53,6 +53,32 @@ func TestForward(t *testing.T) {
 	}
 }
 
+// What is passed on of a header is all but what is for us: key, cookies and where to.
+func TestForwardedHeader(t *testing.T) {
+	t.Parallel()
+	var sent http.Header
+	c := &fal.Client{Key: fal.NewKey(secret), HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = r.Header
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})}}
+	r := forwarded(t, http.MethodGet, "https://queue.fal.run/fal-ai/flux/requests/r/status")
+	for _, name := range []string{"Authorization", "Cookie", "X-Fal-Target-Url", "Accept", "X-Fal-Store-Io"} {
+		r.Header.Set(name, "of the page")
+	}
+	resp, err := c.Forward(t.Context(), r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	for name, want := range map[string]string{
+		"Authorization": "Key " + secret, "Cookie": "", "X-Fal-Target-Url": "", "Accept": "of the page", "X-Fal-Store-Io": "of the page",
+	} {
+		if got := sent.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // However an answer is cut into pieces, the key in it is not passed on, and
 // nothing else is changed.
 func TestForwardedWithoutTheKey(t *testing.T) {
