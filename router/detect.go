@@ -65,7 +65,8 @@ type reading struct {
 	hits   []hit // what is not denied
 	// textless is what denies lettering, "" if nothing does.
 	textless string
-	latin    bool // no word outside of quotes is in another script
+	latin    bool   // no word outside of quotes is in another script
+	tongue   string // the language of its words, if they tell one in Latin script but English
 }
 
 // read reads a prompt. It takes a time that grows with its length alone.
@@ -89,7 +90,8 @@ func read(prompt string, editing bool) reading {
 		q.end = next
 	}
 	r.latin = !slices.ContainsFunc(r.tokens, func(t token) bool { return !t.quoted && languageOf(t.text) != "" })
-	all := theVocabulary().find(r.tokens, editing)
+	all, tongue := theVocabulary().find(r.tokens, editing)
+	r.tongue = tongue
 	all = slices.DeleteFunc(all, func(h hit) bool { return r.compound(prompt, &h) })
 	r.hits = undenied(all, r.tokens)
 	if w := r.first("textless"); w != "" {

@@ -14,7 +14,7 @@ func primary(tag string) string {
 
 // languagesOf returns the languages that are given, or else those that the
 // script of the prompt and the text tells, those that the prompt names, and the
-// one in which it asks for lettering.
+// one in which it asks for lettering, or in which the words around it are.
 func languagesOf(t *Task, prompt string, r *reading, lettering bool) []string {
 	if len(t.Languages) > 0 {
 		return t.Languages
@@ -37,6 +37,9 @@ func languagesOf(t *Task, prompt string, r *reading, lettering bool) []string {
 		} else if h.list == "text" && lettering && h.language != "en" {
 			add(h.language)
 		}
+	}
+	if lettering && len(r.quotes) > 0 && r.latin {
+		add(r.tongue)
 	}
 	return found
 }

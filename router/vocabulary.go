@@ -295,7 +295,7 @@ type hit struct {
 // editing only where a picture is given), but
 // for those in quotes, those of which a longer phrase tells more, and those in a
 // language that the prompt is not in.
-func (v *vocabulary) find(tokens []token, editing bool) []hit {
+func (v *vocabulary) find(tokens []token, editing bool) ([]hit, string) {
 	hits := make([]hit, 0, 8+len(tokens))
 	// The ends, in bytes, of longer phrases, those but for posters, and those that
 	// hide all: what a poster tells is also read for itself.
@@ -380,20 +380,29 @@ func (v *vocabulary) at(found []hit, tokens []token, at, place int, editing bool
 
 // inItsLanguage drops phrases that look like those of another language in Latin
 // script: a prompt is in the one that it has most common words of, or in
-// English. Where several languages have a phrase, it is that of the first.
-func inItsLanguage(hits []hit) []hit {
+// English. Where several languages have a phrase, it is that of the first. It returns
+// the language too if no other has as many, "" for English.
+func inItsLanguage(hits []hit) ([]hit, string) {
 	common := make(map[string]int)
 	for _, h := range hits {
 		if h.list == "common" {
 			common[h.language]++
 		}
 	}
-	most := 0
+	most, tongue := 0, ""
 	for language, n := range common {
 		if language == "en" {
 			n++ // which is likelier
 		}
-		most = max(most, n)
+		switch {
+		case n > most:
+			most, tongue = n, language
+		case n == most:
+			tongue = ""
+		}
+	}
+	if tongue == "en" {
+		tongue = ""
 	}
 	out := hits[:0]
 	for _, h := range hits {
@@ -404,7 +413,7 @@ func inItsLanguage(hits []hit) []hit {
 			out = append(out, h)
 		}
 	}
-	return out
+	return out, tongue
 }
 
 // length returns how many tokens the phrase takes at the beginning of them; 0 if
