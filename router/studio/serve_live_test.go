@@ -199,6 +199,39 @@ func TestServeShowsFinals(t *testing.T) {
 	}
 }
 
+// A final for which nothing could be sent is said not to be made, while the page waits
+// for others.
+func TestServeShowsNoFinal(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpSubmit, faltest.WrongSize(2752, 1536), 1) // its final would cost more than was approved
+	client := srv.Client()
+	g := gate{"fal-ai/flux-2-pro/edit", make(chan struct{})}
+	client.Guard = g
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		task := pageTask
+		task.Only = []string{"flux.Pro2Edit"}
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}, FromDraft: true}, page.Pick)
+		s.made <- made
+		s.errs <- err
+	}()
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=1", nil)
+	if body := s.until("It was not made."); strings.Count(body, "Not there yet.") != 1 || !strings.Contains(body, "The finals are being made.") {
+		t.Error("the page does not wait for the other final")
+	}
+	g.open <- struct{}{}
+	if made := <-s.made; <-s.errs == nil || len(made.Images()) != 1 || made.Missing != 1 {
+		t.Errorf("%+v", made)
+	}
+}
+
 // Drafts that fail are shown too, and the page says how it ends, whoever picks.
 func TestServeShowsFailures(t *testing.T) {
 	t.Parallel()
