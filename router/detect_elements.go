@@ -49,7 +49,7 @@ func (r *reading) elements(design bool) string {
 		numerals+apart >= 2 && total >= 6+long, apart >= 1 && numerals >= 1 && total >= 4, numerals >= 3, subjects+2*numerals >= 7 && relations >= 1,
 		subjects >= 3 && relations >= 2 && len(r.tokens) <= 24, subjects >= 4 && relations >= 2+len(r.tokens)/40, subjects >= 6 && apart >= 1 && 8*subjects >= len(r.tokens):
 		return "the prompt counts and places several subjects"
-	case r.listed() >= 4, r.listed() >= 3 && subjects+numerals >= 4:
+	case !design && (r.listed() >= 4 || r.listed() >= 3 && subjects+numerals >= 4):
 		return "the prompt lists several subjects"
 	case r.assigned() >= 3, positions >= 2, numerals >= 1 && len(colours) >= 4:
 		return "the prompt says of several subjects how each is"
@@ -64,7 +64,7 @@ func (r *reading) elements(design bool) string {
 // it has not. How long it is bounds what few of them mean.
 func (r *reading) scene(numerals, relations int) string {
 	subjects, acting, ones, flanked := 0, 0, 0, false // acting are those that are not only where another is
-	var coloured, animals []string
+	var coloured, animals, living []string
 	worn := 0 // of what is coloured
 	for i := range r.hits {
 		switch h := &r.hits[i]; h.list {
@@ -91,9 +91,13 @@ func (r *reading) scene(numerals, relations int) string {
 			}
 		case "relation":
 			flanked = flanked || r.flanks(h)
-		case "animal":
-			if kind := strings.TrimSuffix(h.text, "s"); !slices.Contains(animals, kind) && len(animals) < 3 {
-				animals = append(animals, kind)
+		case "animal", "people":
+			kind := strings.TrimSuffix(h.text, "s")
+			if !slices.Contains(living, kind) && len(living) < 4 && kind != "he" && kind != "she" {
+				living = append(living, kind)
+				if h.list == "animal" {
+					animals = append(animals, kind)
+				}
 			}
 		}
 	}
@@ -106,7 +110,7 @@ func (r *reading) scene(numerals, relations int) string {
 		return "the prompt places several subjects"
 	case len(coloured) >= 3 && (len(coloured) >= 4 || worn < 2) && length <= 10*len(coloured)-4, len(coloured) >= 2 && relations >= 1 && total+len(coloured) >= 6 && length <= 20:
 		return "the prompt has a colour for each of several subjects"
-	case acting >= 4 && length <= 16, named >= 3 && length <= 40, r.listed() >= 3 && length <= 12, len(animals) >= 3 && length <= 24:
+	case acting >= 4 && length <= 16, named >= 3 && length <= 40, r.listed() >= 3 && length <= 12, len(animals) >= 3 && length <= 24, len(living) >= 4 && relations >= 1 && length <= 30:
 		return "the prompt names several subjects"
 	case sentences >= 2 && total+sentences >= 6 && 10*total >= length:
 		return "the prompt tells of several subjects, a sentence for each"
@@ -245,11 +249,17 @@ func (r *reading) counts(h *hit) bool {
 	if h.end+1 < len(r.tokens) && slices.Contains(ors, r.tokens[h.end].text) && r.follows(h.end+1, h.end+2, "numeral") {
 		return false // the second of "two or three" counts
 	}
+	if h.at > 0 && slices.Contains(numbered, r.tokens[h.at-1].text) {
+		return false
+	}
 	if r.tokens[h.at].hasLetters || h.text[0] > '9' {
 		return true
 	}
 	if h.end >= len(r.tokens) || r.tokens[h.end].breaks || !r.tokens[h.end].hasLetters || len(r.tokens[h.end].text) < 3 {
 		return false
 	}
-	return h.at == 0 || !slices.Contains([]string{"f", "iso", "page", "number", "no", "chapter", "version", "image", "figure", "step", "level"}, r.tokens[h.at-1].text)
+	return true
 }
+
+// numbered are words before what is the number of one thing.
+var numbered = []string{"f", "iso", "page", "number", "no", "chapter", "version", "image", "figure", "step", "level", "panel", "scene", "act", "part", "frame", "room", "option"}
