@@ -202,6 +202,22 @@ func TestFirstWord(t *testing.T) {
 	}
 }
 
+// Near a name that there is not is one that half of its letters make.
+func TestNearestNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"abcdefghqwen.Max":  "the nearest are qwen.Max and ",
+		"abcdefghiqwen.Max": "Models lists them",
+		"qwen.Mxa":          "the nearest are qwen.Max and ",
+		"QWEN.MAXX":         "the nearest are qwen.Max and ",
+	} {
+		_, err := router.Route(router.Task{Prompt: "x", Only: []string{name}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Words for editing mean nothing where no picture is given, a comma parts the words of
 // a phrase, and what is joined to something denied is denied too.
 func TestWordsApart(t *testing.T) {

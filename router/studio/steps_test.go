@@ -165,6 +165,18 @@ func TestFirstStepMakesMore(t *testing.T) {
 	}
 }
 
+// A first step that fails at a price leaves the second its own: no other picture is
+// made that nothing could be made of.
+func TestFirstStepFailsAtAPrice(t *testing.T) {
+	t.Parallel()
+	srv, client := local(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.LateFailure(422, "image_too_small", "Too small"), 1)
+	out, err := studio.Do(t.Context(), client, sticker)
+	if diff := cmp.Diff([]string{"flux.Pro2!"}, models(out.Attempts)); err == nil || diff != "" || out.Spent != 3*cent || srv.Ledger().Posts != 1 {
+		t.Errorf("%d posts for %v, %v, attempts (-want +got)\n%s", srv.Ledger().Posts, out.Spent, err, diff)
+	}
+}
+
 // What is left of what was approved is shared among the second steps: each has enough
 // for its own model, and one that fails at a price leaves the others theirs.
 func TestSecondStepsShare(t *testing.T) {
