@@ -24,7 +24,8 @@ import (
 // and notes when they came. A job that it takes is done at once.
 type fickle struct {
 	statuses []int
-	wait     string // that it asks for
+	wait     string        // that it asks for
+	takes    time.Duration // until it answers a submit
 
 	mu   sync.Mutex
 	came []time.Time
@@ -34,6 +35,7 @@ func (f *fickle) RoundTrip(r *http.Request) (*http.Response, error) {
 	header, status, body := http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, http.StatusOK, ""
 	switch {
 	case r.Method == http.MethodPost:
+		time.Sleep(f.takes)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		status, body = f.statuses[min(len(f.came), len(f.statuses)-1)], `{"detail":"no","request_id":"job"}`
@@ -146,7 +148,7 @@ func TestWaitsNoMore(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, leave := context.WithCancel(t.Context())
 				defer leave()
-				busy := &fickle{statuses: []int{429}}
+				busy := &fickle{statuses: []int{429}, takes: time.Second} // by when all others wait
 				run := busy.run(fal.Retry{MinWait: time.Hour, MaxWait: time.Hour})
 				run.Concurrency = 3
 				go func() {

@@ -19,7 +19,7 @@ func TestPaceIsTold(t *testing.T) {
 		}
 		p := run.Progress()
 		left, told := p.Left(100)
-		if told != (p.Done >= 6) || told != (p.PerMinute() > 0) || told && left <= 0 {
+		if told != (p.Done >= 6) || told != (p.PerMinute() > 0) || told && left <= 0 || !told && left != 0 {
 			t.Errorf("after %d: %v left, %t, %d per minute", p.Done, left, told, p.PerMinute())
 		}
 		if left, told := p.Left(p.Done); told && left != 0 {

@@ -30,7 +30,10 @@ func TestJournalFails(t *testing.T) {
 	for kept, want := range map[int]fal.Billing{0: fal.NotBilled, 1: fal.BillingUnknown, 2: fal.BillingUnknown} {
 		srv := faltest.NewServer(t)
 		run := &batch.Runner{Client: quick(srv), Journal: &mortal{Journal: batch.Memory(), left: kept}}
-		_, err := batch.Step(t.Context(), run, mug("a"))
+		res, err := batch.Step(t.Context(), run, mug("a"))
+		if res.Revision != int64(kept) {
+			t.Errorf("%d rows are kept, and it tells of revision %d", kept, res.Revision)
+		}
 		if err == nil || strings.Count(err.Error(), "the program has ended") != 1 {
 			t.Errorf("%d rows are kept: %v", kept, err)
 		}
@@ -366,5 +369,31 @@ func TestSentAgain(t *testing.T) {
 		if len(payloads) != 2 || (payloads[0] == payloads[1]) != (uploads == 1) {
 			t.Errorf("%s: %q", errorType, payloads)
 		}
+	}
+}
+
+// Two programs have the same result, of which one has saved the files: these stay on record,
+// whoever is first.
+func TestFilesStay(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	first := true
+	j := raced{batch.Memory(), func(j batch.Journal, row batch.Row) {
+		if len(row.Files) > 0 && first {
+			first = false
+			row.Files = nil
+			if err := j.Put(t.Context(), row); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	run := &batch.Runner{Client: quick(srv), Journal: j, Dir: t.TempDir()}
+	res, err := batch.Step(t.Context(), run, mug("a"))
+	row, _, problem := j.Get(t.Context(), "a")
+	if err != nil || problem != nil || first || len(res.Files) != 1 || row.Revision != 5 {
+		t.Errorf("%+v: %v, %v", row, err, problem)
+	}
+	if diff := cmp.Diff(res.Row, row); diff != "" {
+		t.Errorf("(-told +kept)\n%s", diff)
 	}
 }
