@@ -223,13 +223,16 @@ func TestNearestNames(t *testing.T) {
 func TestWordsApart(t *testing.T) {
 	t.Parallel()
 	for prompt, want := range map[string]string{
-		`time to change the sign "open late"`:               "text",
-		"lost in thought, bubbles rise from the pond":       "",
-		"a thought bubble over the pond":                    "text",
-		"an empty street, no man or woman or child":         "",
-		"an empty street, a man or woman or child":          "people",
-		"a bare wall, no sign or label or poster or text":   "",
-		"a field without text or letters or words or signs": "",
+		`time to change the sign "open late"`:                     "text",
+		"lost in thought, bubbles rise from the pond":             "",
+		"emote, a happy frog":                                     "transparent",
+		"a heap of rusty iron texture":                            "",
+		"poster of a dragon, Elena Voss, smoke, fire, Mira Stone": "poster text",
+		"a thought bubble over the pond":                          "text",
+		"an empty street, no man or woman or child":               "",
+		"an empty street, a man or woman or child":                "people",
+		"a bare wall, no sign or label or poster or text":         "",
+		"a field without text or letters or words or signs":       "",
 	} {
 		r, err := router.Route(router.Task{Prompt: prompt})
 		if err != nil {

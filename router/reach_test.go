@@ -137,6 +137,7 @@ func TestExtensionInWords(t *testing.T) {
 		"extend the picture down to 1:2":                                               {ExpandBottom: 1000},
 		"expand the photo to the left and to the right, 3:1":                           {ExpandLeft: 1000, ExpandRight: 1000},
 		"erweitere das Bild nach links auf 2:1":                                        {ExpandLeft: 1000},
+		"Snow! Extend this picture to 16:9":                                            {ExpandLeft: 388, ExpandRight: 389},
 		"画像を右に広げて 2:1":                                                                 {ExpandRight: 1000},
 		"make it 16:9":                                                                 {ExpandLeft: 388, ExpandRight: 389},
 		"extend it to 2:1, and keep the man and his dog in the tall grass on the left": {ExpandLeft: 500, ExpandRight: 500},
@@ -146,7 +147,7 @@ func TestExtensionInWords(t *testing.T) {
 		if got := body(t, c.Request); got != body(t, want) {
 			t.Errorf("%s: %s", prompt, got)
 		}
-		if more := strings.Contains(prompt, "morning") || strings.Contains(prompt, "dog") || strings.Contains(prompt, "Bild"); len(c.Losses) > 0 != more {
+		if more := strings.Contains(prompt, "morning") || strings.Contains(prompt, "Snow") || strings.Contains(prompt, "dog") || strings.Contains(prompt, "Bild"); len(c.Losses) > 0 != more {
 			t.Errorf("%s: %+v", prompt, c.Losses)
 		}
 	}
