@@ -228,6 +228,7 @@ func TestWordsApart(t *testing.T) {
 		"emote, a happy frog":                                     "transparent",
 		"a heap of rusty iron texture":                            "",
 		"poster of a dragon, Elena Voss, smoke, fire, Mira Stone": "poster text",
+		"infographic for chefs about knives":                      "infographic text",
 		"a thought bubble over the pond":                          "text",
 		"an empty street, no man or woman or child":               "",
 		"an empty street, a man or woman or child":                "people",
@@ -259,6 +260,17 @@ func TestWhyPixels(t *testing.T) {
 		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == model })
 		if i < 0 || !slices.Contains(r.Refused[i].Why(), want) {
 			t.Errorf("%s: %d, %v", model, i, r.Refused[max(i, 0)].Why())
+		}
+	}
+}
+
+// A model that decides the size by itself has as many pixels as it makes, and no more.
+func TestOwnPixels(t *testing.T) {
+	t.Parallel()
+	for pixels, enough := range map[int]bool{4 << 20: true, 4<<20 + 1: false} {
+		_, err := router.Route(router.Task{Prompt: "x", MinPixels: pixels, Only: []string{"flux.Pro11Ultra"}, Require: []router.Feature{router.FeatureOneStep}})
+		if (err == nil) != enough || err != nil && !strings.Contains(err.Error(), "makes pictures of about 4 megapixels") {
+			t.Errorf("%d pixels: %v", pixels, err)
 		}
 	}
 }
