@@ -397,3 +397,45 @@ func TestFilesStay(t *testing.T) {
 		t.Errorf("(-told +kept)\n%s", diff)
 	}
 }
+
+// By what name a ledger has an item is the same in every process.
+func TestReservationName(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpSubmit, faltest.LostAnswer(), 1)
+	client, ledger := quick(srv), new(spend.Ledger)
+	client.Guard = &spend.Budget{Ledger: ledger}
+	res, _ := batch.Step(t.Context(), &batch.Runner{Client: client}, mug("a"))
+	open := ledger.Open()
+	if len(open) != 1 || sums.ReplaceAllString(open[0].ID, "-x") != "batch-x-x" || !strings.HasSuffix(open[0].ID, "-"+res.Digest[:12]) {
+		t.Errorf("%+v of digest %s", open, res.Digest)
+	}
+}
+
+// A folder in which nothing can be written is refused before anything is sent.
+func TestFolderNotWritable(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, ".writable", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := batch.Step(t.Context(), &batch.Runner{Client: quick(srv), Dir: dir}, mug("a"))
+	if !fal.NotSent(err) || !strings.Contains(fmt.Sprint(err), "nothing can be saved there") || srv.Ledger().Posts != 0 {
+		t.Errorf("%d posts: %v", srv.Ledger().Posts, err)
+	}
+}
+
+// Of what is no JSON nothing is kept as a result.
+func TestNoResult(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.Inject(faltest.OpResult, faltest.Answer(404, `{"detail":"no"}`), 50)
+	run := &batch.Runner{Client: quick(srv), Recover: func(context.Context, string, string) (int, json.RawMessage, error) {
+		return 200, json.RawMessage("a page"), nil
+	}}
+	res, err := batch.Step(t.Context(), run, mug("a"))
+	if _, broken := errors.AsType[*fal.DecodeError](err); !broken || len(res.Result) > 0 || res.Failure == nil {
+		t.Errorf("%s: %s, %v", res.State, res.Result, err)
+	}
+}
