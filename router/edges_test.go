@@ -275,6 +275,26 @@ func TestOwnPixels(t *testing.T) {
 	}
 }
 
+// A picture of which the size is not known is edited at its own, whatever the least
+// area, and how many pictures a model takes is said.
+func TestUnknownPictures(t *testing.T) {
+	t.Parallel()
+	c := candidate(t, router.Task{Prompt: "x", Pictures: []router.Picture{{File: mask}}, MinPixels: 2 << 20, Only: []string{"qwen.Edit2511"}}, "qwen.Edit2511")
+	if got := body(t, c.Request); strings.Contains(got, "image_size") {
+		t.Errorf("%s", got)
+	}
+	for most, want := range map[int]string{0: "takes 3 pictures or more", 3: "takes 3 pictures", 5: "takes 3 to 5 pictures"} {
+		r, err := own(t, func(m *router.OwnModel) { m.Task, m.MinPictures, m.MaxPictures = "edit", 3, most }).Route(router.Task{Prompt: "x", Pictures: pictures(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(r.Refused, func(f router.Refusal) bool { return f.Model().Name == "acme.Portrait" })
+		if i < 0 || !slices.Contains(r.Refused[i].Why(), want) {
+			t.Errorf("%d, want %q", i, want)
+		}
+	}
+}
+
 // Why a LoRA does not fit is said of each kind of model.
 func TestWhyLoRAs(t *testing.T) {
 	t.Parallel()
