@@ -23,6 +23,7 @@ import (
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
+	"github.com/falimage/falimage-go/flux"
 )
 
 const mib = 1 << 20
@@ -102,6 +103,26 @@ func get(t *testing.T, f fal.File) []byte {
 		t.Fatalf("%s: %s, %v", address, resp.Status, err)
 	}
 	return content
+}
+
+// Of the files of one request, the others are given up when one cannot be sent.
+func TestUploadsEndTogether(t *testing.T) {
+	t.Parallel()
+	u := newUploader(t)
+	var asked atomic.Int32
+	u.meddle = func(r *http.Request) (*http.Response, error) {
+		if asked.Add(1) == 1 {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(`{"detail":"no"}`)), Request: r}, nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := fal.Submit(ctx, u.client, flux.Pro2Edit{Prompt: "p", ImageURLs: []fal.File{fal.Bytes(random(1, 99)), fal.Bytes(random(2, 99))}})
+	if !errors.Is(err, fal.ErrUnauthorized) || !fal.NotSent(err) || ctx.Err() != nil || asked.Load() != 2 {
+		t.Errorf("after %d exchanges: %v", asked.Load(), err)
+	}
 }
 
 // once hides everything of a reader but that it reads.
