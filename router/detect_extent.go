@@ -28,9 +28,8 @@ func (u *understanding) understandExtent(t *Task, prompt string, r *reading) {
 	}
 	e := &u.extent
 	for i := range r.tokens {
-		if width, height, ok := r.pair(prompt, i); !ok {
-			continue
-		} else if min(width, height) >= 64 && max(width, height) <= schema.MaxSide {
+		width, height := r.pair(prompt, i)
+		if min(width, height) >= 64 && max(width, height) <= schema.MaxSide {
 			e.size = fal.Size(width, height)
 		} else if ratio := strconv.Itoa(width) + ":" + strconv.Itoa(height); slices.Contains(ratios, ratio) {
 			e.aspect = ratio
@@ -75,11 +74,12 @@ var (
 	extentWords = []string{"this", "it", "the", "my", "a", "an", "to", "on", "of", "at", "and", "by", "so", "that", "is", "please", "side", "sides", "both", "ratio", "aspect", "format", "pixels", "px", "make"}
 )
 
-// pair returns two numbers that stand together as in 16:9, 1920x1080 or "16 by 9".
-func (r *reading) pair(prompt string, i int) (a, b int, ok bool) {
+// pair returns two numbers that stand together as in 16:9, 1920x1080 or "16 by 9"; what
+// is none is 0.
+func (r *reading) pair(prompt string, i int) (a, b int) {
 	t := &r.tokens[i]
 	if t.quoted {
-		return 0, 0, false
+		return 0, 0
 	}
 	first, second, joined := strings.Cut(t.text, "x")
 	if !joined && i+1 < len(r.tokens) {
@@ -88,13 +88,13 @@ func (r *reading) pair(prompt string, i int) (a, b int, ok bool) {
 		if by := r.tokens[next].text; between == "" && (by == "by" || by == "x") && next+1 < len(r.tokens) {
 			next++
 		} else if !slices.Contains([]string{":", "\uff1a", "×"}, between) {
-			return 0, 0, false
+			return 0, 0
 		}
 		second = r.tokens[next].text
 	}
-	a, errA := strconv.Atoi(first)
-	b, errB := strconv.Atoi(second)
-	return a, b, errA == nil && errB == nil && a > 0 && b > 0
+	a, _ = strconv.Atoi(first)
+	b, _ = strconv.Atoi(second)
+	return a, b
 }
 
 // extends reports whether a word for a side stands with one for extending: behind it,

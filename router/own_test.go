@@ -209,8 +209,12 @@ func TestOwnModelCharges(t *testing.T) {
 		"twice as large":   {func(m *router.OwnModel) { m.Task, m.Size = "upscale", "" }, router.Task{Pictures: pictures(1), Edit: router.EditUpscale, Scale: 2}, 4 * cent},
 		"as it was":        {func(m *router.OwnModel) { m.Task, m.Size = "upscale", "" }, router.Task{Pictures: pictures(1), Edit: router.EditUpscale}, cent},
 		"its own word": {func(m *router.OwnModel) {
-			m.Request = func(router.Task) fal.Request[fal.Images] { return charging{} }
+			m.Request = func(router.Task) fal.Request[fal.Images] { return charging(9) }
 		}, router.Task{Prompt: "x"}, 9 * cent},
+		"of no size": {func(m *router.OwnModel) { m.Size, m.MinArea, m.MaxArea = "", 1<<20, 1<<20 }, router.Task{Prompt: "x"}, cent},
+		"nothing by its own word": {func(m *router.OwnModel) {
+			m.Request = func(router.Task) fal.Request[fal.Images] { return charging(0) }
+		}, router.Task{Prompt: "x"}, cent},
 	} {
 		tt.task.Only = []string{"acme.Portrait"}
 		r, err := own(t, tt.change).Route(tt.task)
@@ -222,12 +226,26 @@ func TestOwnModelCharges(t *testing.T) {
 	}
 }
 
-// charging is a request that tells what it is charged for.
-type charging struct{}
+// Of a price that is not known, the reason for its points says so, and no other.
+func TestReasonOfUnknownPrice(t *testing.T) {
+	t.Parallel()
+	r, err := own(t, func(m *router.OwnModel) { m.Price = nil }).Route(router.Task{Prompt: "x", UnknownPrice: true, Only: []string{"acme.Portrait"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range r.Best().Reasons() {
+		if says := reason.Text == "no points for a price that is not known"; says != (reason.Rule == "price") || says && reason.Points != 0 {
+			t.Errorf("%+v", reason)
+		}
+	}
+}
+
+// charging is a request that tells how many pictures it is charged for, or nothing.
+type charging int
 
 func (charging) Endpoint() fal.Endpoint[fal.Images] { return "acme/portrait" }
-func (charging) Usage() fal.Usage {
-	return fal.Usage{Endpoint: "acme/portrait", Outputs: 9, Size: fal.SquareHD}
+func (c charging) Usage() fal.Usage {
+	return fal.Usage{Endpoint: "acme/portrait", Outputs: int(c), Size: fal.SquareHD}
 }
 
 // The nearest of several models is the one that is off by the least, and else the

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"image"
+	_ "image/jpeg"
 	"io"
 	"net/http"
 	"net/url"
@@ -189,7 +191,7 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// The answer that a picture comes in is closed once it is passed on, and what is no
+// The answer that a picture comes in is closed once all of it is passed on, and what is no
 // picture is not passed on.
 func TestServeClosesPictures(t *testing.T) {
 	t.Parallel()
@@ -211,8 +213,9 @@ func TestServeClosesPictures(t *testing.T) {
 	s.until("Pick the best")
 	before := all.open.Load()
 	for range 3 {
-		if resp, _ := s.ask(http.MethodGet, "picture/1-draft-0-0", "", nil); resp.StatusCode != http.StatusOK {
-			t.Errorf("status %d", resp.StatusCode)
+		resp, picture := s.ask(http.MethodGet, "picture/1-draft-0-0", "", nil)
+		if _, kind, err := image.Decode(strings.NewReader(picture)); resp.StatusCode != http.StatusOK || err != nil || len(picture) < 1<<10 {
+			t.Errorf("status %d, %d bytes of %s, %v", resp.StatusCode, len(picture), kind, err)
 		}
 	}
 	for range 200 { // it is closed after the browser has all of it

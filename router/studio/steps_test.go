@@ -225,6 +225,12 @@ func TestTwoStepsElsewhere(t *testing.T) {
 	if diff := cmp.Diff([]string{"flux.Pro2", "qwen.Layered"}, models(c.Models[0].Attempts)); diff != "" || srv.Ledger().Posts != 3 {
 		t.Errorf("attempts (-want +got)\n%s", diff)
 	}
+	// No other stands in for one that is compared, not even where others are refused.
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.Answer(404, `{"detail":"Application not found"}`), 1)
+	c, err = studio.Compare(t.Context(), client, with(sticker, func(t *router.Task) { t.Not = []string{"flux.Pro2"} }), []string{"flux.Pro2", "qwen.Image21"})
+	if diff := cmp.Diff([]string{"flux.Pro2!"}, models(c.Models[0].Attempts)); err != nil || diff != "" || c.Models[0].Err == nil || len(c.Models[1].Images()) != 1 {
+		t.Errorf("%v, %v, attempts (-want +got)\n%s", err, c.Models[0].Err, diff)
+	}
 	plan, err := studio.PlanDrafts(sticker, studio.Drafts{Count: 2})
 	if err != nil {
 		t.Fatal(err)
