@@ -52,7 +52,7 @@ func labelledTasks() iter.Seq2[router.Task, string] {
 	}
 }
 
-var update = flag.Bool("update", false, "write testdata/understood.txt anew")
+var update = flag.Bool("update", false, "write the files in testdata anew")
 
 // What is found in each labelled prompt, by what words, and which model follows from
 // it, stays as it is until somebody means to change it: then go test -update shows
