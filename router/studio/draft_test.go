@@ -2,6 +2,7 @@ package studio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -27,6 +28,36 @@ func TestArticlePlan(t *testing.T) {
 	plan, err = studio.PlanDrafts(router.Task{Prompt: journalPrompt, Size: fal.SquareHD}, studio.Drafts{Count: 7_000, Finals: 3_000})
 	if err != nil || plan.Cost.Expected != 111_00*cent || len(plan.Cost.Rows) != 2 {
 		t.Errorf("%v, %v, want $111", plan.Cost, err)
+	}
+}
+
+// Drafts have the size that is given for them, whatever the finals have, or else the
+// shape of those at one megapixel at most.
+func TestSizeOfDrafts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		task        router.Task
+		size        fal.ImageSize
+		draft, full string
+	}{
+		"given":         {router.Task{Aspect: "16:9"}, fal.Square, `"image_size":"square"`, `"image_size":"landscape_16_9"`},
+		"given, larger": {router.Task{Size: fal.Size(2048, 1024)}, fal.Size(512, 512), `"image_size":{"width":512,"height":512}`, `"image_size":{"width":2048,"height":1024}`},
+		"too large":     {router.Task{Size: fal.Size(2048, 1536)}, "", `"image_size":"landscape_4_3"`, `"image_size":{"width":2048,"height":1536}`},
+		"as it is":      {router.Task{Size: fal.Size(1024, 512)}, "", `"image_size":{"width":1024,"height":512}`, `"image_size":{"width":1024,"height":512}`},
+	} {
+		tt.task.Prompt, tt.task.Only = "x", []string{"flux.Pro2"}
+		plan, err := studio.PlanDrafts(tt.task, studio.Drafts{Count: 2, Size: tt.size, Models: []string{"flux.Schnell"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			made router.Candidate
+			want string
+		}{{plan.Draft, tt.draft}, {plan.Final, tt.full}} {
+			if body, err := json.Marshal(c.made.Request); err != nil || !strings.Contains(string(body), c.want) {
+				t.Errorf("%s: %s %s, %v, want %s", name, c.made.Model.Name, body, err, c.want)
+			}
+		}
 	}
 }
 
