@@ -187,7 +187,7 @@ func (s Studio) begun(ctx context.Context, slots slots, t router.Task, best *rou
 
 // maybePaid reports whether one of the attempts may have been paid.
 func maybePaid(attempts []Attempt) bool {
-	return slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Result != nil || fal.Charged(a.Err) != fal.NotBilled })
+	return slices.ContainsFunc(attempts, func(a Attempt) bool { return fal.Charged(a.Err) != fal.NotBilled })
 }
 
 // after yields the attempts after the first n.

@@ -31,6 +31,17 @@ func TestArticlePlan(t *testing.T) {
 	}
 }
 
+// There are a million drafts at most.
+func TestMostDrafts(t *testing.T) {
+	t.Parallel()
+	for count, fits := range map[int]bool{1_000_000: true, 1_000_001: false} {
+		_, err := studio.PlanDrafts(router.Task{Prompt: "x", Only: []string{"flux.Pro2"}}, studio.Drafts{Count: count, Models: []string{"flux.Schnell"}})
+		if (err == nil) != fits || err != nil && (!fal.NotSent(err) || !strings.Contains(err.Error(), "1000000")) {
+			t.Errorf("%d: %v", count, err)
+		}
+	}
+}
+
 // Drafts have the size that is given for them, whatever the finals have, or else the
 // shape of those at one megapixel at most.
 func TestSizeOfDrafts(t *testing.T) {

@@ -100,7 +100,7 @@ func TestFewerCompared(t *testing.T) {
 	for limit, missing := range map[pricing.USD]int{0: 0, 22 * cent: 0, 21 * cent: 1, 20 * cent: 1} {
 		srv, client := local(t)
 		srv.InjectFor(qwenImage, faltest.OpSubmit, keep(3), 1)
-		task := router.Task{Prompt: posterPrompt, Count: 4, Size: fal.SquareHD, MaxPrice: limit}
+		task := router.Task{Prompt: posterPrompt, Count: 4, Size: fal.SquareHD, MaxPrice: limit, Not: []string{"qwen.Image"}} // which names override
 		out, err := studio.Compare(t.Context(), client, task, []string{"qwen.Image", "flux.Pro2"})
 		if err != nil {
 			t.Fatal(err)

@@ -231,6 +231,22 @@ func TestServeClosesPictures(t *testing.T) {
 	<-s.made
 }
 
+// Of several drafts one may be picked, and its final is shown from then on.
+func TestServeOneFinal(t *testing.T) {
+	t.Parallel()
+	s := serve(t, faltest.NewServer(t, faltest.RunTime(300*time.Millisecond)))
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&pick=3", nil)
+	for _, told := range []string{"The finals are being made.", "1 of 4 drafts were picked"} {
+		if body := s.until(told); !strings.Contains(body, `data-key="final 3"`) {
+			t.Errorf("%s: the final is not shown", told)
+		}
+	}
+	if made, err := <-s.made, <-s.errs; err != nil || len(made.Finals) != 1 {
+		t.Errorf("%v, %v", made, err)
+	}
+}
+
 // Who waits is told when the context ends or the page is closed.
 func TestServeEnds(t *testing.T) {
 	t.Parallel()
