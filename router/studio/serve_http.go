@@ -79,7 +79,8 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.there, p.shown = true, time.Now()
-	if version == p.version {
+	// Of a page that its script asks for only parts are seen: it is still to be loaded.
+	if mode := r.Header.Get("Sec-Fetch-Mode"); version == p.version && (mode == "" || mode == "navigate") {
 		select {
 		case <-p.fetched:
 		default:

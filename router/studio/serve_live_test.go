@@ -370,3 +370,35 @@ func TestServeAsksTwice(t *testing.T) {
 		t.Errorf("picked %v", made.Picked)
 	}
 }
+
+// A page that ends waits until a browser has loaded its last state. That its script has
+// asked for it, to fill in what was made, is not enough.
+func TestServeEndsOnceLoaded(t *testing.T) {
+	t.Parallel()
+	s := serve(t, faltest.NewServer(t))
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&none=1", nil)
+	<-s.made
+	as := func(mode string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", mode) }
+	}
+	if _, body := s.ask(http.MethodGet, "", "", as("cors")); !strings.Contains(body, "None was picked") {
+		t.Fatal("this is not the last state")
+	}
+	closed := make(chan struct{})
+	go func() {
+		s.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		t.Fatal("the page has ended before a browser has loaded it")
+	case <-time.After(300 * time.Millisecond):
+	}
+	s.ask(http.MethodGet, "", "", as("navigate"))
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Error("the page has not ended")
+	}
+}
