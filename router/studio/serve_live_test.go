@@ -232,6 +232,39 @@ func TestServeShowsNoFinal(t *testing.T) {
 	}
 }
 
+// Of a final that failed the page says why, while it waits for others.
+func TestServeShowsWhyNoFinal(t *testing.T) {
+	t.Parallel()
+	srv := faltest.NewServer(t)
+	srv.InjectFor(pro2, faltest.OpSubmit, faltest.LateFailure(422, "image_too_small", "Too small"), 1)
+	client := srv.Client()
+	g := gate{pro2, make(chan struct{})}
+	client.Guard = g
+	page, err := studio.Serve(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(page.Close)
+	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
+	go func() {
+		task := pageTask
+		task.Only = []string{"flux.Pro2"}
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}}, page.Pick)
+		s.made <- made
+		s.errs <- err
+	}()
+	s.until("Pick the best")
+	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=1", nil)
+	g.open <- struct{}{}
+	if body := s.until("Too small"); strings.Count(body, "Not there yet.") != 1 || !strings.Contains(body, "The finals are being made.") {
+		t.Error("the page does not wait for the other final")
+	}
+	g.open <- struct{}{}
+	if made := <-s.made; <-s.errs == nil || len(made.Images()) != 1 || made.Missing != 1 {
+		t.Errorf("%+v", made)
+	}
+}
+
 // Drafts that fail are shown too, and the page says how it ends, whoever picks.
 func TestServeShowsFailures(t *testing.T) {
 	t.Parallel()
