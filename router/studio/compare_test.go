@@ -26,6 +26,9 @@ func TestCompare(t *testing.T) {
 		if (m.Err != nil) != (m.Candidate.Model.Name == "qwen.Image") || m.Err == nil && len(m.Images()) != 1 {
 			t.Errorf("%s: %v", m.Candidate.Model.Name, m.Err)
 		}
+		if m.Elapsed <= 0 || m.Elapsed > out.Elapsed {
+			t.Errorf("%s took %v of %v", m.Candidate.Model.Name, m.Elapsed, out.Elapsed)
+		}
 	}
 	if failed := out.Models[2]; failed.Missing != 1 || out.Models[0].Missing != 0 || srv.Ledger().Posts != 4 {
 		t.Errorf("%d and %d are missing, %d posts", failed.Missing, out.Models[0].Missing, srv.Ledger().Posts)

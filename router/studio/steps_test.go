@@ -219,7 +219,7 @@ func TestTwoStepsElsewhere(t *testing.T) {
 	t.Parallel()
 	srv, client := local(t)
 	c, err := studio.Compare(t.Context(), client, sticker, []string{"flux.Pro2", "qwen.Image21"})
-	if err != nil || c.Elapsed <= 0 || len(c.Models[0].Images()) != 2 || len(c.Models[1].Images()) != 1 || errors.Join(c.Models[0].Err, c.Models[1].Err) != nil {
+	if err != nil || c.Elapsed <= 0 || c.Models[0].Elapsed <= 0 || len(c.Models[0].Images()) != 2 || len(c.Models[1].Images()) != 1 || errors.Join(c.Models[0].Err, c.Models[1].Err) != nil {
 		t.Fatalf("%v, %+v", err, c)
 	}
 	if diff := cmp.Diff([]string{"flux.Pro2", "qwen.Layered"}, models(c.Models[0].Attempts)); diff != "" || srv.Ledger().Posts != 3 {
