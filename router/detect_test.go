@@ -72,17 +72,22 @@ func TestUnderstood(t *testing.T) {
 		}
 		got.WriteByte('\n')
 	}
-	const golden = "testdata/understood.txt"
+	golden(t, "testdata/understood.txt", got.Bytes())
+}
+
+// golden compares with a file, or writes it anew.
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
 		t.Errorf("-want +got, go test -update accepts it:\n%.4000s", diff)
 	}
 }

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/flux"
@@ -105,19 +102,7 @@ func TestRouted(t *testing.T) {
 		}
 		fmt.Fprintf(&got, "  %d others, %d refused: %08x\n", len(r.Candidates)-1, len(r.Refused), crc32.ChecksumIEEE(rest.Bytes()))
 	}
-	const golden = "testdata/routed.txt"
-	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
-		t.Errorf("-want +got, go test -update accepts it:\n%.4000s", diff)
-	}
+	golden(t, "testdata/routed.txt", got.Bytes())
 }
 
 // routed writes a candidate in full.
