@@ -153,19 +153,9 @@ func TestServeShowsFinals(t *testing.T) {
 	client := srv.Client()
 	g := gate{pro2, make(chan struct{})}
 	client.Guard = g
-	page, err := studio.Serve(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(page.Close)
-	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
-	go func() {
-		task := pageTask
-		task.Only = []string{"flux.Pro2", "flux.Flash2"}
-		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 3, Finals: 2, Models: []string{"flux.Schnell"}}, page.Pick)
-		s.made <- made
-		s.errs <- err
-	}()
+	task := pageTask
+	task.Only = []string{"flux.Pro2", "flux.Flash2"}
+	s := draft(t, client, task, studio.Drafts{Count: 3, Finals: 2, Models: []string{"flux.Schnell"}})
 	s.until("Pick the best")
 	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=2", nil)
 	body := s.until("The finals are being made.")
@@ -208,19 +198,9 @@ func TestServeShowsNoFinal(t *testing.T) {
 	client := srv.Client()
 	g := gate{"fal-ai/flux-2-pro/edit", make(chan struct{})}
 	client.Guard = g
-	page, err := studio.Serve(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(page.Close)
-	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
-	go func() {
-		task := pageTask
-		task.Only = []string{"flux.Pro2Edit"}
-		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}, FromDraft: true}, page.Pick)
-		s.made <- made
-		s.errs <- err
-	}()
+	task := pageTask
+	task.Only = []string{"flux.Pro2Edit"}
+	s := draft(t, client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}, FromDraft: true})
 	s.until("Pick the best")
 	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=1", nil)
 	if body := s.until("It was not made."); strings.Count(body, "Not there yet.") != 1 || !strings.Contains(body, "The finals are being made.") {
@@ -240,19 +220,9 @@ func TestServeShowsWhyNoFinal(t *testing.T) {
 	client := srv.Client()
 	g := gate{pro2, make(chan struct{})}
 	client.Guard = g
-	page, err := studio.Serve(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(page.Close)
-	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
-	go func() {
-		task := pageTask
-		task.Only = []string{"flux.Pro2"}
-		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}}, page.Pick)
-		s.made <- made
-		s.errs <- err
-	}()
+	task := pageTask
+	task.Only = []string{"flux.Pro2"}
+	s := draft(t, client, task, studio.Drafts{Count: 2, Finals: 2, Models: []string{"flux.Schnell"}})
 	s.until("Pick the best")
 	s.ask(http.MethodPost, "", "seen=1&pick=0&pick=1", nil)
 	g.open <- struct{}{}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/falimage/falimage-go/fal"
 	"github.com/falimage/falimage-go/fal/faltest"
 	"github.com/falimage/falimage-go/router"
 	"github.com/falimage/falimage-go/router/studio"
@@ -34,18 +35,23 @@ type served struct {
 
 func serve(t *testing.T, srv *faltest.Server) *served {
 	t.Helper()
-	client := srv.Client()
+	return draft(t, srv.Client(), pageTask, studio.Drafts{Count: 4, Finals: 2})
+}
+
+// draft makes drafts that are picked on a page.
+func draft(t *testing.T, client *fal.Client, task router.Task, drafts studio.Drafts) *served {
+	t.Helper()
 	page, err := studio.Serve(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(page.Close)
 	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
 	go func() {
-		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, pageTask, studio.Drafts{Count: 4, Finals: 2}, page.Pick)
+		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, task, drafts, page.Pick)
 		s.made <- made
 		s.errs <- err
 	}()
-	t.Cleanup(page.Close)
 	return s
 }
 
@@ -199,17 +205,7 @@ func TestServeClosesPictures(t *testing.T) {
 	var all bodies
 	client := srv.Client()
 	client.HTTPClient = &http.Client{Transport: &all}
-	page, err := studio.Serve(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(page.Close)
-	s := &served{page, t, make(chan *studio.Drafted, 1), make(chan error, 1)}
-	go func() {
-		made, err := studio.Draft(context.WithoutCancel(t.Context()), client, pageTask, studio.Drafts{Count: 1}, page.Pick)
-		s.made <- made
-		s.errs <- err
-	}()
+	s := draft(t, client, pageTask, studio.Drafts{Count: 1})
 	s.until("Pick the best")
 	before := all.open.Load()
 	for range 3 {
